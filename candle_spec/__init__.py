@@ -1,0 +1,53 @@
+"""candle-spec: a versioned checkpoint format for cancer machine-learning models, and the tools around it.
+
+>>> import candle_spec                                                  # doctest: +SKIP
+>>> candle_spec.convert("model.pt", "model.candle")                     # doctest: +SKIP
+>>> candle_spec.load("model.candle").state_dict()                       # doctest: +SKIP
+
+Importing this package imports nothing heavy: each name below is loaded when it is first used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from candle_spec._version import __version__
+
+if TYPE_CHECKING:
+    from candle_spec.api import convert, inspect, load, restore, seal, validate, verify_conversion
+    from candle_spec.checkpoint.checkpoint import Checkpoint
+    from candle_spec.errors import CandleSpecError
+    from candle_spec.problems import Problem, Report
+
+__all__ = [
+    "CandleSpecError",
+    "Checkpoint",
+    "Problem",
+    "Report",
+    "__version__",
+    "convert",
+    "inspect",
+    "load",
+    "restore",
+    "seal",
+    "validate",
+    "verify_conversion",
+]
+
+_WHERE = {
+    "Checkpoint": "candle_spec.checkpoint.checkpoint",
+    "CandleSpecError": "candle_spec.errors",
+    "Problem": "candle_spec.problems",
+    "Report": "candle_spec.problems",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_WHERE.get(name, "candle_spec.api")), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,98 @@
+"""The Python API: the commands as functions. Import the names from :mod:`candle_spec` itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from candle_spec.checkpoint.checkpoint import Checkpoint
+from candle_spec.checkpoint.layout import MANIFEST
+from candle_spec.conversion.convert import Options, read_native
+from candle_spec.conversion.convert import convert as _convert
+from candle_spec.conversion.restore import How, RestoredFile, restore
+from candle_spec.conversion.summary import Summary, summarize_checkpoint, summarize_native
+from candle_spec.conversion.verify import Proof, verify_conversion
+from candle_spec.errors import InvalidInputError
+from candle_spec.problems import Report
+from candle_spec.validation import validate
+
+__all__ = [
+    "Proof",
+    "RestoredFile",
+    "How",
+    "convert",
+    "inspect",
+    "load",
+    "restore",
+    "seal",
+    "validate",
+    "verify_conversion",
+]
+
+
+def convert(
+    source: str | Path,
+    output: str | Path | None = None,
+    *,
+    topology: str | Path | None = None,
+    overwrite: bool = False,
+    without_original: bool = False,
+    values: Mapping[str, Any] | None = None,
+    jobs: int | None = None,
+) -> Checkpoint:
+    """Convert a native checkpoint and return the new one, opened.
+
+    Args:
+        source: A file or a folder that a framework wrote.
+        output: The new folder; by default ``<file name>.candle`` in the current folder.
+        topology: A separate file with the network's architecture.
+        overwrite: Replace the output if it is a checkpoint.
+        without_original: Leave out what brings the native file back byte for byte.
+        values: Values for the manifest by JSON Pointer, for example ``{"/name": "uno"}``.
+        jobs: Threads; at most 2 by default.
+
+    Raises:
+        CandleSpecError: One of its children says what is wrong with the source or the output.
+    """
+    options = Options(
+        topology=topology, overwrite=overwrite, without_original=without_original, values=values or {}, jobs=jobs
+    )
+    return Checkpoint(_convert(source, output, options).path)
+
+
+def inspect(path: str | Path, *, topology: str | Path | None = None) -> Summary:
+    """Return what is in a checkpoint, native or common; no weights are read and nothing of it is run."""
+    if is_checkpoint(path):
+        return summarize_checkpoint(Checkpoint(path))
+    return summarize_native(read_native(path, topology)[0])
+
+
+def is_checkpoint(path: str | Path) -> bool:
+    """Whether ``path`` is a checkpoint of the common format (or its manifest)."""
+    where = Path(path)
+    return (where / MANIFEST).is_file() or (where.name == MANIFEST and where.is_file())
+
+
+def load(path: str | Path) -> Checkpoint:
+    """Open a checkpoint: ``load(path).state_dict()`` gives its tensors without a copy."""
+    return Checkpoint(path)
+
+
+def seal(path: str | Path) -> str:
+    """Validate a checkpoint, write the digest of its manifest into it, and return that digest.
+
+    Raises:
+        InvalidInputError: The checkpoint has errors; a seal on it would be worth nothing.
+    """
+    from candle_spec.checkpoint.seal import write_seal
+
+    # A stale seal is what sealing mends: the checkpoint is judged without it.
+    faults = [problem for problem in validate(path).errors if problem.location.pointer != "/manifest_digest"]
+    if faults:
+        raise InvalidInputError(
+            f"the checkpoint has {len(faults)} errors, the first: {faults[0].message}",
+            location=str(path),
+            hint="candle-spec validate names them all",
+        )
+    return write_seal(path)

@@ -1,0 +1,269 @@
+"""Crash-safe writing: everything is written elsewhere, synced, then renamed.
+
+All writing of the package goes through the small :class:`Fs` interface, so that tests can inject a crash, a full
+disk or a power loss at every single call. Protocol of :class:`Staging`: private folder in the same parent as the
+target; every file synced; every folder synced; one rename; the parent synced.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+import secrets
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO, Final, Self
+
+from candle_spec.errors import OutputExistsError, WriteFailedError
+
+STAGING_MARK: Final = ".candle-staging-"
+"""Names of private folders start with a dot, the target's name, and this mark."""
+
+ASIDE_MARK: Final = ".candle-aside-"
+"""Names of folders moved aside by a replacement that could not be exchanged atomically."""
+
+
+class Fs:
+    """The calls that change a file system; tests replace single methods to inject faults."""
+
+    def open_new(self, path: Path) -> BinaryIO:
+        """Create ``path`` for unbuffered binary writing; it must not exist."""
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
+        return os.fdopen(descriptor, "w+b", buffering=0)
+
+    def write(self, file: BinaryIO, data: bytes | memoryview) -> None:
+        """Write all of ``data``."""
+        view = memoryview(data).cast("B")
+        while len(view):
+            view = view[os.write(file.fileno(), view[: 1 << 30]) :]
+
+    def copy_range(self, source: BinaryIO, offset: int, length: int, target: BinaryIO) -> None:
+        """Append ``length`` bytes of ``source`` from ``offset`` to ``target`` without passing them through Python.
+
+        Raises:
+            OSError: ``EIO`` where the source is shorter than asked.
+        """
+        if hasattr(os, "sendfile") and sys.platform == "linux":
+            while length:
+                sent = os.sendfile(target.fileno(), source.fileno(), offset, min(length, 1 << 26))
+                if not sent:
+                    raise OSError(errno.EIO, "the source file ended early")
+                offset, length = offset + sent, length - sent
+            return
+        source.seek(offset)
+        while length:
+            block = source.read(min(length, 1 << 20))
+            if not block:
+                raise OSError(errno.EIO, "the source file ended early")
+            self.write(target, block)
+            length -= len(block)
+
+    def sync_file(self, file: BinaryIO) -> None:
+        """Make the file's content durable."""
+        os.fsync(file.fileno())
+
+    def sync_folder(self, path: Path) -> None:
+        """Make the folder's entries durable, where the system can (Windows cannot open folders)."""
+        if os.name == "nt":
+            return
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0))
+        try:
+            os.fsync(descriptor)
+        except OSError as error:
+            # Some network file systems refuse fsync on a folder; there is nothing better to do there.
+            if error.errno not in (errno.EINVAL, errno.ENOTSUP, errno.EBADF):
+                raise
+        finally:
+            os.close(descriptor)
+
+    def make_folder(self, path: Path) -> None:
+        """Create one folder; it must not exist."""
+        path.mkdir()
+
+    def rename(self, source: Path, target: Path) -> None:
+        """Rename; a file replaces a file, a folder an empty folder or nothing."""
+        os.replace(source, target)
+
+    def exchange(self, first: Path, second: Path) -> bool:
+        """Exchange two entries atomically; return ``False`` where the system cannot."""
+        return _rename_exchange(first, second)
+
+    def remove_tree(self, path: Path) -> None:
+        """Remove a folder and all below it."""
+        shutil.rmtree(path)
+
+    def remove_file(self, path: Path) -> None:
+        """Remove one file."""
+        path.unlink()
+
+
+def _rename_exchange(first: Path, second: Path) -> bool:
+    """``renameat2(RENAME_EXCHANGE)``: https://man7.org/linux/man-pages/man2/rename.2.html."""
+    if sys.platform != "linux":
+        return False
+    try:
+        renameat2 = ctypes.CDLL(None, use_errno=True).renameat2
+    except (AttributeError, OSError):
+        return False
+    at_cwd, exchange = -100, 2
+    if renameat2(at_cwd, os.fsencode(first), at_cwd, os.fsencode(second), exchange) == 0:
+        return True
+    code = ctypes.get_errno()
+    if code in (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP):
+        return False
+    raise OSError(code, os.strerror(code), str(first))
+
+
+@contextmanager
+def write_errors(path: Path) -> Iterator[None]:
+    """Turn the system's refusal to write into :class:`WriteFailedError` with advice."""
+    try:
+        yield
+    except OutputExistsError:
+        raise
+    except OSError as error:
+        if isinstance(error, WriteFailedError) or error.errno is None:
+            raise
+        hint = {
+            errno.ENOSPC: "the disk is full: free space, or name an output on another disk",
+            errno.EDQUOT: "your quota is used up: free space, or name an output elsewhere",
+            errno.EACCES: "you may not write there: name another output",
+            errno.EROFS: "that file system is read-only: name another output",
+        }.get(error.errno, "nothing was left under the final name; run the command again")
+        raise WriteFailedError(f"cannot write: {os.strerror(error.errno)}", location=str(path), hint=hint) from error
+
+
+class Staging:
+    """A private folder that becomes ``target`` in one step, or vanishes.
+
+    Use as a context manager; call :meth:`commit` at the end of the block. Leaving the block without it (an error,
+    Ctrl-C) removes the private folder. A killed process leaves only the private folder, which the next staging for
+    the same target removes.
+
+    Args:
+        target: The final folder.
+        overwrite: Whether an existing target may be replaced (the caller has checked that it may).
+        fs: The file system; replaced by tests.
+
+    Raises:
+        OutputExistsError: ``target`` exists and ``overwrite`` is false.
+        WriteFailedError: The system refused to write.
+    """
+
+    def __init__(self, target: Path, *, overwrite: bool = False, fs: Fs | None = None) -> None:
+        self.target = target
+        self.fs = fs or Fs()
+        self._overwrite = overwrite
+        self._committed = False
+        self.path = target.with_name(f".{target.name}{STAGING_MARK}{os.getpid()}-{secrets.token_hex(4)}")
+
+    def __enter__(self) -> Self:
+        recover(self.target, self.fs)
+        if os.path.lexists(self.target) and not self._overwrite:
+            raise OutputExistsError(
+                "the output exists already",
+                location=str(self.target),
+                hint="name another output, or add --overwrite to replace a checkpoint",
+            )
+        with write_errors(self.target):
+            self.fs.make_folder(self.path)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if not self._committed and self.path.exists():
+            self.fs.remove_tree(self.path)
+
+    def create(self, name: str) -> BinaryIO:
+        """Create a file below the private folder, making folders on the way; the caller syncs and closes it."""
+        path = self.path.joinpath(*name.split("/"))
+        missing = [parent for parent in path.relative_to(self.path).parents if not (self.path / parent).exists()]
+        for parent in reversed(missing):
+            self.fs.make_folder(self.path / parent)
+        return self.fs.open_new(path)
+
+    def write(self, name: str, data: bytes) -> None:
+        """Write and sync one whole small file."""
+        with self.create(name) as file:
+            self.fs.write(file, data)
+            self.fs.sync_file(file)
+
+    def commit(self) -> None:
+        """Sync all folders and give the private folder its final name."""
+        with write_errors(self.target):
+            for folder, _, _ in os.walk(self.path, topdown=False):
+                self.fs.sync_folder(Path(folder))
+            self._publish()
+            self.fs.sync_folder(self.target.parent)
+        self._committed = True
+
+    def _publish(self) -> None:
+        if not os.path.lexists(self.target):
+            self.fs.rename(self.path, self.target)
+        elif self.fs.exchange(self.path, self.target):
+            self.fs.sync_folder(self.target.parent)
+            self.fs.remove_tree(self.path)
+        else:
+            aside = self.target.with_name(f".{self.target.name}{ASIDE_MARK}{secrets.token_hex(4)}")
+            self.fs.rename(self.target, aside)
+            self.fs.rename(self.path, self.target)
+            self.fs.sync_folder(self.target.parent)
+            self.fs.remove_tree(aside)
+
+
+def recover(target: Path, fs: Fs | None = None) -> None:
+    """Complete or undo what a killed process left beside ``target``.
+
+    A folder moved aside whose replacement never arrived gets its name back; private folders of processes that are
+    gone are removed.
+    """
+    fs = fs or Fs()
+    if not target.parent.is_dir():
+        return
+    with write_errors(target):
+        for entry in sorted(target.parent.iterdir()):
+            if entry.name.startswith(f".{target.name}{ASIDE_MARK}"):
+                if os.path.lexists(target):
+                    fs.remove_tree(entry)
+                else:
+                    fs.rename(entry, target)
+                fs.sync_folder(target.parent)
+            elif entry.name.startswith(f".{target.name}{STAGING_MARK}") and not _owner_alive(entry.name):
+                fs.remove_tree(entry)
+
+
+def _owner_alive(name: str) -> bool:
+    """Whether the process that made a private folder still runs here (unknown counts as alive)."""
+    owner = name.rpartition(STAGING_MARK)[2].partition("-")[0]
+    if os.name == "nt" or not owner.isdigit():
+        return True
+    try:
+        os.kill(int(owner), 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def replace_file(path: Path, data: bytes, *, fs: Fs | None = None) -> None:
+    """Replace (or create) one small file durably: private name, sync, rename, sync of the folder."""
+    fs = fs or Fs()
+    private = path.with_name(f".{path.name}{STAGING_MARK}{os.getpid()}-{secrets.token_hex(4)}")
+    with write_errors(path):
+        try:
+            with fs.open_new(private) as file:
+                fs.write(file, data)
+                fs.sync_file(file)
+            fs.rename(private, path)
+            fs.sync_folder(path.parent)
+        except BaseException:
+            if private.exists():
+                fs.remove_file(private)
+            raise

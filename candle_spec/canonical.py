@@ -1,0 +1,168 @@
+"""JSON of this format: strict reading, the canonical form for digests, the readable form for files.
+
+* Reading refuses what JSON parsers disagree about: duplicate keys, ``NaN``, a byte-order mark, deep nesting.
+* Digests are taken over the canonical form of RFC 8785 (https://www.rfc-editor.org/rfc/rfc8785).
+* Files are written in a deterministic readable form: two spaces, the writer's key order, and every value of a list
+  named in ``one_line`` on a line of its own, so that a change of one tensor is a change of one line.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Collection
+from typing import Any, NoReturn
+
+from candle_spec import limits
+from candle_spec.errors import CorruptFileError, InvalidInputError, LimitExceededError
+
+MAX_SAFE_INTEGER = 2**53 - 1
+"""Largest integer that every JSON reader keeps exactly; larger ones are tagged (:func:`tag_number`)."""
+
+
+def loads(data: bytes, *, location: str) -> Any:
+    """Parse strict JSON.
+
+    Args:
+        data: The whole document, UTF-8.
+        location: The file's name, for messages.
+
+    Raises:
+        LimitExceededError: Too large or nested too deeply (``CKP0004``).
+        CorruptFileError: Not UTF-8 (``CKP0001``), a byte-order mark (``CKP0005``), a duplicate key (``CKP0003``),
+            ``NaN`` or ``Infinity`` (``CKP0006``), or not JSON (``CKP0002``).
+    """
+    if len(data) > limits.JSON_BYTES:
+        raise LimitExceededError(
+            f"the document has {len(data)} bytes, more than {limits.JSON_BYTES}", location=location, code="CKP0004"
+        )
+    if data.startswith(b"\xef\xbb\xbf"):
+        raise CorruptFileError(
+            "the document starts with a byte-order mark",
+            location=location,
+            hint="save it as UTF-8 without BOM",
+            code="CKP0005",
+        )
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise CorruptFileError(
+            f"the document is not UTF-8 at byte {error.start}", location=location, code="CKP0001"
+        ) from error
+    document = _parse(text, location)
+    if isinstance(document, (dict, list)):
+        _check_depth(document, location)
+    return document
+
+
+def _parse(text: str, location: str) -> Any:
+    def pairs(items: list[tuple[str, Any]]) -> dict[str, Any]:
+        result = dict(items)
+        if len(result) != len(items):
+            seen: set[str] = set()
+            duplicate = next(key for key, _ in items if key in seen or seen.add(key))  # type: ignore[func-returns-value]
+            raise CorruptFileError(f"the key {duplicate!r} appears twice", location=location, code="CKP0003")
+        return result
+
+    def constant(name: str) -> NoReturn:
+        raise CorruptFileError(f"{name} is not JSON", location=location, code="CKP0006")
+
+    def finite(literal: str) -> float:
+        value = float(literal)
+        if math.isinf(value):
+            raise CorruptFileError(f"the number {literal} is out of range", location=location, code="CKP0006")
+        return value
+
+    try:
+        return json.loads(text, object_pairs_hook=pairs, parse_constant=constant, parse_float=finite)
+    except json.JSONDecodeError as error:
+        raise CorruptFileError(
+            f"not JSON: {error.msg}", location=f"{location}:{error.lineno}:{error.colno}", code="CKP0002"
+        ) from error
+    except RecursionError as error:
+        raise _too_deep(location) from error
+    except CorruptFileError:
+        raise
+    except ValueError as error:  # an integer of more digits than the interpreter converts
+        raise LimitExceededError(f"a number is too long: {error}", location=location, code="CKP0004") from error
+
+
+def _check_depth(document: Any, location: str) -> None:
+    """Bound the nesting, level by level: whatever walks the document later may recurse."""
+    level = [document]
+    for _ in range(limits.JSON_DEPTH + 1):
+        level = [
+            item
+            for parent in level
+            for item in (parent.values() if isinstance(parent, dict) else parent)
+            if isinstance(item, (dict, list))
+        ]
+        if not level:
+            return
+    raise _too_deep(location)
+
+
+def _too_deep(location: str) -> LimitExceededError:
+    return LimitExceededError(
+        f"the document is nested more than {limits.JSON_DEPTH} deep", location=location, code="CKP0004"
+    )
+
+
+def canonical(value: Any) -> bytes:
+    """Return the RFC 8785 form of ``value``.
+
+    Raises:
+        InvalidInputError: A number outside the safe range, not finite, or a string that is not Unicode.
+    """
+    import rfc8785
+
+    try:
+        return rfc8785.dumps(value)
+    except (rfc8785.CanonicalizationError, UnicodeEncodeError) as error:
+        raise InvalidInputError(f"the value has no canonical JSON form: {error}") from error
+
+
+def pretty(value: Any, *, one_line: Collection[str] = ()) -> bytes:
+    """Return the readable form of ``value``: UTF-8, two spaces, a final newline.
+
+    Args:
+        value: The document; its key order is kept.
+        one_line: Keys whose list holds one compact item a line.
+    """
+    return (_pretty(value, 0, frozenset(one_line), compact_items=False) + "\n").encode("utf-8")
+
+
+def _compact(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(", ", ": "))
+
+
+def _pretty(value: Any, indent: int, one_line: frozenset[str], *, compact_items: bool) -> str:
+    outer, inner = "  " * indent, "  " * (indent + 1)
+    if isinstance(value, dict) and value:
+        members = (
+            f"{inner}{_compact(key)}: {_pretty(item, indent + 1, one_line, compact_items=key in one_line)}"
+            for key, item in value.items()
+        )
+        return "{\n" + ",\n".join(members) + f"\n{outer}}}"
+    if isinstance(value, list) and value:
+        if all(not isinstance(item, (dict, list)) for item in value) and len(flat := _compact(value)) <= 100:
+            return flat
+        items = (
+            inner + (_compact(item) if compact_items else _pretty(item, indent + 1, one_line, compact_items=False))
+            for item in value
+        )
+        return "[\n" + ",\n".join(items) + f"\n{outer}]"
+    return _compact(value)
+
+
+def tag_number(value: float | int) -> Any:
+    """Return ``value`` itself where JSON keeps it, else its tagged form.
+
+    Integers beyond ±(2^53-1) become ``{"$int": "digits"}``; floats that are not finite become
+    ``{"$float": "nan" | "inf" | "-inf"}``.
+    """
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, int):
+        return value if abs(value) <= MAX_SAFE_INTEGER else {"$int": str(value)}
+    return value if math.isfinite(value) else {"$float": repr(value)}

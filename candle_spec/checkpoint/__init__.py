@@ -1,0 +1,1 @@
+"""The checkpoint folder: its layout, its manifest as a file, an open checkpoint, sealing."""

@@ -1,0 +1,240 @@
+"""An open checkpoint: its manifest, its tensors without a copy, its state tree."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from candle_spec.canonical import loads
+from candle_spec.checkpoint import inventory, manifest_file
+from candle_spec.checkpoint.build import build_model
+from candle_spec.checkpoint.layout import MANIFEST, resolve
+from candle_spec.errors import CorruptFileError, InvalidInputError, MissingPathError
+from candle_spec.weights.reader import SafetensorsFile
+
+if TYPE_CHECKING:
+    from candle_spec.manifest.models import Manifest
+
+Framework = Literal["auto", "numpy", "torch"]
+
+
+class Checkpoint:
+    """One checkpoint folder, opened for reading; nothing is verified but what is read (see ``validate``).
+
+    Args:
+        path: The folder, or its manifest.
+
+    Raises:
+        MissingPathError: There is no checkpoint.
+        CorruptFileError: The manifest cannot be read.
+        UnknownVersionError: It is of a version that this package does not know.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        root = Path(path)
+        if root.name == MANIFEST and root.is_file():
+            root = root.parent
+        self.path = root.resolve()
+        manifest_path = self.path / MANIFEST
+        if not manifest_path.is_file():
+            raise MissingPathError(
+                f"no checkpoint here: there is no {MANIFEST}",
+                location=str(root),
+                hint="convert a native checkpoint first: candle-spec convert",
+                code="CKP0008",
+            )
+        self.manifest: dict[str, Any] = _supported(manifest_file.read(manifest_path), manifest_path)
+        self._open: dict[str, SafetensorsFile] = {}
+
+    def __repr__(self) -> str:
+        return f"Checkpoint({str(self.path)!r})"
+
+    @property
+    def name(self) -> str:
+        """The model's name."""
+        return str(self.manifest["name"])
+
+    @cached_property
+    def typed(self) -> Manifest:
+        """The manifest as typed objects: a view, not a check."""
+        from candle_spec.manifest import view
+
+        return view(self.manifest)
+
+    @cached_property
+    def tensors(self) -> list[inventory.Tensor]:
+        """All tensors, in the native order."""
+        weights = self.manifest["weights"]
+        if "inventory" in weights:
+            document = loads(self.read_file(weights["inventory"]), location=weights["inventory"])
+            return inventory.parse(document["tensors"])
+        return inventory.parse(weights.get("tensors", []))
+
+    @property
+    def groups(self) -> list[str]:
+        """Ids of the groups."""
+        return [group["id"] for group in self.manifest["weights"].get("groups", [])]
+
+    @cached_property
+    def state_tree(self) -> Any:
+        """The native structure as typed JSON (see ``candle_spec.weights.state_tree``), or ``None``."""
+        path = self.manifest.get("training_state", {}).get("state_tree")
+        return loads(self.read_file(path), location=path)["tree"] if path else None
+
+    def file(self, path: str) -> Path:
+        """Return the real path of one file of the checkpoint.
+
+        Raises:
+            UnsafeContentError: The path leaves the folder or passes through a link.
+            MissingPathError: There is no such file.
+        """
+        return resolve(self.path, path)
+
+    def read_file(self, path: str) -> bytes:
+        """Return the bytes of one file of the checkpoint."""
+        return self.file(path).read_bytes()
+
+    def tensor(self, group: str, name: str, framework: Framework = "numpy") -> Any:
+        """Return one tensor.
+
+        Args:
+            group: Id of the group.
+            name: Native name.
+            framework: ``"numpy"`` or ``"torch"``.
+
+        Raises:
+            InvalidInputError: There is none of that name.
+        """
+        return self._load(self._find(group, name), framework)
+
+    def state_dict(self, group: str = "model", framework: Framework = "auto") -> dict[str, Any]:
+        """Return the tensors of one group by their native names; tied names give the very same object.
+
+        Args:
+            group: Id of the group.
+            framework: ``"numpy"``; ``"torch"``; or ``"auto"``: torch for a checkpoint of PyTorch where torch is
+                installed, else NumPy.
+
+        Returns:
+            Names and arrays, on private memory maps: changing one never changes a file.
+
+        Raises:
+            InvalidInputError: There is no such group.
+            MissingDependencyError: torch was asked for and is not installed.
+        """
+        if group not in self.groups:
+            raise InvalidInputError(f"there is no group {group!r}", hint=f"groups: {', '.join(self.groups)}")
+        chosen = self._framework(framework)
+        made: dict[tuple[str, str], Any] = {}
+        for tensor in self.tensors:
+            if tensor.group == group:
+                self._tied(tensor, chosen, made)
+        return {name: value for (of, name), value in made.items() if of == group}
+
+    def state(self, framework: Framework = "auto") -> Any:
+        """Return the whole native structure as Python objects: what the native loader would give, foreign code aside.
+
+        Objects of foreign classes stay inert dictionaries that name their class.
+
+        Raises:
+            InvalidInputError: The checkpoint holds no state tree.
+        """
+        from candle_spec.weights.state_tree import decode
+
+        if self.state_tree is None:
+            raise InvalidInputError("the checkpoint holds no state tree", location=str(self.path))
+        chosen = self._framework(framework)
+        made: dict[tuple[str, str], Any] = {}
+        return decode(self.state_tree, lambda group, name: self._tied(self._find(group, name), chosen, made))
+
+    def loader(self) -> Callable[..., Any]:
+        """Return a function ``(group, name, framework="numpy")`` that gives each tensor once: ties stay ties."""
+        made: dict[Framework, dict[tuple[str, str], Any]] = {"numpy": {}, "torch": {}}
+        return lambda group, name, framework="numpy": self._tied(self._find(group, name), framework, made[framework])
+
+    def build(self, *, trust_code: bool = False) -> Any:
+        """Return the live model with its weights; runs the code that the manifest names.
+
+        Args:
+            trust_code: Must be ``True``: building imports and calls code of the model's authors.
+
+        Raises:
+            UntrustedCodeError: ``trust_code`` is not set.
+            InvalidInputError: The manifest names no implementation.
+        """
+        return build_model(self, trust_code=trust_code)
+
+    def _framework(self, framework: Framework) -> Literal["numpy", "torch"]:
+        if framework != "auto":
+            return framework
+        import importlib.util
+
+        is_torch = self.manifest["model"]["framework"]["name"] == "pytorch"
+        return "torch" if is_torch and importlib.util.find_spec("torch") else "numpy"
+
+    @cached_property
+    def _by_name(self) -> Mapping[tuple[str, str], inventory.Tensor]:
+        return {(tensor.group, tensor.name): tensor for tensor in self.tensors}
+
+    def _find(self, group: str, name: str) -> inventory.Tensor:
+        try:
+            return self._by_name[group, name]
+        except KeyError as error:
+            raise InvalidInputError(f"there is no tensor {name!r} in group {group!r}") from error
+
+    def _tied(self, tensor: inventory.Tensor, framework: Framework, made: dict[tuple[str, str], Any]) -> Any:
+        """Load a tensor once; an alias is the very object of its target."""
+        key = tensor.group, tensor.name
+        if key not in made:
+            made[key] = None  # keeps the native order of names when the alias comes first
+            target = self._find(*tensor.alias_of) if tensor.alias_of else tensor
+            if target.alias_of:
+                raise CorruptFileError(f"{target.name!r} is an alias of an alias", code="CKP4023")
+            made[key] = self._load(target, framework) if target is tensor else self._tied(target, framework, made)
+        return made[key]
+
+    def _load(self, tensor: inventory.Tensor, framework: Framework) -> Any:
+        if tensor.alias_of:
+            return self._load(self._find(*tensor.alias_of), framework)
+        read: Callable[[inventory.StoredArray], Any] = self._torch if framework == "torch" else self._numpy
+        if not tensor.encoding:
+            return read(tensor.arrays[""])
+        parts = {name: read(array) for name, array in tensor.arrays.items()}
+        if framework == "torch":
+            from candle_spec.weights.torch_encodings import decode_torch
+
+            return decode_torch(tensor.dtype, tensor.shape, tensor.encoding, tensor.params, parts)
+        from candle_spec.weights.encodings import decode
+
+        return decode(tensor.dtype, tensor.shape, tensor.encoding, tensor.params, parts)
+
+    def _numpy(self, array: inventory.StoredArray) -> Any:
+        return self.safetensors(array.file).numpy(array.key)
+
+    def _torch(self, array: inventory.StoredArray) -> Any:
+        return self.safetensors(array.file).torch(array.key)
+
+    def safetensors(self, path: str) -> SafetensorsFile:
+        """Return one weights file, opened once."""
+        if path not in self._open:
+            self._open[path] = SafetensorsFile(self.file(path))
+        return self._open[path]
+
+
+def _supported(manifest: Any, path: Path) -> dict[str, Any]:
+    from candle_spec.manifest.versions import identify
+
+    if not isinstance(manifest, dict):
+        raise CorruptFileError("the manifest is not a JSON object", location=str(path), code="CKP1003")
+    identify(manifest)
+    missing = [key for key in ("name", "model", "files", "weights") if key not in manifest]
+    if missing:
+        raise CorruptFileError(
+            f"the manifest lacks {', '.join(missing)}",
+            location=str(path),
+            hint="candle-spec validate says all that is wrong",
+            code="CKP1001",
+        )
+    return manifest

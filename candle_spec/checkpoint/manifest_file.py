@@ -1,0 +1,70 @@
+"""The manifest as a file: written in the schema's key order, one tensor a line; its digest."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Final
+
+from candle_spec import resources
+from candle_spec.canonical import loads, pretty
+from candle_spec.digests import digest_json
+
+SCHEMA_VERSION: Final = "1.0.0-dev.1"
+"""Version of the format that this package writes."""
+
+ONE_LINE: Final = ("tensors", "files", "extents", "field_sources")
+
+
+def urn(name: str, version: str = SCHEMA_VERSION) -> str:
+    """Return the identifier of a schema, for example of ``"checkpoint"``."""
+    return f"urn:candle-spec:schemas:{name}:{version}"
+
+
+def dump(manifest: dict[str, Any]) -> bytes:
+    """Return the manifest's file."""
+    return pretty(ordered(manifest, f"checkpoint/{manifest['schema_version']}.json"), one_line=ONE_LINE)
+
+
+def manifest_digest(manifest: dict[str, Any]) -> str:
+    """Return the digest of the manifest without its own ``manifest_digest``."""
+    return digest_json({key: value for key, value in manifest.items() if key != "manifest_digest"})
+
+
+def read(path: Path) -> Any:
+    """Parse a manifest file strictly.
+
+    Raises:
+        CorruptFileError, LimitExceededError: See :func:`candle_spec.canonical.loads`.
+    """
+    return loads(path.read_bytes(), location=str(path))
+
+
+def ordered(document: Any, schema: str) -> Any:
+    """Return ``document`` with its keys in the order in which the packaged schema lists them; unknown keys last."""
+    return _order(document, resources.read_json(schema), schema)
+
+
+def _order(value: Any, schema: Any, name: str) -> Any:
+    schema, name = _follow(schema, name)
+    if isinstance(value, list):
+        items = schema.get("items", {})
+        return [_order(item, items, name) for item in value]
+    if not isinstance(value, dict):
+        return value
+    properties = schema.get("properties", {})
+    known = [key for key in properties if key in value]
+    unknown = [key for key in value if key not in properties]
+    return {key: _order(value[key], properties.get(key, {}), name) for key in known + unknown}
+
+
+def _follow(schema: Any, name: str) -> tuple[dict[str, Any], str]:
+    """Resolve ``$ref`` among the packaged schemas: ``#/$defs/x`` or ``urn:candle-spec:schemas:<name>:<version>``."""
+    while isinstance(schema, dict) and "$ref" in schema:
+        target, _, fragment = str(schema["$ref"]).partition("#")
+        if target:
+            *parts, version = target.removeprefix("urn:candle-spec:schemas:").split(":")
+            name = "/".join([*parts, f"{version}.json"])
+        schema = resources.read_json(name)
+        for part in filter(None, fragment.split("/")):
+            schema = schema[part]
+    return (schema if isinstance(schema, dict) else {}), name

@@ -1,0 +1,25 @@
+"""Seal a checkpoint: write the digest of the manifest into it, after everything it lists was verified."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from candle_spec.atomic import replace_file
+from candle_spec.checkpoint import manifest_file
+from candle_spec.checkpoint.checkpoint import Checkpoint
+from candle_spec.checkpoint.layout import MANIFEST
+
+
+def write_seal(path: str | Path) -> str:
+    """Write ``manifest_digest`` into the manifest of the checkpoint at ``path`` and return it.
+
+    An existing seal is made anew: sealing says that the manifest is as its owner wants it *now*.
+
+    Raises:
+        MissingPathError: There is no checkpoint.
+        WriteFailedError: The system refused to write; the old manifest is still there.
+    """
+    checkpoint = Checkpoint(path)
+    digest = manifest_file.manifest_digest(checkpoint.manifest)
+    replace_file(checkpoint.path / MANIFEST, manifest_file.dump({**checkpoint.manifest, "manifest_digest": digest}))
+    return digest

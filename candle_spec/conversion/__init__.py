@@ -1,0 +1,1 @@
+"""Conversion: the converter contract, discovery, the certificate, convert, restore, re-proof."""

@@ -1,0 +1,182 @@
+"""The certificate of a conversion: what was kept, transformed, dropped, and what was proved."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from candle_spec.atomic import Staging
+from candle_spec.checkpoint.manifest_file import SCHEMA_VERSION, urn
+from candle_spec.conversion.contract import Native, NativeFile
+from candle_spec.conversion.manifest_builder import FileRecord, tool
+from candle_spec.conversion.splice import Splice, StoredExtent, extents_of, prove, write_residue
+from candle_spec.digests import digest_file, digest_file_list
+from candle_spec.errors import ProofFailedError
+from candle_spec.weights.shards import GroupPlan, StoredPart
+
+COST = (
+    "The native file was not kept: it cannot be restored byte for byte, what this package did not understand of it "
+    "is lost, and predictions of the native file cannot be repeated from it. Its digest is recorded."
+)
+
+
+@dataclass(slots=True)
+class Original:
+    """One native file that can come back: its residue and extents in the checkpoint."""
+
+    native: NativeFile
+    number: int
+    extents: list[StoredExtent]
+    residue_size: int
+    residue_digest: str = ""
+
+    @property
+    def residue_path(self) -> str:
+        """Path of the residue."""
+        return f"original/{self.number}.residue.gz"
+
+    @property
+    def extents_path(self) -> str:
+        """Path of the extents."""
+        return f"original/{self.number}.extents.json"
+
+    def splice(self, root: Path) -> Splice:
+        """Return the virtual native file."""
+        return Splice(root, self.residue_path, self.native.size, self.extents)
+
+    def document(self, digest: str) -> dict[str, Any]:
+        """Return the extents file for a native file of that digest."""
+        return {
+            "$schema": urn("extents"),
+            "schema_version": SCHEMA_VERSION,
+            "native": self.native.name,
+            "size": self.native.size,
+            "sha256": digest,
+            "residue": {"path": self.residue_path, "size": self.residue_size},
+            "extents": [extent.to_json() for extent in self.extents],
+        }
+
+    def residue_record(self, root: Path) -> FileRecord:
+        """Return the residue's line in ``files``."""
+        path = root / self.residue_path
+        return FileRecord(self.residue_path, path.stat().st_size, digest_file(path), "application/gzip", "residue")
+
+
+@dataclass(slots=True)
+class Certificate:
+    """The certificate while it is being made."""
+
+    native: Native
+    originals: list[Original] = field(default_factory=list)
+    native_digests: dict[str, str] = field(default_factory=dict)
+    tensors: int = 0
+    bytes: int = 0
+
+    def prove_tensors(self, plans: Sequence[GroupPlan], digests: Mapping[tuple[str, str], str]) -> None:
+        """Compare every stored array with the native bytes.
+
+        Arrays that an extent covers were compared byte by byte when the native file was spliced; the others are
+        read from the native file a second time and their digest compared with that of the written array.
+
+        Raises:
+            ProofFailedError: An array differs.
+        """
+        covered = {(extent.file, extent.key) for original in self.originals for extent in original.extents}
+        for part in _parts(plans):
+            if (part.file, part.key) not in covered and digest_blocks(part.part.data.blocks()) != digests[
+                part.file, part.key
+            ]:
+                raise ProofFailedError(f"the stored array {part.key!r} is not what was read", location=part.file)
+            self.bytes += part.part.data.size
+        self.tensors = sum(1 for tensor in self.native.tensors if tensor.alias_of is None)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the manifest's ``conversion``."""
+        return {
+            "tool": tool(),
+            "native": self._native(),
+            "parts": [_part(part) for part in self.native.parts],
+            "proof": {"tensors": self.tensors, "bytes": self.bytes, "equal": True},
+            "restore": self._restore(),
+        }
+
+    def _native(self) -> dict[str, Any]:
+        about = self.native.format
+        files = all_files(self.native)
+        rows = [(file.name, file.size, self.native_digests[file.name]) for file in files]
+        result: dict[str, Any] = {"format": about.id, "variant": about.variant, "title": about.title}
+        if about.written:
+            result["written"] = about.written
+        result["files"] = [{"path": name, "size": size, "sha256": digest} for name, size, digest in rows]
+        result["digest"] = rows[0][2] if len(rows) == 1 else digest_file_list(rows)
+        return result
+
+    def _restore(self) -> dict[str, Any]:
+        if not self.originals:
+            return {"byte_exact": "not-kept", "cost": COST}
+        originals = [
+            {
+                "native": original.native.name,
+                "residue": original.residue_path,
+                "extents": original.extents_path,
+                "residue_size": original.residue_size,
+            }
+            for original in self.originals
+        ]
+        return {"byte_exact": "proven", "originals": originals}
+
+
+def _part(part: Any) -> dict[str, Any]:
+    about = {"what": part.what, "status": part.status}
+    for key in ("reason", "count", "size"):
+        value = getattr(part, key)
+        if value not in ("", None):
+            about[key] = value
+    return about
+
+
+def all_files(native: Native) -> list[NativeFile]:
+    """Return the native files with a separately named architecture, sorted by name."""
+    files = [*native.source.files, *([native.source.topology] if native.source.topology else [])]
+    return sorted(files, key=lambda file: file.name.encode())
+
+
+def certify(native: Native, plans: Sequence[GroupPlan], staging: Staging, *, without_original: bool) -> Certificate:
+    """Begin the certificate: write the residue of every native file, unless it is not to be kept."""
+    certificate = Certificate(native)
+    if without_original:
+        return certificate
+    for number, file in enumerate(all_files(native)):
+        extents = extents_of(file.path, plans)
+        original = Original(file, number, extents, 0)
+        original.residue_size = write_residue(file.path, file.size, extents, original.residue_path, staging)
+        certificate.originals.append(original)
+    return certificate
+
+
+def prove_originals(
+    certificate: Certificate, native: Native, plans: Sequence[GroupPlan], staging: Staging, pool: ThreadPoolExecutor
+) -> dict[str, Future[str]]:
+    """Start the proof of every native file: its spliced bytes against the real ones; the results are its digest."""
+    if certificate.originals:
+        return {
+            original.native.name: pool.submit(prove, original.native.path, original.splice(staging.path))
+            for original in certificate.originals
+        }
+    return {file.name: pool.submit(digest_file, file.path) for file in all_files(native)}
+
+
+def _parts(plans: Sequence[GroupPlan]) -> list[StoredPart]:
+    return [part for plan in plans for file in plan.files for part in file.parts.values()]
+
+
+def digest_blocks(blocks: Iterable[bytes | memoryview]) -> str:
+    """Return the digest of streamed bytes."""
+    state = hashlib.sha256()
+    for block in blocks:
+        state.update(block)
+    return "sha256:" + state.hexdigest()

@@ -1,0 +1,196 @@
+"""What a converter is: it reads one native format and says everything that was in it.
+
+**To add a native format**: write ``converters/<name>.py`` with a module-level ``CONVERTER``, and
+``tests/converters/test_<name>.py`` with a subclass of ``candle_spec.testing.ConverterContract``. Nothing else:
+discovery, the commands, the certificate and the byte-exact restore follow.
+
+The phases are apart: :meth:`Converter.detect` looks at some bytes, :meth:`Converter.read` looks at the structure and
+gives tensors whose bytes have not been touched yet. Neither imports a framework, runs or imports what the file names,
+or follows a link.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+from candle_spec.problems import Problem
+from candle_spec.weights.sources import TensorSource
+
+
+@dataclass(frozen=True, slots=True)
+class NativeFile:
+    """One file of a native checkpoint: its real path, and its name in the certificate (relative, ``/``)."""
+
+    path: Path
+    name: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A native checkpoint as the user named it: one file, or a folder's files, links resolved once.
+
+    Attributes:
+        path: The path that was named.
+        files: Its files, sorted by name.
+        topology: A separate file with the network's architecture, where the user named one.
+    """
+
+    path: Path
+    files: tuple[NativeFile, ...]
+    topology: NativeFile | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Detection:
+    """What a look at some bytes found.
+
+    Attributes:
+        confidence: 0 to 100; the highest wins, equal ones by the converter's name.
+        title: The format in the field's words, for example ``"PyTorch zip archive"``.
+    """
+
+    confidence: int
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class NativeFormat:
+    """What wrote the native checkpoint.
+
+    Attributes:
+        id: The converter's name.
+        variant: Which dialect, for example ``"legacy-stream"``.
+        title: In the field's words.
+        framework: Lower-case name of the framework (``"pytorch"``, ``"keras"``), or ``"unknown"``.
+        framework_version: Its version, where the file says.
+        written: When, ISO 8601, where the file says.
+        evidence: What was looked at to know, one sentence each.
+    """
+
+    id: str
+    variant: str
+    title: str
+    framework: str
+    framework_version: str = ""
+    written: str = ""
+    evidence: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Tensors that belong together.
+
+    Attributes:
+        id: ``kind`` or ``kind.key`` (``model``, ``optimizer.0``, ``model.encoder``).
+        kind: ``model``, ``optimizer``, ``scheduler``, ``ema``, ``metric``, ``rng``, ``artifact``, ``derived``, ``other``.
+        root: JSON Pointer of its root in the native structure (``""`` for the whole).
+    """
+
+    id: str
+    kind: str
+    root: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SideFile:
+    """A file to put beside the weights: topology or artifact, its bytes in memory (bounded)."""
+
+    path: str
+    data: bytes
+    media_type: str
+    role: str
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One value for the manifest and where it came from.
+
+    Attributes:
+        pointer: JSON Pointer in the manifest.
+        value: The value, JSON.
+        source: ``"file"``, ``"config"``, ``"path"``, ``"environment"``, ``"user"`` or ``"inferred"``.
+        detail: Which file and place.
+    """
+
+    pointer: str
+    value: Any
+    source: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One line of the certificate: what became of one part of the native checkpoint.
+
+    Attributes:
+        what: Name of the part (``"model"``, ``"optimizer"``, ``"topology"``, ``"metadata"``, …).
+        status: ``kept``, ``transformed``, ``dropped``, ``residue`` (only in the native bytes) or ``absent``.
+        reason: Why, where it is not ``kept``.
+        count: Number of tensors or values.
+        size: Bytes.
+    """
+
+    what: str
+    status: Literal["kept", "transformed", "dropped", "residue", "absent"]
+    reason: str = ""
+    count: int | None = None
+    size: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class InertPickle:
+    """A pickle in a native file, which nothing here ran: the names it would have imported and called."""
+
+    file: str
+    member: str
+    imports: tuple[str, ...]
+    unknown_imports: tuple[str, ...]
+    """Those outside the known-harmless table: foreign code that unpickling would run."""
+
+
+@dataclass(slots=True)
+class Native:
+    """Everything that a converter found; tensors are not read yet."""
+
+    format: NativeFormat
+    source: Source
+    groups: list[Group] = field(default_factory=list)
+    tensors: list[TensorSource] = field(default_factory=list)
+    state: Any = None
+    """The state tree: the native structure as typed JSON (:mod:`candle_spec.weights.state_tree`), or ``None``."""
+    side_files: list[SideFile] = field(default_factory=list)
+    fields: list[Field] = field(default_factory=list)
+    parts: list[Part] = field(default_factory=list)
+    pickles: list[InertPickle] = field(default_factory=list)
+    embedded_code: list[str] = field(default_factory=list)
+    """Places that hold program code (TorchScript source, Lambda bytecode), one sentence each."""
+    problems: list[Problem] = field(default_factory=list)
+    weights_metadata: Mapping[str, str] = field(default_factory=dict)
+    """``{"format": "pt" | "tf" | "flax" | "np"}``, as the tools of the field expect in the weights' header."""
+
+
+class Converter(Protocol):
+    """Reads one native format. ``name`` equals the module's name."""
+
+    name: str
+    title: str
+    suffixes: Sequence[str]
+    """Usual file name endings: for lists and messages only, never for detection."""
+
+    def detect(self, source: Source) -> Detection | None:
+        """Say what the source is, from its bytes, or ``None``; cheap, never raises for foreign content."""
+        ...
+
+    def read(self, source: Source) -> Native:
+        """Read the structure.
+
+        Raises:
+            CorruptFileError: The file breaks its own format.
+            UnsafeContentError: It could harm.
+            UnsupportedFormatError: A version or a feature that cannot be read; the hint says what would help.
+        """
+        ...

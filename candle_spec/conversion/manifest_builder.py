@@ -1,0 +1,260 @@
+"""Make the manifest of a conversion from what the converter found and what was written."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from candle_spec import pointer
+from candle_spec._version import __version__
+from candle_spec.checkpoint.layout import INLINE_TENSORS, INVENTORY, STATE
+from candle_spec.checkpoint.manifest_file import SCHEMA_VERSION, urn
+from candle_spec.checkpoint.resume import EXACT, resume_grade
+from candle_spec.conversion.contract import Group, Native
+from candle_spec.digests import content_digest, digest_encoded, digest_json, values_digest
+from candle_spec.weights.shards import GroupPlan, StoredPart
+from candle_spec.weights.sources import TensorSource
+
+_PARTS: Final = (*EXACT, "metric")
+
+
+@dataclass(slots=True)
+class FileRecord:
+    """One line of ``files``."""
+
+    path: str
+    size: int
+    digest: str
+    media_type: str
+    role: str
+
+    def to_json(self) -> dict[str, Any]:
+        """The record as it stands in the manifest."""
+        return {
+            "path": self.path,
+            "size": self.size,
+            "sha256": self.digest,
+            "media_type": self.media_type,
+            "role": self.role,
+        }
+
+
+@dataclass(slots=True)
+class Inputs:
+    """What the manifest is made from.
+
+    Attributes:
+        native: What the converter found.
+        plans: Where each array was written.
+        part_digests: Digest of each array by file and key.
+        files: All files written.
+        conversion: The certificate.
+        created: Moment of writing.
+    """
+
+    native: Native
+    plans: Sequence[GroupPlan]
+    part_digests: Mapping[tuple[str, str], str]
+    files: list[FileRecord] = field(default_factory=list)
+    conversion: dict[str, Any] = field(default_factory=dict)
+    created: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+
+def tensor_entries(inputs: Inputs) -> list[dict[str, Any]]:
+    """Return the inventory: one entry for every name, in the native order."""
+    stored: dict[tuple[str, str], dict[str, StoredPart]] = {}
+    for plan in inputs.plans:
+        for file in plan.files:
+            for part in file.parts.values():
+                stored.setdefault((part.tensor.group, part.tensor.name), {})[part.part_name] = part
+    digests: dict[tuple[str, str], str] = {}
+    entries: list[dict[str, Any]] = []
+    for tensor in inputs.native.tensors:
+        if tensor.alias_of is None:
+            entry = _stored_entry(tensor, stored[tensor.group, tensor.name], inputs.part_digests)
+            digests[tensor.group, tensor.name] = entry["digest"]
+            entries.append(entry)
+        else:
+            entries.append({**_about(tensor), "alias_of": list(tensor.alias_of)})
+    for entry in entries:
+        if "alias_of" in entry:
+            entry["digest"] = digests[tuple(entry["alias_of"])]
+    return entries
+
+
+def _about(tensor: TensorSource) -> dict[str, Any]:
+    about: dict[str, Any] = {
+        "group": tensor.group,
+        "name": tensor.name,
+        "dtype": tensor.dtype,
+        "shape": list(tensor.shape),
+        "digest": "",
+    }
+    about |= {key: value for key in ("role", "label") if (value := getattr(tensor, key))}
+    if tensor.attributes:
+        about["attributes"] = dict(tensor.attributes)
+    return about
+
+
+def _stored_entry(
+    tensor: TensorSource, parts: Mapping[str, StoredPart], digests: Mapping[tuple[str, str], str]
+) -> dict[str, Any]:
+    entry = _about(tensor)
+    if tensor.encoding is None:
+        part = parts[""]
+        entry["digest"] = digests[part.file, part.key]
+        entry["file"] = part.file
+        if part.key != tensor.name:
+            entry["key"] = part.key
+        return entry
+    described: dict[str, dict[str, Any]] = {
+        name: {
+            "key": part.key,
+            "dtype": part.part.dtype,
+            "shape": list(part.part.shape),
+            "digest": digests[part.file, part.key],
+            "file": part.file,
+        }
+        for name, part in parts.items()
+    }
+    rows = {name: (about["dtype"], about["shape"], about["digest"]) for name, about in described.items()}
+    entry["digest"] = digest_encoded(tensor.encoding.name, tensor.encoding.params, rows)
+    entry["encoding"] = {"name": tensor.encoding.name, "params": dict(tensor.encoding.params), "parts": described}
+    return entry
+
+
+def build(inputs: Inputs, entries: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the manifest (without seal); its tensors are inline unless they were written as a file."""
+    native = inputs.native
+    manifest: dict[str, Any] = {
+        "$schema": urn("checkpoint"),
+        "schema_version": SCHEMA_VERSION,
+        "dates": {"created": timestamp(inputs.created)},
+        "model": {"framework": _framework(native), "parameter_count": _parameters(entries)},
+        "files": [record.to_json() for record in sorted(inputs.files, key=lambda record: record.path.encode())],
+        "weights": _weights(inputs, entries),
+        "training_state": _training_state(native),
+        "conversion": inputs.conversion,
+        "security": _security(native),
+    }
+    sources = []
+    for found in native.fields:
+        pointer.put(manifest, found.pointer, found.value)
+        about = {"pointer": found.pointer, "source": found.source, "value_digest": digest_json(found.value)}
+        sources.append({**about, "detail": found.detail} if found.detail else about)
+    if sources:
+        manifest["field_sources"] = sources
+    return manifest
+
+
+def timestamp(moment: datetime) -> str:
+    """Return a moment as RFC 3339 in UTC, to the second."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _framework(native: Native) -> dict[str, Any]:
+    about: dict[str, Any] = {"name": native.format.framework or "unknown"}
+    if native.format.framework_version:
+        about["version"] = native.format.framework_version
+    if native.format.evidence:
+        about["evidence"] = list(native.format.evidence)
+    return about
+
+
+def is_model(group: str) -> bool:
+    """Whether a group holds a model's own weights, which make the identity of the checkpoint."""
+    return group == "model" or group.startswith("model.")
+
+
+def _parameters(entries: Sequence[Mapping[str, Any]]) -> int:
+    """Count the elements of the models' tensors, each stored tensor once."""
+    counted = (entry for entry in entries if is_model(entry["group"]) and "alias_of" not in entry)
+    return sum(math.prod(entry["shape"]) for entry in counted)
+
+
+def _row(entry: Mapping[str, Any], *, with_group: bool) -> tuple[str, str, list[int], str]:
+    name = f"{entry['group']}/{entry['name']}" if with_group else entry["name"]
+    return name, entry["dtype"], entry["shape"], entry["digest"]
+
+
+def _weights(inputs: Inputs, entries: list[dict[str, Any]]) -> dict[str, Any]:
+    weights: dict[str, Any] = {"kind": "tensors", "format": "safetensors"}
+    weights |= identity(entries)
+    weights["groups"] = [_group(group, inputs, entries) for group in inputs.native.groups]
+    if len(entries) > INLINE_TENSORS:
+        weights["inventory"] = INVENTORY
+    else:
+        weights["tensors"] = entries
+    return weights
+
+
+def identity(entries: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """Return content, values and state digest of an inventory.
+
+    With one model group its names stand as they are; with several, each is preceded by its group and ``/``.
+    """
+    models = [entry for entry in entries if is_model(entry["group"])]
+    several = len({entry["group"] for entry in models}) > 1
+    rows = [_row(entry, with_group=several) for entry in models]
+    return {
+        "content_digest": content_digest(rows),
+        "values_digest": values_digest(rows),
+        "state_digest": content_digest([_row(entry, with_group=True) for entry in entries]),
+    }
+
+
+def _group(group: Group, inputs: Inputs, entries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    own = [entry for entry in entries if entry["group"] == group.id]
+    plan = next(plan for plan in inputs.plans if plan.group == group.id)
+    about: dict[str, Any] = {"id": group.id, "kind": group.kind, "root": group.root}
+    about["files"] = [file.name for file in plan.files]
+    if plan.index_name:
+        about["index"] = plan.index_name
+    about["tensor_count"] = len(own)
+    about["parameter_count"] = sum(math.prod(entry["shape"]) for entry in own if "alias_of" not in entry)
+    about["size"] = sum(entry.size for file in plan.files for entry in file.header.entries.values())
+    return about
+
+
+def _training_state(native: Native) -> dict[str, Any]:
+    by_name = {part.what: part for part in native.parts}
+    kinds = {group.kind: group.id for group in native.groups}
+    parts: dict[str, dict[str, Any]] = {}
+    for name in _PARTS:
+        part = by_name.get(name)
+        kept = part is not None and part.status in ("kept", "transformed")
+        if kept or name in kinds:
+            parts[name] = {"status": "present"}
+        elif part is not None and part.status == "residue":
+            parts[name] = {"status": "partial", "reason": part.reason or "only in the native bytes"}
+        else:
+            reason = part.reason if part is not None and part.reason else "the native checkpoint holds none"
+            parts[name] = {"status": "absent", "reason": reason}
+        if name in kinds:
+            parts[name]["group"] = kinds[name]
+    grade = resume_grade({name: part["status"] for name, part in parts.items()})
+    about: dict[str, Any] = {"resume_grade": grade, "parts": parts}
+    if native.state is not None:
+        about["state_tree"] = STATE
+    return about
+
+
+def _security(native: Native) -> dict[str, Any]:
+    pickles = [
+        {
+            "file": pickle.file,
+            "member": pickle.member,
+            "imports": list(pickle.imports),
+            "unknown_imports": list(pickle.unknown_imports),
+        }
+        for pickle in native.pickles
+    ]
+    return {"inert_pickle": pickles, "embedded_code": list(native.embedded_code)}
+
+
+def tool() -> dict[str, str]:
+    """Return name and version of this tool, as the certificate names it."""
+    return {"name": "candle-spec", "version": __version__}

@@ -1,0 +1,75 @@
+"""Find converters and choose the one for a source.
+
+Our own are the modules of ``candle_spec.converters`` whose names do not start with an underscore; those of others
+announce themselves by the entry point group ``candle_spec.converters``. Converters of others come in the order of
+their package's name, before ours on equal confidence of detection only by name. One that cannot be loaded is left out
+with a warning that names its package and version: it never breaks the command.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import warnings
+from collections.abc import Iterator
+from functools import cache
+from typing import Final
+
+from candle_spec.conversion.contract import Converter, Detection, Source
+from candle_spec.conversion.foreign import foreign_content
+from candle_spec.errors import UnsupportedFormatError
+
+GROUP: Final = "candle_spec.converters"
+
+
+@cache
+def converters() -> tuple[Converter, ...]:
+    """Return all converters, sorted by name."""
+    found = {converter.name: converter for converter in [*_from_others(), *_ours()]}
+    return tuple(found[name] for name in sorted(found))
+
+
+def _ours() -> Iterator[Converter]:
+    package = importlib.import_module(GROUP)
+    for module in pkgutil.iter_modules(package.__path__):
+        if not module.name.startswith("_"):
+            yield importlib.import_module(f"{GROUP}.{module.name}").CONVERTER
+
+
+def _from_others() -> Iterator[Converter]:
+    from importlib.metadata import entry_points
+
+    for entry in sorted(entry_points(group=GROUP), key=lambda e: (e.dist.name if e.dist else "", e.name)):
+        try:
+            converter = entry.load()
+            _check(converter)
+        except Exception as error:  # noqa: BLE001 - whatever a plugin raises, the command goes on and says so
+            owner = f"{entry.dist.name}=={entry.dist.version}" if entry.dist else "an unknown package"
+            warnings.warn(f"the converter {entry.name!r} of {owner} cannot be used: {error}", stacklevel=2)
+        else:
+            yield converter
+
+
+def _check(converter: object) -> None:
+    """Check a converter when it is loaded, not in the middle of the user's work."""
+    for name in ("name", "title", "suffixes", "detect", "read"):
+        if not hasattr(converter, name):
+            raise TypeError(f"it has no {name!r}")
+
+
+def detect(source: Source) -> tuple[Converter, Detection]:
+    """Return the converter for a source and what it recognised.
+
+    Raises:
+        UnsupportedFormatError: No converter knows the content; the message names what it is, where that is known.
+    """
+    found: list[tuple[int, str, Converter, Detection]] = []
+    for converter in converters():
+        detection = converter.detect(source)
+        if detection is not None:
+            found.append((-detection.confidence, converter.name, converter, detection))
+    if not found:
+        what, hint = foreign_content(source)
+        raise UnsupportedFormatError(what, location=str(source.path), hint=hint)
+    _, _, converter, detection = min(found, key=lambda row: row[:2])
+    return converter, detection

@@ -1,0 +1,274 @@
+"""Byte-exact restore: a native file is its extents (tensor bytes, stored as weights) and its residue (all the rest).
+
+``original/<n>.extents.json`` lists the extents by offset; ``original/<n>.residue.gz`` holds, concatenated, all bytes
+that no extent covers. Splicing both gives the native file, whatever its format. What no extent describes stays in the
+residue, whole: that is how nothing can be lost.
+"""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from io import FileIO
+from pathlib import Path
+from typing import Any, BinaryIO, Final, Protocol, cast
+
+from candle_spec import limits
+from candle_spec.atomic import Fs, Staging
+from candle_spec.canonical import loads
+from candle_spec.digests import BLOCK
+from candle_spec.errors import CorruptFileError, ProofFailedError
+from candle_spec.weights.safetensors import Header, read_header
+from candle_spec.weights.shards import GroupPlan, StoredPart
+
+SMALLEST: Final = 64
+"""Extents shorter than this stay in the residue: describing them would take more than they hold."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredExtent:
+    """One extent: where it stands in the native file, and which stored array holds its bytes.
+
+    Attributes:
+        offset: First byte in the native file.
+        length: Number of bytes.
+        file: Weights file in the checkpoint.
+        key: Array in that file.
+        order: Axes of the stored array from slowest to fastest in the native file, ``None`` for row-major.
+        swap: Size of the numbers whose bytes stand in the other order, 0 for none.
+    """
+
+    offset: int
+    length: int
+    file: str
+    key: str
+    order: tuple[int, ...] | None = None
+    swap: int = 0
+
+    def to_json(self) -> dict[str, Any]:
+        """The extent as it stands in the extents file."""
+        about: dict[str, Any] = {"offset": self.offset, "length": self.length, "file": self.file, "key": self.key}
+        if self.order is not None:
+            about["order"] = list(self.order)
+        if self.swap:
+            about["swap"] = self.swap
+        return about
+
+    @classmethod
+    def from_json(cls, about: Mapping[str, Any]) -> StoredExtent:
+        """Read an extent from the extents file."""
+        order = tuple(about["order"]) if "order" in about else None
+        return cls(about["offset"], about["length"], about["file"], about["key"], order, about.get("swap", 0))
+
+
+def extents_of(path: Path, plans: Iterable[GroupPlan]) -> list[StoredExtent]:
+    """Return the extents of one native file: sorted, none overlapping another, none tiny."""
+    found = [
+        extent
+        for plan in plans
+        for file in plan.files
+        for part in file.parts.values()
+        if (extent := _extent(path, part))
+    ]
+    chosen: list[StoredExtent] = []
+    position = 0
+    for extent in sorted(found, key=lambda e: (e.offset, -e.length, e.file, e.key)):
+        if extent.offset >= position:
+            chosen.append(extent)
+            position = extent.offset + extent.length
+    return chosen
+
+
+def _extent(path: Path, stored: StoredPart) -> StoredExtent | None:
+    extent = stored.part.data.extent
+    if extent is None or extent.path != path or extent.length < SMALLEST:
+        return None
+    return StoredExtent(extent.offset, extent.length, stored.file, stored.key, extent.order, extent.swap)
+
+
+def gaps(extents: Sequence[StoredExtent], size: int) -> Iterator[tuple[int, int]]:
+    """Yield offset and length of what no extent covers."""
+    position = 0
+    for extent in extents:
+        if extent.offset > position:
+            yield position, extent.offset - position
+        position = extent.offset + extent.length
+    if size > position:
+        yield position, size - position
+
+
+def write_residue(native: Path, size: int, extents: Sequence[StoredExtent], name: str, staging: Staging) -> int:
+    """Write the residue, compressed deterministically; return its uncompressed size."""
+    total = 0
+    with native.open("rb", buffering=0) as source, staging.create(name) as target:
+        out = _Through(staging.fs, target)
+        with gzip.GzipFile(filename="", mode="wb", compresslevel=6, fileobj=out, mtime=0) as packed:
+            for offset, length in gaps(extents, size):
+                source.seek(offset)
+                for block in read_blocks(source, length, native.name):
+                    packed.write(block)
+                total += length
+        staging.fs.sync_file(target)
+    return total
+
+
+class _Through:
+    """A file object for gzip whose writes go through ``Fs``, so that tests can make them fail."""
+
+    def __init__(self, fs: Fs, file: BinaryIO) -> None:
+        self._fs = fs
+        self._file = file
+
+    def write(self, data: bytes | memoryview) -> int:
+        self._fs.write(self._file, data)
+        return len(data)
+
+    def flush(self) -> None:
+        """Unbuffered: nothing to do."""
+
+
+class Readable(Protocol):
+    """A binary file that fills a buffer."""
+
+    def readinto(self, buffer: memoryview, /) -> int | None:
+        """Fill the buffer from the file's position; return how many bytes were read."""
+        ...
+
+
+def read_blocks(file: Readable, length: int, location: str) -> Iterator[memoryview]:
+    """Yield ``length`` bytes from the file's position in blocks.
+
+    Raises:
+        CorruptFileError: The file ended early.
+    """
+    buffer = memoryview(bytearray(min(BLOCK, length) or 1))
+    while length:
+        count = file.readinto(buffer[: min(length, len(buffer))])
+        if not count:
+            raise CorruptFileError("the file ended early", location=location)
+        yield buffer[:count]
+        length -= count
+
+
+class Splice:
+    """The virtual native file made of a residue and extents of a checkpoint folder.
+
+    Args:
+        root: The checkpoint's folder (or its staging folder).
+        residue: Path of the residue below it.
+        size: Size of the native file.
+        extents: Its extents, sorted.
+    """
+
+    def __init__(self, root: Path, residue: str, size: int, extents: Sequence[StoredExtent]) -> None:
+        self._root = root
+        self._residue = residue
+        self._size = size
+        self._extents = extents
+        self._headers: dict[str, Header] = {}
+
+    def blocks(self) -> Iterator[bytes | memoryview]:
+        """Yield the native file's bytes.
+
+        Raises:
+            CorruptFileError: The residue or a stored array does not fit what the extents say.
+        """
+        position = 0
+        files: dict[str, FileIO] = {}
+        try:
+            with gzip.GzipFile(self._root / self._residue) as packed:
+                residue = cast(Readable, packed)
+                for extent in self._extents:
+                    yield from read_blocks(residue, extent.offset - position, self._residue)
+                    yield from self._extent(extent, files)
+                    position = extent.offset + extent.length
+                yield from read_blocks(residue, self._size - position, self._residue)
+                if packed.read(1):
+                    raise CorruptFileError(
+                        "the residue holds more than the gaps between the extents", location=self._residue
+                    )
+        except (gzip.BadGzipFile, EOFError) as error:
+            raise CorruptFileError(f"the residue cannot be unpacked: {error}", location=self._residue) from error
+        finally:
+            for file in files.values():
+                file.close()
+
+    def _extent(self, extent: StoredExtent, files: dict[str, FileIO]) -> Iterator[bytes | memoryview]:
+        if extent.file not in files:
+            files[extent.file] = FileIO(self._root / extent.file)
+            self._headers[extent.file] = read_header(self._root / extent.file)
+        entry = self._headers[extent.file].entries.get(extent.key)
+        if entry is None or entry.size != extent.length:
+            raise CorruptFileError(
+                f"no stored array of {extent.length} bytes is named {extent.key!r}", location=extent.file
+            )
+        if extent.order is None and not extent.swap:
+            files[extent.file].seek(entry.offset)
+            yield from read_blocks(files[extent.file], extent.length, extent.file)
+            return
+        yield from _rearranged(self._root / extent.file, entry.offset, entry.dtype, entry.shape, extent)
+
+
+def _rearranged(
+    path: Path, offset: int, dtype: str, shape: tuple[int, ...], extent: StoredExtent
+) -> Iterator[memoryview]:
+    """Yield a stored array in the native order of axes and bytes."""
+    import numpy as np
+
+    from candle_spec.weights.dtypes import item_size
+    from candle_spec.weights.sources import slabs
+
+    element = np.dtype((np.void, item_size(dtype)))
+    stored = np.memmap(path, dtype=element, mode="r", offset=offset, shape=shape)
+    native = stored.transpose(extent.order) if extent.order is not None else stored
+    for piece in slabs(native):
+        packed = np.ascontiguousarray(piece).reshape(-1).view(np.uint8)
+        yield (packed.view(f"u{extent.swap}").byteswap().view(np.uint8) if extent.swap else packed).data
+
+
+def prove(native: Path, splice: Splice) -> str:
+    """Return the digest of the spliced bytes after comparing every one of them with the native file.
+
+    Raises:
+        ProofFailedError: They differ.
+    """
+    import hashlib
+
+    state = hashlib.sha256()
+    position = 0
+    with native.open("rb", buffering=0) as file:
+        buffer = memoryview(bytearray(BLOCK))
+        for block in splice.blocks():
+            view = memoryview(block)
+            while len(view):
+                count = file.readinto(buffer[: min(len(view), BLOCK)])
+                if not count or buffer[:count] != view[:count]:
+                    raise ProofFailedError(f"the restored bytes differ near {position}", location=str(native))
+                state.update(view[:count])
+                view = view[count:]
+                position += count
+        if file.read(1):
+            raise ProofFailedError("the native file is longer than its restored bytes", location=str(native))
+    return "sha256:" + state.hexdigest()
+
+
+def read_extents(data: bytes, location: str) -> dict[str, Any]:
+    """Parse an extents file and check that its extents are sorted, disjoint and inside the native file.
+
+    Raises:
+        CorruptFileError: They are not.
+    """
+    document = loads(data, location=location)
+    try:
+        size, position = document["size"], 0
+        for about in document["extents"]:
+            if about["offset"] < position or about["length"] < 0:
+                raise CorruptFileError("the extents overlap or are not sorted", location=location)
+            position = about["offset"] + about["length"]
+        if position > size or size > limits.TENSOR_BYTES:
+            raise CorruptFileError("the extents are larger than the native file", location=location)
+        document["residue"]["path"], document["sha256"], document["native"]  # noqa: B018 - they must be there
+    except (KeyError, TypeError) as error:
+        raise CorruptFileError(f"the extents file lacks {error}", location=location) from error
+    return dict(document)

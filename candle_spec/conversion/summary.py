@@ -1,0 +1,246 @@
+"""What is in a checkpoint, native or common, as data: what ``inspect`` and ``convert`` show."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from candle_spec import pointer
+from candle_spec.checkpoint.checkpoint import Checkpoint
+from candle_spec.conversion.contract import Native
+from candle_spec.weights.dtypes import DTYPES
+
+
+@dataclass(frozen=True, slots=True)
+class TensorLine:
+    """One tensor as it is shown."""
+
+    group: str
+    name: str
+    dtype: str
+    shape: tuple[int, ...]
+    size: int
+    label: str = ""
+    alias_of: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class GroupLine:
+    """One group as it is shown."""
+
+    id: str
+    kind: str
+    root: str
+    tensors: int
+    parameters: int
+    size: int
+    dtypes: tuple[str, ...]
+    first: str
+    last: str
+
+
+@dataclass(slots=True)
+class Summary:
+    """What is in a checkpoint.
+
+    Attributes:
+        path: Where it is.
+        kind: ``"native"`` or ``"checkpoint"``.
+        name: The model's name, or the file's.
+        title: Format and framework in the field's words.
+        framework: Framework's name and version.
+        written: When it was written, where known.
+        size: Bytes on disk.
+        groups: Its groups.
+        tensors: Its tensors.
+        fields: What is known of model and training, by JSON Pointer of the manifest.
+        parts: What was kept, dropped, is absent, with reasons.
+        imports: What its pickles would have imported.
+        unknown_imports: Those of them that are foreign code.
+        embedded_code: Places that hold program code.
+        use_it: Lines that say how to go on.
+    """
+
+    path: str
+    kind: str
+    name: str
+    title: str
+    framework: str
+    written: str = ""
+    size: int = 0
+    groups: list[GroupLine] = field(default_factory=list)
+    tensors: list[TensorLine] = field(default_factory=list)
+    fields: dict[str, Any] = field(default_factory=dict)
+    parts: list[dict[str, Any]] = field(default_factory=list)
+    imports: list[str] = field(default_factory=list)
+    unknown_imports: list[str] = field(default_factory=list)
+    embedded_code: list[str] = field(default_factory=list)
+    use_it: list[str] = field(default_factory=list)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the summary as JSON values."""
+        return asdict(self)
+
+
+def summarize_native(native: Native) -> Summary:
+    """Summarise what a converter found; no weights are read."""
+    about = native.format
+    lines = [
+        TensorLine(
+            tensor.group,
+            tensor.name,
+            tensor.dtype,
+            tensor.shape,
+            sum(part.data.size for part in tensor.parts.values()),
+            tensor.label,
+            "/".join(tensor.alias_of) if tensor.alias_of else "",
+            tensor.encoding.name if tensor.encoding else "",
+        )
+        for tensor in native.tensors
+    ]
+    summary = Summary(
+        path=str(native.source.path),
+        kind="native",
+        name=native.source.path.name,
+        title=about.title,
+        framework=f"{about.framework} {about.framework_version}".strip(),
+        written=about.written,
+        size=sum(file.size for file in native.source.files),
+        tensors=lines,
+        groups=[_group(group.id, group.kind, group.root, lines) for group in native.groups],
+        fields={found.pointer: found.value for found in native.fields},
+        parts=[{key: value for key, value in _part(part).items() if value not in ("", None)} for part in native.parts],
+        imports=sorted({name for pickle in native.pickles for name in pickle.imports}),
+        unknown_imports=sorted({name for pickle in native.pickles for name in pickle.unknown_imports}),
+        embedded_code=list(native.embedded_code),
+    )
+    summary.use_it = [
+        f"candle-spec convert {_quoted(native.source.path)}",
+        "  a safe copy with a manifest; the file comes back byte for byte",
+    ]
+    return summary
+
+
+def _part(part: Any) -> dict[str, Any]:
+    return {key: getattr(part, key) for key in ("what", "status", "reason", "count", "size")}
+
+
+def summarize_checkpoint(checkpoint: Checkpoint) -> Summary:
+    """Summarise a checkpoint from its manifest; no weights are read."""
+    manifest = checkpoint.manifest
+    framework = manifest["model"]["framework"]
+    lines = [
+        TensorLine(
+            tensor.group,
+            tensor.name,
+            tensor.dtype,
+            tensor.shape,
+            0 if tensor.alias_of else _stored_size(tensor.arrays.values()),
+            tensor.label,
+            "/".join(tensor.alias_of) if tensor.alias_of else "",
+            tensor.encoding,
+        )
+        for tensor in checkpoint.tensors
+    ]
+    conversion = manifest.get("conversion", {})
+    pickles = pointer.get(manifest, "/security/inert_pickle", [])
+    groups = manifest["weights"].get("groups", [])
+    return Summary(
+        path=str(checkpoint.path),
+        kind="checkpoint",
+        name=checkpoint.name,
+        title=f"checkpoint {manifest['schema_version']}"
+        + (f", converted from a {conversion['native']['title']}" if conversion else ""),
+        framework=f"{framework['name']} {framework.get('version', '')}".strip(),
+        written=pointer.get(manifest, "/conversion/native/written", "") or pointer.get(manifest, "/dates/created", ""),
+        size=sum(file["size"] for file in manifest["files"]),
+        tensors=lines,
+        groups=[_group(group["id"], group["kind"], group["root"], lines) for group in groups],
+        fields=_fields(manifest),
+        parts=list(conversion.get("parts", [])),
+        imports=sorted({name for pickle in pickles for name in pickle["imports"]}),
+        unknown_imports=sorted({name for pickle in pickles for name in pickle["unknown_imports"]}),
+        embedded_code=list(pointer.get(manifest, "/security/embedded_code", [])),
+        use_it=use_it(checkpoint),
+    )
+
+
+def _stored_size(arrays: Iterable[Any]) -> int:
+    return sum(math.prod(array.shape) * DTYPES[array.dtype].bits // 8 for array in arrays)
+
+
+def _fields(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields that have a source: what was found out, not what the format itself writes."""
+    pointers = [entry["pointer"] for entry in manifest.get("field_sources", [])]
+    return {at: pointer.get(manifest, at) for at in pointers}
+
+
+def _group(group: str, kind: str, root: str, tensors: Sequence[TensorLine]) -> GroupLine:
+    own = [line for line in tensors if line.group == group]
+    stored = [line for line in own if not line.alias_of]
+    names = [line.label or line.name for line in own]
+    return GroupLine(
+        id=group,
+        kind=kind,
+        root=root,
+        tensors=len(own),
+        parameters=sum(math.prod(line.shape) for line in stored),
+        size=sum(line.size for line in stored),
+        dtypes=tuple(name for name, _ in Counter(line.dtype for line in own).most_common()),
+        first=names[0] if names else "",
+        last=names[-1] if names else "",
+    )
+
+
+def use_it(checkpoint: Checkpoint) -> list[str]:
+    """Return the lines that say how to go on with a checkpoint: Python, restore, what is missing to run it."""
+    framework = checkpoint.manifest["model"]["framework"]["name"]
+    path = _quoted(checkpoint.path)
+    kind = "torch tensors, or numpy without torch" if framework == "pytorch" else "numpy arrays, no framework needed"
+    lines = [
+        "import candle_spec",
+        f"checkpoint = candle_spec.load({str(_shown(checkpoint.path))!r})",
+        f"weights = checkpoint.state_dict()        # {kind}",
+    ]
+    if pointer.get(checkpoint.manifest, "/conversion/restore/byte_exact") == "proven":
+        lines.append(f"candle-spec restore {path}        # the native file again, byte for byte")
+    lines.append(_to_run(checkpoint, framework))
+    return lines
+
+
+def _to_run(checkpoint: Checkpoint, framework: str) -> str:
+    """Say what is missing to run the model, with the install line."""
+    version = checkpoint.manifest["model"]["framework"].get("version", "")
+    pip = {"pytorch": "torch", "keras": "tensorflow", "unknown": ""}.get(framework, framework)
+    code = pointer.get(checkpoint.manifest, "/security/embedded_code", [])
+    topology = pointer.get(checkpoint.manifest, "/model/topology", [])
+    built = pointer.get(checkpoint.manifest, "/model/implementation/callable")
+    if not pip:
+        return "to run it: its framework is not known from the file"
+    line = f"to run it: pip install {pip}" + (f"   (written with {framework} {version})" if version else "")
+    if built:
+        return line + "; then checkpoint.build(trust_code=True)"
+    if not topology and framework == "pytorch":
+        return line + "; the network's Python code is not in the file: ask its authors, then load_state_dict(weights)"
+    if not topology:
+        return line + "; the architecture is not in the file: name it with --topology"
+    return line + ("; it also needs code of its authors" if code else "; then load the restored file")
+
+
+def _shown(path: Path) -> Path:
+    """The path as one would type it from here."""
+    try:
+        return path.relative_to(Path.cwd())
+    except ValueError:
+        return path
+
+
+def _quoted(path: Path) -> str:
+    import shlex
+
+    return shlex.quote(str(_shown(path)))

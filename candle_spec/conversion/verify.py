@@ -1,0 +1,149 @@
+"""Prove a certificate again: native against common, tensor by tensor, and predictions where the framework is here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from candle_spec.checkpoint.checkpoint import Checkpoint
+from candle_spec.checkpoint.inventory import Tensor
+from candle_spec.conversion.certificate import all_files, digest_blocks
+from candle_spec.conversion.contract import Native
+from candle_spec.conversion.convert import read_native
+from candle_spec.conversion.restore import splice_of
+from candle_spec.conversion.splice import prove, read_extents
+from candle_spec.digests import digest_encoded, digest_file
+from candle_spec.errors import InvalidInputError
+from candle_spec.weights.sources import TensorSource
+from candle_spec.weights.writer import digest_range
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One claim of the certificate, and whether it still holds.
+
+    Attributes:
+        what: The claim, for example ``"42 tensors equal"``.
+        holds: ``True``, ``False``, or ``None`` where it could not be checked.
+        detail: What differs, or why it was not checked.
+    """
+
+    what: str
+    holds: bool | None
+    detail: str = ""
+
+
+@dataclass(slots=True)
+class Proof:
+    """All claims of one certificate."""
+
+    path: Path
+    claims: list[Claim] = field(default_factory=list)
+
+    @property
+    def ok(self) -> bool:
+        """Whether no claim failed."""
+        return all(claim.holds is not False for claim in self.claims)
+
+
+def verify_conversion(
+    checkpoint: str | Path,
+    native: str | Path | None = None,
+    *,
+    topology: str | Path | None = None,
+    predictions: bool = True,
+) -> Proof:
+    """Check a conversion's certificate anew.
+
+    Without ``native`` the native file is spliced from the checkpoint and its digest compared with the certificate's;
+    with it, the real file is read again and compared tensor by tensor as well.
+
+    Args:
+        checkpoint: The checkpoint.
+        native: The native checkpoint from which it was made.
+        topology: The separately named architecture, if there was one.
+        predictions: Whether to compare predictions where the framework is installed (this loads the native file by
+            its framework in a process of its own, safely: no pickle, no Lambda).
+
+    Raises:
+        InvalidInputError: The checkpoint was not converted.
+    """
+    opened = Checkpoint(checkpoint)
+    conversion = opened.manifest.get("conversion")
+    if conversion is None:
+        raise InvalidInputError("this checkpoint was not made from a native one", location=str(opened.path))
+    proof = Proof(opened.path)
+    proof.claims.append(_stored_digests(opened))
+    if native is not None:
+        read, _ = read_native(native, topology)
+        proof.claims.append(_same_files(read, conversion))
+        proof.claims.append(_same_tensors(read, opened))
+        proof.claims += _spliced(opened, conversion, {file.name: file.path for file in all_files(read)})
+    else:
+        proof.claims += _spliced(opened, conversion, {})
+    if predictions:
+        from candle_spec.conversion.predictions import compare_predictions
+
+        proof.claims.append(compare_predictions(opened, Path(native) if native is not None else None))
+    return proof
+
+
+def _stored_digests(checkpoint: Checkpoint) -> Claim:
+    """The stored bytes are those of which the manifest speaks."""
+    for tensor in checkpoint.tensors:
+        for array in tensor.arrays.values():
+            entry = checkpoint.safetensors(array.file).entry(array.key)
+            if digest_range(checkpoint.file(array.file), entry.offset, entry.size) != array.digest:
+                return Claim("stored tensors as recorded", False, f"{tensor.name} in {array.file}")
+    return Claim(f"{len(checkpoint.tensors)} stored tensors as recorded", True)
+
+
+def _same_files(native: Native, conversion: Mapping[str, Any]) -> Claim:
+    recorded = {file["path"]: file["sha256"] for file in conversion["native"]["files"]}
+    now = {file.name: digest_file(file.path) for file in all_files(native)}
+    if set(now.values()) == set(recorded.values()):
+        return Claim("native file is the one that was converted", True)
+    return Claim("native file is the one that was converted", False, "its sha256 differs from the certificate")
+
+
+def _same_tensors(native: Native, checkpoint: Checkpoint) -> Claim:
+    common = {(tensor.group, tensor.name): tensor for tensor in checkpoint.tensors}
+    names = {(tensor.group, tensor.name) for tensor in native.tensors}
+    what = f"{len(native.tensors)} tensors equal, native against common"
+    if names != set(common):
+        different = sorted(names ^ set(common))[0]
+        return Claim(what, False, f"{different[1]!r} of group {different[0]!r} is on one side only")
+    for source in native.tensors:
+        fault = _difference(source, common[source.group, source.name])
+        if fault:
+            return Claim(what, False, f"{source.name}: {fault}")
+    return Claim(what, True)
+
+
+def _difference(source: TensorSource, tensor: Tensor) -> str:
+    if (source.dtype, source.shape, source.alias_of) != (tensor.dtype, tensor.shape, tensor.alias_of):
+        return "another dtype, shape or alias"
+    if source.alias_of:
+        return ""
+    if source.encoding is None:
+        return "" if digest_blocks(source.parts[""].data.blocks()) == tensor.digest else "other bytes"
+    rows = {name: (part.dtype, part.shape, digest_blocks(part.data.blocks())) for name, part in source.parts.items()}
+    digest = digest_encoded(source.encoding.name, source.encoding.params, rows)
+    return "" if digest == tensor.digest else "other bytes"
+
+
+def _spliced(checkpoint: Checkpoint, conversion: Mapping[str, Any], native: Mapping[str, Path]) -> list[Claim]:
+    originals = conversion["restore"].get("originals", [])
+    if not originals:
+        return [Claim("comes back byte for byte", None, "converted without its original")]
+    claims: list[Claim] = []
+    for original in originals:
+        document = read_extents(checkpoint.read_file(original["extents"]), original["extents"])
+        splice = splice_of(checkpoint, document)
+        name = document["native"]
+        digest = prove(native[name], splice) if name in native else digest_blocks(splice.blocks())
+        holds = digest == document["sha256"]
+        claims.append(Claim(f"{name} comes back byte for byte", holds, "" if holds else "another sha256"))
+    return claims

@@ -1,0 +1,77 @@
+"""Digests of the format: ``sha256:<hex>``, the only hash. What is hashed is said in ``spec.md``, with test vectors."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from candle_spec.canonical import canonical
+
+BLOCK: Final = 1 << 20
+"""Bytes read at once: fits the second-level cache, so that hashing runs at the speed of the processor."""
+
+
+def digest_bytes(data: bytes | memoryview) -> str:
+    """Return the digest of bytes."""
+    return "sha256:" + hashlib.sha256(data).hexdigest()
+
+
+def digest_json(value: Any) -> str:
+    """Return the digest of the RFC 8785 canonical form of ``value``."""
+    return digest_bytes(canonical(value))
+
+
+def digest_file(path: Path) -> str:
+    """Return the digest of a whole file, read in blocks."""
+    state = hashlib.sha256()
+    buffer = memoryview(bytearray(BLOCK))
+    with path.open("rb", buffering=0) as file:
+        while count := file.readinto(buffer):
+            state.update(buffer[:count])
+    return "sha256:" + state.hexdigest()
+
+
+def digest_file_list(files: Iterable[tuple[str, int, str]]) -> str:
+    """Return the digest of a directory: of its sorted rows ``[path, size, sha256]``.
+
+    Args:
+        files: Relative path with ``/``, size in bytes, digest of each file.
+    """
+    rows = sorted((list(row) for row in files), key=lambda row: str(row[0]).encode())
+    return digest_json(rows)
+
+
+def digest_encoded(
+    encoding: str, params: Mapping[str, Any], parts: Mapping[str, tuple[str, Sequence[int], str]]
+) -> str:
+    """Return the digest of a tensor that is stored encoded.
+
+    Args:
+        encoding: The encoding's name.
+        params: Its parameters.
+        parts: For each part its stored dtype, shape and digest.
+    """
+    rows = {name: [dtype, list(shape), digest] for name, (dtype, shape, digest) in parts.items()}
+    return digest_json({"encoding": encoding, "params": dict(params), "parts": rows})
+
+
+def content_digest(rows: Iterable[tuple[str, str, Sequence[int], str]]) -> str:
+    """Return the identity of a set of tensors.
+
+    Args:
+        rows: Name, logical dtype, logical shape and digest, one row for every name, aliases included.
+    """
+    return digest_json([list(row) for row in _ordered(rows)])
+
+
+def values_digest(rows: Iterable[tuple[str, str, Sequence[int], str]]) -> str:
+    """Return the identity of the same tensors under any names: the rows without names, sorted by their digest."""
+    bare = [[dtype, list(shape), digest] for _, dtype, shape, digest in rows]
+    return digest_json(sorted(bare, key=lambda row: (str(row[2]), str(row[0]), row[1])))
+
+
+def _ordered(rows: Iterable[tuple[str, str, Sequence[int], str]]) -> list[tuple[str, str, list[int], str]]:
+    plain = [(name, dtype, list(shape), digest) for name, dtype, shape, digest in rows]
+    return sorted(plain, key=lambda row: row[0].encode("utf-8"))

@@ -1,0 +1,77 @@
+"""Errors raised by the package: one base class, each also the builtin that a caller would catch.
+
+An error says what is wrong, where, and what to do. The command line prints ``message``, ``location`` and
+``hint``; nothing but the command line turns an error into an exit code.
+"""
+
+from __future__ import annotations
+
+
+class CandleSpecError(Exception):
+    """Base of all errors of this package.
+
+    Args:
+        message: What is wrong, in one sentence.
+        location: The file, and the place in it, for example ``"model.pt: data.pkl, byte 4096"``.
+        hint: What the user can do about it.
+        code: The check's permanent code (``CKPnnnn``) where the fault is one that validation reports.
+    """
+
+    def __init__(self, message: str, *, location: str = "", hint: str = "", code: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.location = location
+        self.hint = hint
+        self.code = code
+
+    def __str__(self) -> str:
+        text = f"{self.location}: {self.message}" if self.location else self.message
+        return f"{text} ({self.hint})" if self.hint else text
+
+
+class InvalidInputError(CandleSpecError, ValueError):
+    """A value, a path or an option given by the caller cannot be used."""
+
+
+class MissingPathError(CandleSpecError, FileNotFoundError):
+    """A path given by the caller does not exist, or holds nothing to work on."""
+
+
+class CorruptFileError(CandleSpecError, ValueError):
+    """A file breaks the rules of its own format: it was cut off, changed, or made by a faulty writer."""
+
+
+class UnsafeContentError(CandleSpecError, ValueError):
+    """Content that could harm: a path out of its folder, a link, a bomb. Most likely corrupted or malicious."""
+
+
+class LimitExceededError(UnsafeContentError):
+    """A size, count, depth or ratio is beyond the bound that protects memory and time."""
+
+
+class UnsupportedFormatError(CandleSpecError, ValueError):
+    """The content is of a kind or a version that cannot be read; the hint says what would help."""
+
+
+class UnknownVersionError(UnsupportedFormatError):
+    """A document of this format, but of a version that this package does not know; never read as a neighbour."""
+
+
+class OutputExistsError(CandleSpecError, FileExistsError):
+    """The output is already there and the caller did not ask to replace it."""
+
+
+class WriteFailedError(CandleSpecError, OSError):
+    """The system refused to write: full disk, no permission. Nothing half-written is left under the final name."""
+
+
+class MissingDependencyError(CandleSpecError, ImportError):
+    """An optional package is not installed; the hint is the exact install line."""
+
+
+class UntrustedCodeError(CandleSpecError, PermissionError):
+    """The operation would run code that a checkpoint names, and the caller did not allow it."""
+
+
+class ProofFailedError(CandleSpecError, RuntimeError):
+    """A conversion did not reproduce the native file or its tensors: nothing was committed."""

@@ -1,0 +1,60 @@
+"""Bounds on what is read from files of strangers: sizes, counts, depths, ratios.
+
+Nothing in a file is trusted: a number that a file states is compared with these bounds and with the file's real
+size *before* memory is allocated. The bounds are wide enough for every real checkpoint known to us.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+KIB: Final = 1024
+MIB: Final = 1024 * KIB
+
+JSON_BYTES: Final = 256 * MIB
+"""Size of a JSON or YAML document (a state tree of a large optimizer is tens of MB)."""
+
+JSON_DEPTH: Final = 256
+"""Nesting of a JSON or YAML document: a state tree takes three levels for each native one."""
+
+YAML_ALIASES: Final = 100
+"""Aliases in a YAML document: a handful is a convenience, thousands are a bomb."""
+
+YAML_BYTES: Final = 4 * MIB
+"""Size of a YAML document: people write them; what programs write is JSON, which is read a hundred times faster."""
+
+YAML_NODES: Final = 500_000
+"""Values in a YAML document after its aliases are expanded."""
+
+SAFETENSORS_HEADER: Final = 100_000_000
+"""Size of a safetensors header, the limit of the format itself."""
+
+TENSOR_RANK: Final = 64
+"""Dimensions of a tensor (NumPy's limit)."""
+
+TENSOR_BYTES: Final = 1 << 50
+"""Bytes of one tensor, stored; a shape that asks for more is nonsense."""
+
+PICKLE_BYTES: Final = 512 * MIB
+"""Size of one pickle stream without its tensor storages."""
+
+PICKLE_OPCODES: Final = 50_000_000
+"""Opcodes of one pickle stream."""
+
+PICKLE_DEPTH: Final = 1_000
+"""Nesting of the objects that a pickle describes."""
+
+ZIP_ENTRIES: Final = 1_000_000
+"""Entries of a zip archive."""
+
+ZIP_RATIO: Final = 1_100
+"""Unpacked to packed bytes of a deflated zip entry: deflate itself cannot exceed 1032."""
+
+ZIP_INFLATED: Final = 1 << 31
+"""Unpacked bytes of one deflated zip entry that is read into memory."""
+
+HDF5_OBJECTS: Final = 1_000_000
+"""Objects in an HDF5 file."""
+
+HDF5_DEPTH: Final = 256
+"""Nesting of groups in an HDF5 file."""

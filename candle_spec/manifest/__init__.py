@@ -1,0 +1,29 @@
+"""The manifest and its side documents: their schemas, versions, migrations, typed view, and how people write them.
+
+The schemas under ``schemas/`` are the source of truth. What is here executes them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from candle_spec.manifest.collection import CURRENT, urn
+from candle_spec.manifest.documents import Document, load_document
+from candle_spec.manifest.schema import check
+from candle_spec.manifest.versions import identify
+
+if TYPE_CHECKING:
+    from candle_spec.manifest.models import Manifest
+
+__all__ = ["CURRENT", "Document", "check", "identify", "load_document", "urn", "view"]
+
+
+def view(document: dict[str, Any]) -> Manifest:
+    """Return the manifest as typed objects: a lenient view for reading, not a check (:func:`check` is).
+
+    Raises:
+        pydantic.ValidationError: A value is of another type than its schema says; ``check`` explains.
+    """
+    from candle_spec.manifest.models import Manifest
+
+    return Manifest.model_validate(document)

@@ -1,0 +1,114 @@
+"""The packaged schemas: found by their place, named by their URN, never fetched.
+
+A schema ``<name>`` of version ``<version>`` is the file ``schemas/<name>/<version>.json`` and has the identifier
+``urn:candle-spec:schemas:<name with ':' for '/'>:<version>``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from functools import cache
+from types import MappingProxyType
+from typing import Any, Final
+
+from candle_spec import resources
+from candle_spec.errors import InvalidInputError
+
+BASE: Final = "urn:candle-spec:schemas:"
+"""The one base of all identifiers of schemas of this package."""
+
+CURRENT: Final = "1.0.0-dev.1"
+"""The version that this package writes."""
+
+VERSION: Final = re.compile(
+    r"(?P<major>0|[1-9][0-9]{0,5})\.(?P<minor>0|[1-9][0-9]{0,5})\.(?P<patch>0|[1-9][0-9]{0,5})(-dev\.(?P<dev>[1-9][0-9]{0,5}))?"
+)
+_FILE: Final = re.compile(rf"(?P<name>[a-z0-9_/-]+)/(?P<version>{VERSION.pattern})\.json")
+
+
+def urn(name: str, version: str = CURRENT) -> str:
+    """Return the identifier of a schema, for example of ``"common/digest"``."""
+    return f"{BASE}{name.replace('/', ':')}:{version}"
+
+
+def parse_urn(text: str) -> tuple[str, str] | None:
+    """Return name and version of a schema of this package's namespace, or ``None`` for any other text."""
+    if not text.startswith(BASE):
+        return None
+    name, _, version = text.removeprefix(BASE).rpartition(":")
+    return (name.replace(":", "/"), version) if name and VERSION.fullmatch(version) else None
+
+
+@cache
+def versions() -> Mapping[str, tuple[str, ...]]:
+    """Return the packaged versions of every schema, oldest first."""
+    found: dict[str, list[str]] = {}
+    for path in resources.names():
+        if match := _FILE.fullmatch(path):
+            found.setdefault(match["name"], []).append(match["version"])
+    return MappingProxyType({name: tuple(sorted(every, key=precedence)) for name, every in found.items()})
+
+
+def precedence(version: str) -> tuple[int, int, int, float]:
+    """Return a key that sorts versions: a development version comes before the version it becomes."""
+    match = VERSION.fullmatch(version)
+    if match is None:
+        raise InvalidInputError(f"{version!r} is not a version of a schema", hint="such as 1.0.0 or 1.0.0-dev.1")
+    dev = float("inf") if match["dev"] is None else int(match["dev"])
+    return int(match["major"]), int(match["minor"]), int(match["patch"]), dev
+
+
+def read(name: str, version: str = CURRENT) -> dict[str, Any]:
+    """Return one packaged schema. The caller must not change it.
+
+    Raises:
+        InvalidInputError: There is none of that name and version.
+    """
+    if version not in versions().get(name, ()):
+        known = ", ".join(versions().get(name, ())) or f"no version; schemas: {', '.join(sorted(versions()))}"
+        raise InvalidInputError(f"there is no schema {name} {version}", hint=f"known: {known}")
+    document: dict[str, Any] = resources.read_json(f"{name}/{version}.json")
+    return document
+
+
+@cache
+def documents() -> Mapping[str, dict[str, Any]]:
+    """Return all packaged schemas by identifier."""
+    return MappingProxyType(
+        {urn(name, version): read(name, version) for name, every in versions().items() for version in every}
+    )
+
+
+def node(location: str) -> Any:
+    """Return what stands at an absolute location, ``<identifier>#<JSON Pointer>``.
+
+    Raises:
+        InvalidInputError: There is nothing.
+    """
+    identifier, _, fragment = location.partition("#")
+    value: Any = documents().get(identifier)
+    try:
+        for part in fragment.split("/")[1:]:
+            key = part.replace("~1", "/").replace("~0", "~")
+            value = value[int(key)] if isinstance(value, list) else value[key]
+    except (KeyError, IndexError, TypeError, ValueError) as error:
+        raise InvalidInputError(f"no schema has {location!r}") from error
+    if value is None:
+        raise InvalidInputError(f"no schema has {location!r}")
+    return value
+
+
+@cache
+def locations() -> Mapping[int, str]:
+    """Return the absolute location of every object in the packaged schemas, by its ``id``."""
+    found: dict[int, str] = {}
+    stack = [(document, f"{identifier}#") for identifier, document in documents().items()]
+    while stack:
+        value, at = stack.pop()
+        members = value.items() if isinstance(value, dict) else enumerate(value)
+        found[id(value)] = at
+        for key, item in members:
+            if isinstance(item, (dict, list)):
+                stack.append((item, f"{at}/{str(key).replace('~', '~0').replace('/', '~1')}"))
+    return MappingProxyType(found)

@@ -1,0 +1,150 @@
+"""Two engines that check a document against a packaged schema and report the same faults.
+
+``fast`` is jsonschema-rs, which takes milliseconds for thousands of tensors; ``reference`` is jsonschema, written in
+Python by the authors of the test suite of JSON Schema. Both get the same documents and never fetch any. A fault names
+the assertion that failed; :mod:`candle_spec.manifest.words` says it in words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import unquote
+
+from candle_spec.manifest import collection
+
+if TYPE_CHECKING:
+    import jsonschema
+    import jsonschema_rs
+
+Engine = Literal["fast", "reference"]
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One assertion that a value does not fulfil.
+
+    Attributes:
+        path: Where the value is in the document.
+        keyword: The keyword of the assertion, ``"false"`` for a schema that is ``false``.
+        location: Absolute location of the schema object that holds the keyword.
+        schema: That schema object.
+        instance: The value.
+        branches: For ``anyOf`` and ``oneOf``, the faults of each branch.
+    """
+
+    path: tuple[str | int, ...]
+    keyword: str
+    location: str
+    schema: Mapping[str, Any]
+    instance: Any
+    branches: tuple[tuple[Fault, ...], ...] = ()
+
+
+def faults(document: Any, name: str, version: str, engine: Engine = "fast") -> list[Fault]:
+    """Return all faults of a document, each once.
+
+    Args:
+        document: What a JSON parser gives; strings are Unicode, keys are strings.
+        name: Name of the schema.
+        version: Its version.
+        engine: Which engine.
+    """
+    found = _fast(document, name, version) if engine == "fast" else _reference(document, name, version)
+    unique: dict[tuple[tuple[str | int, ...], str, str], Fault] = {}
+    for fault in found:
+        unique.setdefault((fault.path, fault.keyword, fault.location), fault)
+    return list(unique.values())
+
+
+@cache
+def fast_validator(name: str, version: str) -> jsonschema_rs.Draft202012Validator:
+    """Return the compiled validator of jsonschema-rs.
+
+    Its regular expressions are those that run in linear time, whatever the text.
+    """
+    import jsonschema_rs
+
+    return jsonschema_rs.Draft202012Validator(
+        collection.read(name, version),
+        registry=jsonschema_rs.Registry(list(collection.documents().items())),
+        pattern_options=jsonschema_rs.RegexOptions(),
+        offline=True,
+    )
+
+
+@cache
+def reference_validator(name: str, version: str) -> jsonschema.Draft202012Validator:
+    """Return the validator of jsonschema."""
+    import jsonschema
+    import referencing
+
+    resources = ((urn, referencing.Resource.from_contents(doc)) for urn, doc in collection.documents().items())
+    registry: referencing.Registry[Any] = referencing.Registry().with_resources(resources)
+    checker = jsonschema.validators.extend(jsonschema.Draft202012Validator, {"propertyNames": _property_names})
+    made: jsonschema.Draft202012Validator = checker(collection.read(name, version), registry=registry)
+    return made
+
+
+def _property_names(validator: Any, names: Any, instance: Any, schema: Any) -> Iterator[Any]:
+    """One error for the object, as jsonschema-rs has it; jsonschema's own gives those of the names without their place."""
+    import jsonschema
+
+    if validator.is_type(instance, "object"):
+        strict = validator.evolve(schema=names)
+        if not all(strict.is_valid(key) for key in instance):
+            yield jsonschema.ValidationError("a key is not as the keys of this object are")
+
+
+def _fast(document: Any, name: str, version: str) -> Iterator[Fault]:
+    validator = fast_validator(name, version)
+    if not validator.is_valid(document):
+        for error in validator.iter_errors(document):
+            yield _from_fast(error, document)
+
+
+def _from_fast(error: jsonschema_rs.ValidationError, document: Any) -> Fault:
+    path = tuple(error.instance_path)
+    location, keyword = unquote(str(error.absolute_keyword_location)), "false"
+    if error.kind.name != "falseSchema":
+        location, keyword = _split(location)
+    schema = collection.node(location) if keyword != "false" else {}
+    branches: Sequence[Any] = error.kind.context if keyword in ("anyOf", "oneOf") else ()
+    inner = tuple(tuple(_from_fast(each, document) for each in branch) for branch in branches)
+    return Fault(path, keyword, location, schema, _at(document, path), inner)
+
+
+def _split(location: str) -> tuple[str, str]:
+    """Return the location of the schema object and the keyword in it."""
+    head, found, _ = location.rpartition("/dependentRequired/")  # followed by a number of jsonschema-rs's own
+    if found:
+        return head, "dependentRequired"
+    head, _, keyword = location.rpartition("/")
+    return head, keyword
+
+
+def _at(document: Any, path: Iterable[str | int]) -> Any:
+    for part in path:
+        document = document[part]
+    return document
+
+
+def _reference(document: Any, name: str, version: str) -> Iterator[Fault]:
+    for error in reference_validator(name, version).iter_errors(document):
+        yield _from_reference(error)
+
+
+def _from_reference(error: jsonschema.ValidationError) -> Fault:
+    path = tuple(error.absolute_path)
+    if error.schema is False:
+        return Fault(path, "false", "", {}, error.instance)
+    schema: Any = error.schema
+    location = collection.locations()[id(schema)]
+    branches: dict[int, list[Fault]] = {}
+    if error.validator in ("anyOf", "oneOf"):
+        for each in error.context or ():
+            branches.setdefault(int(each.schema_path[0]), []).append(_from_reference(each))
+    inner = tuple(tuple(branches[index]) for index in sorted(branches))
+    return Fault(path, str(error.validator), location, schema, error.instance, inner)

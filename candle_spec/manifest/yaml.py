@@ -1,0 +1,279 @@
+"""Read YAML as people write manifests: one document, YAML 1.2 (core schema), and nothing that surprises.
+
+Readers of YAML 1.1 and 1.2 make different values of the same text: ``no`` is false or text, ``010`` is eight or ten,
+``1e-5`` is text or a number. Such text is refused, with the spelling that all read alike. A date is text. Tags other
+than those of JSON's types, merge keys and keys that are no text are refused; aliases are expanded within bounds.
+The core schema: https://yaml.org/spec/1.2.2/#103-core-schema
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, Final, NoReturn
+
+from candle_spec import limits
+from candle_spec.errors import CandleSpecError, CorruptFileError, LimitExceededError
+
+Places = dict[str, tuple[int, int]]
+
+_CORE: Final = "tag:yaml.org,2002:"
+_NULL: Final = frozenset(("", "~", "null", "Null", "NULL"))
+_TRUE: Final = frozenset(("true", "True", "TRUE"))
+_FALSE: Final = frozenset(("false", "False", "FALSE"))
+_INTEGER: Final = re.compile(r"[-+]?(0|[1-9][0-9]*)")
+_FLOAT: Final = re.compile(r"[-+]?(\.[0-9]+|(0|[1-9][0-9]*)\.[0-9]*)([eE][-+][0-9]+)?")
+_NOT_FINITE: Final = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
+_WORDS: Final = re.compile(r"y|n|yes|no|on|off|=|<<", re.IGNORECASE)
+_NUMBERS: Final = re.compile(
+    r"""[-+]?0[0-9_]+(\.[0-9_]*)?       # octal in 1.1
+    | [-+]?0[box][0-9a-fA-F_]+          # octal, binary, hexadecimal: not in both
+    | [-+]?[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?      # base 60 in 1.1
+    | [-+]?[0-9.]*_[0-9_.]*([eE][-+]?[0-9]+)?           # underlines in numbers in 1.1
+    | [-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)[eE][-+]?[0-9]+  # exponent without point or sign: text in 1.1
+    """,
+    re.VERBOSE,
+)
+
+
+def load_yaml(data: bytes, *, location: str) -> tuple[Any, Places]:
+    """Return the value of a YAML document and the places of its values by JSON Pointer.
+
+    Raises:
+        LimitExceededError, CorruptFileError: See :func:`candle_spec.manifest.documents.load_document`.
+    """
+    if len(data) > limits.YAML_BYTES:
+        message = f"the YAML document has {len(data)} bytes, more than {limits.YAML_BYTES}"
+        raise LimitExceededError(message, location=location, hint="write it as JSON", code="CKP0004")
+    if data.startswith(b"\xef\xbb\xbf"):
+        message = "the document starts with a byte-order mark"
+        raise CorruptFileError(message, location=location, hint="save it as UTF-8 without BOM", code="CKP0005")
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        message = f"the document is not UTF-8 at byte {error.start}"
+        raise CorruptFileError(message, location=location, code="CKP0001") from error
+    builder = _Builder(location)
+    for event in _events(text, location):
+        builder.take(event)
+    return builder.value(), builder.places
+
+
+def _events(text: str, location: str) -> Iterator[Any]:
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import MarkedYAMLError, YAMLError, YAMLStreamError
+
+    try:
+        yield from YAML(typ="safe", pure=True).parse(text)
+    except MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        where = f"{location}:{mark.line + 1}:{mark.column + 1}" if mark else location
+        raise CorruptFileError(f"not YAML: {error.problem}", location=where, code="CKP0002") from error
+    except (YAMLError, YAMLStreamError, ValueError) as error:
+        if isinstance(error, CandleSpecError):
+            raise
+        message = str(error).partition("\n")[0]
+        raise CorruptFileError(f"not YAML: {message}", location=location, code="CKP0002") from error
+    except RecursionError as error:
+        raise LimitExceededError("the document is nested too deeply", location=location, code="CKP0004") from error
+
+
+@dataclass(slots=True)
+class _Open:
+    """An object or list that is being read."""
+
+    value: dict[str, Any] | list[Any]
+    at: str
+    anchor: str | None
+    key: str | None = None
+    """The key whose value comes next, in an object."""
+
+
+@dataclass(slots=True)
+class _Builder:
+    """Makes values from the parser's events, without recursion."""
+
+    location: str
+    places: Places = field(default_factory=dict)
+    _stack: list[_Open] = field(default_factory=list)
+    _anchors: dict[str, Any] = field(default_factory=dict)
+    _roots: list[Any] = field(default_factory=list)
+    _aliases: int = 0
+    _nodes: int = 0
+
+    def value(self) -> Any:
+        """Return the document's value."""
+        if not self._roots:
+            raise CorruptFileError("the document is empty", location=self.location, code="CKP0002")
+        return self._roots[0]
+
+    def take(self, event: Any) -> None:
+        """Take one event."""
+        kind = type(event).__name__
+        if kind == "DocumentStartEvent":
+            self._document(event)
+        elif kind == "ScalarEvent":
+            self._scalar(event)
+        elif kind == "AliasEvent":
+            self._alias(event)
+        elif kind in ("MappingStartEvent", "SequenceStartEvent"):
+            self._start(event, {} if kind == "MappingStartEvent" else [])
+        elif kind in ("MappingEndEvent", "SequenceEndEvent"):
+            self._end()
+
+    def _document(self, event: Any) -> None:
+        if self._roots:
+            self._refuse(event, "the file holds more than one YAML document", "write one", code="CKP0002")
+        if event.version is not None and tuple(event.version) != (1, 2):
+            self._refuse(event, f"%YAML {'.'.join(map(str, event.version))} is declared", "YAML 1.2 is read")
+
+    def _scalar(self, event: Any) -> None:
+        tag = _tag(event)
+        if tag not in (None, "!", f"{_CORE}str"):
+            self._refuse(event, f"the tag {tag} is not read", "leave it out")
+        quoted = event.style not in (None, "") or tag is not None
+        parent = self._stack[-1] if self._stack else None
+        if parent is not None and isinstance(parent.value, dict) and parent.key is None:
+            self._key(event, event.value if quoted else self._plain(event), parent)
+        else:
+            value = event.value if quoted else self._plain(event)
+            self._put(event, value, nodes=1)
+            if event.anchor is not None:
+                self._anchors[event.anchor] = value
+
+    def _plain(self, event: Any) -> Any:
+        text = event.value
+        if _WORDS.fullmatch(text):
+            hint = "write true or false, or put it in quotes" if text not in ("=", "<<") else "write it out"
+            self._refuse(event, f"{text!r} is read differently by YAML 1.1 and YAML 1.2", hint)
+        if text in _NULL:
+            return None
+        if text in _TRUE or text in _FALSE:
+            return text in _TRUE
+        if _NOT_FINITE.fullmatch(text):
+            self._refuse(event, f"{text} is not a JSON number", 'write {"$float": "nan"}', code="CKP0006")
+        if _INTEGER.fullmatch(text):
+            return self._integer(event)
+        if _FLOAT.fullmatch(text):
+            value = float(text)
+            if math.isinf(value):
+                self._refuse(event, f"the number {text} is out of range", code="CKP0006")
+            return value
+        if _NUMBERS.fullmatch(text):
+            hint = "put it in quotes, or write the number in digits with a point and a signed exponent, such as 1.0e-5"
+            self._refuse(event, f"{text!r} is read differently by YAML 1.1 and YAML 1.2", hint)
+        return text
+
+    def _integer(self, event: Any) -> int:
+        try:
+            return int(event.value)
+        except ValueError as error:  # more digits than the interpreter converts
+            message = f"a number is too long: {error}"
+            raise LimitExceededError(message, location=self._where(event), code="CKP0004") from error
+
+    def _key(self, event: Any, key: Any, parent: _Open) -> None:
+        if not isinstance(key, str):
+            self._refuse(event, f"the key {event.value!r} is not text", "put it in quotes")
+        if key in parent.value:
+            self._refuse(event, f"the key {key!r} appears twice", code="CKP0003")
+        parent.key = key
+        self.places[_below(parent.at, key)] = _position(event)
+
+    def _alias(self, event: Any) -> None:
+        self._aliases += 1
+        if self._aliases > limits.YAML_ALIASES:
+            message = f"the document has more than {limits.YAML_ALIASES} aliases"
+            raise LimitExceededError(message, location=self._where(event), code="CKP0004")
+        if any(each.anchor == event.anchor for each in self._stack):
+            self._refuse(event, f"the alias {event.anchor!r} stands inside what it names", "write it out")
+        if event.anchor not in self._anchors:
+            self._refuse(event, f"the alias {event.anchor!r} names nothing", code="CKP0002")
+        parent = self._stack[-1] if self._stack else None
+        if parent is not None and isinstance(parent.value, dict) and parent.key is None:
+            self._refuse(event, "an alias stands as a key", "write the key out")
+        value = self._anchors[event.anchor]
+        nodes, depth = _extent(value)
+        self._count(event, nodes)
+        self._check_depth(event, depth)
+        self._put(event, copy.deepcopy(value), nodes=0)
+
+    def _start(self, event: Any, value: dict[str, Any] | list[Any]) -> None:
+        tag = _tag(event)
+        if tag not in (None, "!", f"{_CORE}map" if isinstance(value, dict) else f"{_CORE}seq"):
+            self._refuse(event, f"the tag {tag} is not read", "leave it out")
+        parent = self._stack[-1] if self._stack else None
+        if parent is not None and isinstance(parent.value, dict) and parent.key is None:
+            self._refuse(event, "an object or a list stands as a key", "keys are text")
+        self._check_depth(event, 1)
+        at = self._put(event, value, nodes=1)
+        self._stack.append(_Open(value, at, event.anchor))
+
+    def _end(self) -> None:
+        closed = self._stack.pop()
+        if closed.anchor is not None:
+            self._anchors[closed.anchor] = closed.value
+
+    def _put(self, event: Any, value: Any, *, nodes: int) -> str:
+        """Put a value where the parser stands, and return its pointer."""
+        self._count(event, nodes)
+        if not self._stack:
+            self._roots.append(value)
+            self.places[""] = _position(event)
+            return ""
+        parent = self._stack[-1]
+        if isinstance(parent.value, dict):
+            key = str(parent.key)
+            parent.value[key] = value
+            parent.key = None
+            return _below(parent.at, key)
+        at = f"{parent.at}/{len(parent.value)}"
+        parent.value.append(value)
+        self.places[at] = _position(event)
+        return at
+
+    def _count(self, event: Any, nodes: int) -> None:
+        self._nodes += nodes
+        if self._nodes > limits.YAML_NODES:
+            message = f"the document has more than {limits.YAML_NODES} values when its aliases are expanded"
+            raise LimitExceededError(message, location=self._where(event), code="CKP0004")
+
+    def _check_depth(self, event: Any, more: int) -> None:
+        if len(self._stack) + more > limits.JSON_DEPTH:
+            message = f"the document is nested more than {limits.JSON_DEPTH} deep"
+            raise LimitExceededError(message, location=self._where(event), code="CKP0004")
+
+    def _where(self, event: Any) -> str:
+        line, column = _position(event)
+        return f"{self.location}:{line}:{column}"
+
+    def _refuse(self, event: Any, message: str, hint: str = "", *, code: str = "CKP0007") -> NoReturn:
+        raise CorruptFileError(message, location=self._where(event), hint=hint, code=code)
+
+
+def _tag(event: Any) -> str | None:
+    return None if event.tag is None else str(event.tag)
+
+
+def _position(event: Any) -> tuple[int, int]:
+    return event.start_mark.line + 1, event.start_mark.column + 1
+
+
+def _below(at: str, key: str) -> str:
+    return f"{at}/{key.replace('~', '~0').replace('/', '~1')}"
+
+
+def _extent(value: Any) -> tuple[int, int]:
+    """Return how many values there are in ``value``, and how deep they are nested."""
+    nodes, deepest = 0, 0
+    stack = [(value, 0)]
+    while stack:
+        item, depth = stack.pop()
+        nodes += 1
+        if isinstance(item, (dict, list)):
+            deepest = max(deepest, depth + 1)
+            inner = item.values() if isinstance(item, dict) else item
+            stack.extend((each, depth + 1) for each in inner)
+    return nodes, deepest

@@ -1,0 +1,6 @@
+"""Read pickles without running them: a machine that builds inert records of what a pickle would have done."""
+
+from candle_spec.readers.inert_pickle.machine import Loaded, load
+from candle_spec.readers.inert_pickle.nodes import Call, Global, Mapping, Persistent, SetNode
+
+__all__ = ["Call", "Global", "Loaded", "Mapping", "Persistent", "SetNode", "load"]

@@ -1,0 +1,96 @@
+"""What a pickle describes, as inert records: nothing here is ever imported, called or hashed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Global:
+    """A class or function that the pickle names."""
+
+    module: str
+    name: str
+
+    @property
+    def path(self) -> str:
+        """Dotted path, for example ``"torch._utils._rebuild_tensor_v2"``."""
+        return f"{self.module}.{self.name}"
+
+
+@dataclass(eq=False, slots=True)
+class Mapping:
+    """A dictionary, as ordered pairs: keys of strangers are not hashed."""
+
+    pairs: list[tuple[Any, Any]] = field(default_factory=list)
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """Return the value of a string key; as in a dictionary, the last one set wins."""
+        for name, value in reversed(self.pairs):
+            if isinstance(name, str) and name == key:
+                return value
+        return default
+
+    def unique(self) -> list[tuple[Any, Any]]:
+        """Return the pairs as a dictionary holds them: a key set twice keeps its place and its last value."""
+        result: list[tuple[Any, Any]] = []
+        places: dict[tuple[str, str], int] = {}
+        for key, value in self.pairs:
+            # Only keys of plain types can be equal; the type is part of the comparison, but for 1 == True == 1.0.
+            plain = isinstance(key, (str, bytes, int, float, bool))
+            number = isinstance(key, (int, float))
+            identity = ("number" if number else type(key).__name__, repr(float(key) if number and abs(key) < 2**53 else key))
+            if plain and identity in places:
+                result[places[identity]] = (result[places[identity]][0], value)
+                continue
+            if plain:
+                places[identity] = len(result)
+            result.append((key, value))
+        return result
+
+
+@dataclass(eq=False, slots=True)
+class SetNode:
+    """A set or frozenset, as its items in the pickle's order."""
+
+    items: list[Any] = field(default_factory=list)
+    frozen: bool = False
+
+
+@dataclass(eq=False, slots=True)
+class Call:
+    """What a call or a construction would have made.
+
+    Attributes:
+        function: What would have been called: mostly a :class:`Global`.
+        args: Positional arguments.
+        kwargs: Keyword arguments, or ``None``.
+        states: Arguments of BUILD, in order.
+        items: Pairs set on the result.
+        elements: Elements appended or added to the result.
+    """
+
+    function: Any
+    args: Any
+    kwargs: Any = None
+    states: list[Any] = field(default_factory=list)
+    items: Mapping = field(default_factory=Mapping)
+    elements: list[Any] = field(default_factory=list)
+
+    @property
+    def path(self) -> str:
+        """Dotted path of what would have been called, or ``""``."""
+        return self.function.path if isinstance(self.function, Global) else ""
+
+    @property
+    def state(self) -> Any:
+        """The last state set, or ``None``."""
+        return self.states[-1] if self.states else None
+
+
+@dataclass(frozen=True, slots=True)
+class Persistent:
+    """A reference that the pickle's container resolves (a tensor storage, in torch)."""
+
+    id: Any

@@ -1,0 +1,317 @@
+"""What the records of a torch pickle mean: tensors and the storages they look at. torch is not imported.
+
+The functions that rebuild tensors are those of ``torch/_utils.py``
+(https://github.com/pytorch/pytorch/blob/main/torch/_utils.py); their argument order is what counts here.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+from candle_spec import limits
+from candle_spec.errors import CorruptFileError, UnsupportedFormatError
+from candle_spec.readers.inert_pickle import Call, Global, Persistent
+from candle_spec.readers.inert_pickle import Mapping as Pairs
+
+# Name of the format's dtype by torch's: https://docs.pytorch.org/docs/stable/tensor_attributes.html
+DTYPES: Final = {
+    "float32": "F32",
+    "float": "F32",
+    "float64": "F64",
+    "double": "F64",
+    "float16": "F16",
+    "half": "F16",
+    "bfloat16": "BF16",
+    "uint8": "U8",
+    "int8": "I8",
+    "int16": "I16",
+    "short": "I16",
+    "int32": "I32",
+    "int": "I32",
+    "int64": "I64",
+    "long": "I64",
+    "uint16": "U16",
+    "uint32": "U32",
+    "uint64": "U64",
+    "bool": "BOOL",
+    "complex32": "C32",
+    "chalf": "C32",
+    "complex64": "C64",
+    "cfloat": "C64",
+    "complex128": "C128",
+    "cdouble": "C128",
+    "float8_e4m3fn": "F8_E4M3",
+    "float8_e5m2": "F8_E5M2",
+    "float8_e4m3fnuz": "F8_E4M3FNUZ",
+    "float8_e5m2fnuz": "F8_E5M2FNUZ",
+    "float8_e8m0fnu": "F8_E8M0",
+    "qint8": "QI8",
+    "quint8": "QU8",
+    "qint32": "QI32",
+}
+
+_STORAGES: Final = {
+    "FloatStorage": "F32",
+    "DoubleStorage": "F64",
+    "HalfStorage": "F16",
+    "BFloat16Storage": "BF16",
+    "LongStorage": "I64",
+    "IntStorage": "I32",
+    "ShortStorage": "I16",
+    "CharStorage": "I8",
+    "ByteStorage": "U8",
+    "BoolStorage": "BOOL",
+    "ComplexFloatStorage": "C64",
+    "ComplexDoubleStorage": "C128",
+    "QInt8Storage": "QI8",
+    "QUInt8Storage": "QU8",
+    "QInt32Storage": "QI32",
+    "UntypedStorage": "",
+}
+
+ITEM_BYTES: Final = {
+    **dict.fromkeys(("BOOL", "U8", "I8", "QI8", "QU8"), 1),
+    **dict.fromkeys(("F8_E4M3", "F8_E5M2", "F8_E4M3FNUZ", "F8_E5M2FNUZ", "F8_E8M0"), 1),
+    **dict.fromkeys(("F16", "BF16", "I16", "U16"), 2),
+    **dict.fromkeys(("F32", "I32", "U32", "QI32", "C32"), 4),
+    **dict.fromkeys(("F64", "I64", "U64", "C64"), 8),
+    "C128": 16,
+}
+
+_TENSOR: Final = {"_rebuild_tensor", "_rebuild_tensor_v2", "_rebuild_tensor_v3", "_rebuild_qtensor"}
+_REFUSED: Final = {
+    "_rebuild_wrapper_subclass": "a tensor subclass without bytes of its own",
+    "_rebuild_nested_tensor": "a nested tensor",
+    "_rebuild_device_tensor_from_numpy": "a tensor of a foreign device",
+    "_rebuild_device_tensor_from_cpu_tensor": "a tensor of a foreign device",
+    "_rebuild_xla_tensor": "a tensor of a foreign device",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Storage:
+    """Bytes of a native file that tensors look at.
+
+    Attributes:
+        key: Its key in the native file.
+        dtype: Of its elements, ``""`` for untyped.
+        path: The file.
+        offset: First byte.
+        size: Number of bytes.
+        device: Where it was, for example ``"cuda:0"``.
+        big_endian: Whether its numbers are big-endian.
+    """
+
+    key: str
+    dtype: str
+    path: Path
+    offset: int
+    size: int
+    device: str
+    big_endian: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TensorView:
+    """A strided tensor: offset and strides count elements."""
+
+    storage: Storage
+    dtype: str
+    offset: int
+    shape: tuple[int, ...]
+    strides: tuple[int, ...]
+    requires_grad: bool = False
+    parameter: bool = False
+    conj: bool = False
+    neg: bool = False
+
+    @property
+    def identity(self) -> tuple[Any, ...]:
+        """Equal for names that share every byte."""
+        where = (self.storage.path, self.storage.offset, self.offset)
+        return (*where, self.dtype, self.shape, self.strides, self.conj, self.neg)
+
+
+@dataclass(frozen=True, slots=True)
+class QuantizedView:
+    """A quantised tensor: its integer values, and scales and zero points per tensor or along an axis."""
+
+    values: TensorView
+    scales: TensorView | tuple[float, ...]
+    zero_points: TensorView | tuple[int, ...]
+    axis: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class SparseView:
+    """A sparse tensor: its layout (``"sparse_coo"`` …), index arrays and values by part name."""
+
+    layout: str
+    shape: tuple[int, ...]
+    parts: Mapping[str, TensorView]
+    coalesced: bool | None = None
+
+
+View = TensorView | QuantizedView | SparseView
+
+
+@dataclass(frozen=True, slots=True)
+class TorchObjects:
+    """Reads tensors out of records.
+
+    Attributes:
+        storage_of: Gives the storage of a persistent id.
+        location: For messages.
+    """
+
+    storage_of: Callable[[Any], Storage]
+    location: str
+
+    def tensor(self, node: Any) -> View | None:
+        """Return the tensor that a record describes, or ``None`` if it describes none.
+
+        Raises:
+            CorruptFileError: It is malformed, or lies beyond its storage.
+            UnsupportedFormatError: It is of a kind that has no bytes of its own here.
+        """
+        if not isinstance(node, Call) or not isinstance(node.function, Global):
+            return None
+        module, name = node.function.module, node.function.name
+        if module not in ("torch._utils", "torch._tensor"):
+            return None
+        try:
+            return self._tensor(name, node.args)
+        except (TypeError, ValueError, IndexError, KeyError) as error:
+            if isinstance(error, (CorruptFileError, UnsupportedFormatError)):
+                raise
+            raise CorruptFileError(f"a malformed record of {name}: {error}", location=self.location) from error
+
+    def _tensor(self, name: str, args: Any) -> View | None:
+        if name in _REFUSED:
+            raise UnsupportedFormatError(
+                f"the file holds {_REFUSED[name]} ({name}), which is not read", location=self.location
+            )
+        if name in ("_rebuild_parameter", "_rebuild_parameter_with_state"):
+            inner = self.tensor(args[0])
+            if not isinstance(inner, TensorView):
+                return inner
+            return replace(inner, requires_grad=args[1] is True, parameter=True)
+        if name == "_rebuild_from_type_v2":
+            return self.tensor(Call(args[0], args[2]))
+        if name == "_rebuild_sparse_tensor":
+            return self._sparse(args[0], args[1])
+        return self._strided(name, args) if name in _TENSOR else None
+
+    def _strided(self, name: str, args: Any) -> View:
+        storage = self._storage(args[0])
+        dtype = storage.dtype
+        metadata = None
+        requires_grad = False
+        if name == "_rebuild_tensor_v3":
+            dtype = DTYPES[_torch_name(args[6])]
+            metadata = args[7] if len(args) > 7 else None
+        elif name == "_rebuild_tensor_v2":
+            metadata = args[6] if len(args) > 6 else None
+        if name in ("_rebuild_tensor_v2", "_rebuild_tensor_v3"):
+            requires_grad = args[4] is True
+        flags = {key: value for key, value in metadata.pairs} if isinstance(metadata, Pairs) else {}
+        view = TensorView(
+            storage,
+            dtype,
+            _natural(args[1]),
+            _sizes(args[2]),
+            _sizes(args[3]),
+            requires_grad,
+            conj=flags.get("conj") is True,
+            neg=flags.get("neg") is True,
+        )
+        self._check(view)
+        return self._quantized(view, args[4]) if name == "_rebuild_qtensor" else view
+
+    def _storage(self, node: Any) -> Storage:
+        if isinstance(node, Persistent):
+            return self.storage_of(node.id)
+        if isinstance(node, Call) and node.path == "torch.storage.TypedStorage" and isinstance(node.kwargs, Pairs):
+            return replace(self._storage(node.kwargs.get("wrap_storage")), dtype=DTYPES[_torch_name(node.kwargs.get("dtype"))])
+        raise ValueError("a tensor without a storage")
+
+    def _check(self, view: TensorView) -> None:
+        """A tensor must lie inside its storage."""
+        if not view.dtype or len(view.shape) != len(view.strides) or len(view.shape) > limits.TENSOR_RANK:
+            raise ValueError("shape and strides do not fit, or the dtype is not said")
+        if 0 in view.shape:
+            return
+        last = view.offset + sum((n - 1) * stride for n, stride in zip(view.shape, view.strides, strict=True))
+        if (last + 1) * ITEM_BYTES[view.dtype] > view.storage.size:
+            raise CorruptFileError(
+                f"a tensor of shape {list(view.shape)} reaches beyond its storage {view.storage.key!r}",
+                location=self.location,
+                hint="the file was changed, or is hostile",
+            )
+        if math.prod(view.shape) * ITEM_BYTES[view.dtype] > limits.TENSOR_BYTES:
+            raise CorruptFileError(f"a tensor of shape {list(view.shape)} is impossibly large", location=self.location)
+
+    def _quantized(self, values: TensorView, quantizer: Any) -> QuantizedView:
+        scheme = _torch_name(quantizer[0])
+        if scheme == "per_tensor_affine":
+            return QuantizedView(values, (float(quantizer[1]),), (int(quantizer[2]),), None)
+        if scheme not in ("per_channel_affine", "per_channel_affine_float_qparams"):
+            raise UnsupportedFormatError(f"the quantisation scheme {scheme!r} is not read", location=self.location)
+        scales, zeros = self.tensor(quantizer[1]), self.tensor(quantizer[2])
+        if not isinstance(scales, TensorView) or not isinstance(zeros, TensorView):
+            raise ValueError("scales or zero points are no tensors")
+        return QuantizedView(values, scales, zeros, _natural(quantizer[3]))
+
+    def _sparse(self, layout: Any, data: Any) -> SparseView:
+        name = str(layout.args[0]).removeprefix("torch.")
+        if name == "sparse_coo":
+            coalesced = data[3] if len(data) > 3 and isinstance(data[3], bool) else None
+            parts = {"indices": self._part(data[0]), "values": self._part(data[1])}
+            return SparseView(name, _sizes(data[2]), parts, coalesced)
+        if name not in ("sparse_csr", "sparse_csc", "sparse_bsr", "sparse_bsc"):
+            raise UnsupportedFormatError(f"the layout {name!r} is not read", location=self.location)
+        compressed, plain, values = (self._part(item) for item in data[:3])
+        return SparseView(name, _sizes(data[3]), {"compressed": compressed, "plain": plain, "values": values})
+
+    def _part(self, node: Any) -> TensorView:
+        view = self.tensor(node)
+        if not isinstance(view, TensorView):
+            raise ValueError("a part of a sparse tensor is no plain tensor")
+        return view
+
+
+def storage_dtype(node: Any) -> str:
+    """Return the dtype of the storage class that a record names, ``""`` for an untyped one.
+
+    Raises:
+        UnsupportedFormatError: The class is not known.
+    """
+    if isinstance(node, Global) and node.module in ("torch", "torch.storage", "torch.cuda") and node.name in _STORAGES:
+        return _STORAGES[node.name]
+    named = node.path if isinstance(node, Global) else type(node).__name__
+    raise UnsupportedFormatError(f"storages of {named} are not read", hint="please report the file")
+
+
+def _torch_name(node: Any) -> str:
+    """Name of a global of torch: a dtype or a quantisation scheme."""
+    if isinstance(node, Global) and node.module == "torch":
+        return node.name
+    raise ValueError("a torch constant is expected")
+
+
+def _natural(value: Any) -> int:
+    if type(value) is not int or value < 0 or value >= 1 << 62:
+        raise ValueError(f"{value!r} is no size")
+    return value
+
+
+def _sizes(value: Any) -> tuple[int, ...]:
+    if isinstance(value, Call) and value.path == "torch.Size":
+        value = value.args[0]
+    if not isinstance(value, (tuple, list)):
+        raise ValueError("sizes are no tuple")
+    return tuple(_natural(item) for item in value)

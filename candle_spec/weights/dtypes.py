@@ -1,0 +1,103 @@
+"""The one table of dtypes: names of the format, what safetensors stores, NumPy's name, size.
+
+A *stored* dtype is one that a safetensors file may hold. A *logical* dtype is what the tensor is; where safetensors
+has no match, the tensor is stored encoded (:mod:`candle_spec.weights.encodings`). Names are those of safetensors
+(https://github.com/huggingface/safetensors), extended in the same manner.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from candle_spec.errors import UnsupportedFormatError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+@dataclass(frozen=True, slots=True)
+class DType:
+    """One dtype: its name, bits per element, NumPy (or ml_dtypes) name, whether safetensors stores it."""
+
+    name: str
+    bits: int
+    numpy: str
+    stored: bool = True
+
+
+_ROWS: Final = (
+    DType("BOOL", 8, "bool"),
+    DType("U8", 8, "uint8"),
+    DType("I8", 8, "int8"),
+    DType("U16", 16, "uint16"),
+    DType("I16", 16, "int16"),
+    DType("U32", 32, "uint32"),
+    DType("I32", 32, "int32"),
+    DType("U64", 64, "uint64"),
+    DType("I64", 64, "int64"),
+    DType("F16", 16, "float16"),
+    DType("BF16", 16, "bfloat16"),
+    DType("F32", 32, "float32"),
+    DType("F64", 64, "float64"),
+    DType("C64", 64, "complex64"),
+    DType("F8_E4M3", 8, "float8_e4m3fn"),
+    DType("F8_E5M2", 8, "float8_e5m2"),
+    DType("F8_E4M3FNUZ", 8, "float8_e4m3fnuz"),
+    DType("F8_E5M2FNUZ", 8, "float8_e5m2fnuz"),
+    DType("F8_E8M0", 8, "float8_e8m0fnu"),
+    # Logical only: stored encoded.
+    DType("C128", 128, "complex128", stored=False),
+    DType("C32", 32, "", stored=False),
+    DType("F128", 128, "longdouble", stored=False),
+    DType("F8_E3M4", 8, "float8_e3m4", stored=False),
+    DType("F8_E4M3B11FNUZ", 8, "float8_e4m3b11fnuz", stored=False),
+    DType("F4_E2M1", 4, "float4_e2m1fn", stored=False),
+    DType("I4", 4, "int4", stored=False),
+    DType("U4", 4, "uint4", stored=False),
+    DType("I2", 2, "int2", stored=False),
+    DType("U2", 2, "uint2", stored=False),
+    DType("QI8", 8, "", stored=False),
+    DType("QU8", 8, "", stored=False),
+    DType("QI32", 32, "", stored=False),
+    DType("STR", 0, "", stored=False),
+    DType("BYTES", 0, "", stored=False),
+    DType("STRUCT", 0, "", stored=False),
+)
+
+DTYPES: Final = {row.name: row for row in _ROWS}
+STORED: Final = {row.name: row for row in _ROWS if row.stored}
+_BY_NUMPY: Final = {row.numpy: row for row in _ROWS if row.numpy}
+_ML_DTYPES: Final = frozenset(
+    row.numpy for row in _ROWS if row.numpy.startswith(("bfloat", "float8", "float4", "int4", "uint4", "int2", "uint2"))
+)
+
+
+def item_size(name: str) -> int:
+    """Return the bytes of one element of a stored dtype."""
+    return STORED[name].bits // 8
+
+
+def from_numpy_name(name: str) -> DType:
+    """Return the dtype whose NumPy (or ml_dtypes) name is ``name``, for example ``"float32"``.
+
+    Raises:
+        UnsupportedFormatError: There is none.
+    """
+    try:
+        return _BY_NUMPY[name]
+    except KeyError as error:
+        raise UnsupportedFormatError(f"the dtype {name!r} is not known", hint="please report the file") from error
+
+
+def to_numpy(name: str) -> np.dtype[np.generic]:
+    """Return the NumPy dtype (from ml_dtypes where NumPy has none) of a dtype with elements of whole bytes."""
+    import numpy as np
+
+    row = DTYPES[name]
+    if row.numpy in _ML_DTYPES:
+        import ml_dtypes
+
+        extended: np.dtype[np.generic] = np.dtype(getattr(ml_dtypes, row.numpy))
+        return extended
+    return np.dtype(row.numpy)

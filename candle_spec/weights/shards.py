@@ -1,0 +1,113 @@
+"""Which tensor goes into which file: one file for a group, or shards with an index as the Hugging Face tools name them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from candle_spec.canonical import pretty
+from candle_spec.weights import safetensors
+from candle_spec.weights.sources import Part, TensorSource
+
+SHARD_BYTES: Final = 5_000_000_000
+"""Largest file unless one tensor alone is larger; the usual size in the field."""
+
+PART_MARK: Final = "::"
+"""Between a tensor's name and the name of a part in the key of an encoded tensor."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPart:
+    """One array of a group: under which key of which file, for which tensor and part."""
+
+    tensor: TensorSource
+    part_name: str
+    part: Part
+    key: str
+    file: str
+
+
+@dataclass(slots=True)
+class PlannedFile:
+    """One safetensors file to write: its first bytes, its header, and its arrays by key."""
+
+    name: str
+    head: bytes
+    header: safetensors.Header
+    parts: Mapping[str, StoredPart]
+
+
+@dataclass(slots=True)
+class GroupPlan:
+    """The files of one group and, for shards, the name and bytes of their index."""
+
+    group: str
+    files: list[PlannedFile] = field(default_factory=list)
+    index_name: str = ""
+    index: bytes = b""
+
+
+def plan_group(
+    group: str, tensors: Sequence[TensorSource], metadata: Mapping[str, str], shard_bytes: int = SHARD_BYTES
+) -> GroupPlan:
+    """Lay out the files of one group.
+
+    Args:
+        group: The group's id; the files are named after it.
+        tensors: Its tensors; aliases are not stored.
+        metadata: Strings for the header of every file.
+        shard_bytes: Largest sum of tensor bytes in one file, unless one array alone is larger.
+    """
+    keyed = list(_keys(tensors))
+    bins = _bins(keyed, shard_bytes)
+    plan = GroupPlan(group)
+    for number, rows in enumerate(bins, start=1):
+        name = f"{group}.safetensors" if len(bins) == 1 else f"{group}-{number:05d}-of-{len(bins):05d}.safetensors"
+        arrays = [(key, part.dtype, part.shape) for _, _, part, key in rows]
+        head, header = safetensors.layout(arrays, metadata)
+        parts = {key: StoredPart(tensor, part_name, part, key, name) for tensor, part_name, part, key in rows}
+        plan.files.append(PlannedFile(name, head, header, parts))
+    if len(bins) > 1:
+        plan.index_name = f"{group}.safetensors.index.json"
+        plan.index = _index(plan.files)
+    return plan
+
+
+def _keys(tensors: Iterable[TensorSource]) -> Iterable[tuple[TensorSource, str, Part, str]]:
+    """Give every stored part a key: the tensor's name, kept verbatim unless it is taken or reserved."""
+    stored = [tensor for tensor in tensors if tensor.alias_of is None]
+    taken = {tensor.name for tensor in stored if tensor.encoding is None} | {safetensors.METADATA}
+    for tensor in stored:
+        for part_name, part in tensor.parts.items():
+            if tensor.encoding is None and tensor.name != safetensors.METADATA:
+                yield tensor, part_name, part, tensor.name
+                continue
+            wanted = f"{tensor.name}{PART_MARK}{part_name}" if part_name else tensor.name
+            key, number = wanted, 2
+            while key in taken:
+                key, number = f"{wanted}#{number}", number + 1
+            taken.add(key)
+            yield tensor, part_name, part, key
+
+
+def _bins(
+    rows: Sequence[tuple[TensorSource, str, Part, str]], shard_bytes: int
+) -> list[list[tuple[TensorSource, str, Part, str]]]:
+    """Fill files in the native order, so that neighbours stay together; always at least one file."""
+    bins: list[list[tuple[TensorSource, str, Part, str]]] = [[]]
+    filled = 0
+    for row in rows:
+        size = row[2].data.size
+        if bins[-1] and filled + size > shard_bytes:
+            bins.append([])
+            filled = 0
+        bins[-1].append(row)
+        filled += size
+    return bins
+
+
+def _index(files: Sequence[PlannedFile]) -> bytes:
+    weight_map = {key: file.name for file in files for key in file.parts}
+    total = sum(entry.size for file in files for entry in file.header.entries.values())
+    return pretty({"metadata": {"total_size": total}, "weight_map": dict(sorted(weight_map.items()))})

@@ -1,0 +1,63 @@
+"""Undo encodings for torch: complex128, complex32, quantised and sparse tensors come back as torch's own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from candle_spec.errors import UnsupportedFormatError
+from candle_spec.optional import require
+
+_COMPLEX: Final = {"C128": "complex128", "C32": "complex32"}
+_QUANTIZED: Final = {"QI8": "qint8", "QU8": "quint8", "QI32": "qint32"}
+_COMPRESSED: Final = frozenset({"sparse_csr", "sparse_csc", "sparse_bsr", "sparse_bsc"})
+
+
+def decode_torch(
+    dtype: str, shape: tuple[int, ...], encoding: str, params: Mapping[str, Any], parts: Mapping[str, Any]
+) -> Any:
+    """Return the torch tensor of an encoded tensor.
+
+    Args:
+        dtype: Logical dtype.
+        shape: Logical shape.
+        encoding: Name of the encoding.
+        params: Its parameters.
+        parts: Its parts as torch tensors.
+
+    Raises:
+        UnsupportedFormatError: torch has no tensor of that kind.
+    """
+    torch = require("torch", extra="torch", purpose="give tensors of torch")
+    if encoding == "complex_pairs":
+        return parts["values"].reshape(-1).view(torch.uint8).view(getattr(torch, _COMPLEX[dtype])).reshape(shape)
+    if encoding == "quantized":
+        return _quantized(torch, dtype, params, parts)
+    if encoding == "sparse_coo":
+        return torch.sparse_coo_tensor(
+            parts["indices"], parts["values"], shape, is_coalesced=bool(params.get("coalesced")), check_invariants=True
+        )
+    if encoding in _COMPRESSED:
+        layout = getattr(torch, encoding)
+        return torch.sparse_compressed_tensor(
+            parts["compressed"], parts["plain"], parts["values"], shape, layout=layout, check_invariants=True
+        )
+    raise UnsupportedFormatError(
+        f"torch has no tensor for {dtype} stored as {encoding}", hint='ask for framework="numpy"'
+    )
+
+
+def _quantized(torch: Any, dtype: str, params: Mapping[str, Any], parts: Mapping[str, Any]) -> Any:
+    quantized = getattr(torch, _QUANTIZED[dtype])
+    values, scales, zeros = parts["values"], parts["scales"], parts["zero_points"]
+    if params["scheme"] == "per_tensor":
+        made = torch._empty_affine_quantized(
+            values.shape, scale=float(scales.reshape(-1)[0]), zero_point=int(zeros.reshape(-1)[0]), dtype=quantized
+        )
+    else:
+        made = torch._empty_per_channel_affine_quantized(
+            values.shape, scales=scales.clone(), zero_points=zeros.clone(), axis=int(params["axis"]), dtype=quantized
+        )
+    # The quantised values are copied as they are: quantising the floats again could round differently.
+    made.untyped_storage().copy_(values.contiguous().untyped_storage())
+    return made

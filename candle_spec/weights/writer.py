@@ -1,0 +1,118 @@
+"""Write the files of a group: streamed, synced, and digested while they are written.
+
+Bytes that stand in the native file as they are stored go from file to file inside the kernel; all others pass through
+one bounded buffer. Digests are taken from what stands in the *written* file: of each array as soon as it is written,
+in parallel threads, and of the whole file at its end.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO
+
+from candle_spec.atomic import Staging
+from candle_spec.digests import BLOCK, digest_file
+from candle_spec.errors import CorruptFileError
+from candle_spec.weights.shards import GroupPlan, PlannedFile
+from candle_spec.weights.sources import Bytes
+
+Progress = Callable[[int], None]
+"""Called with the number of bytes done since the last call, from any thread."""
+
+
+def no_progress(count: int) -> None:
+    """Ignore progress."""
+
+
+@dataclass(slots=True)
+class Written:
+    """What was written: size of each file, and the digests that are still being computed.
+
+    Attributes:
+        sizes: Bytes of each file.
+        file_digests: Digest of each file.
+        part_digests: Digest of each array, by file and key.
+    """
+
+    sizes: dict[str, int] = field(default_factory=dict)
+    file_digests: dict[str, Future[str]] = field(default_factory=dict)
+    part_digests: dict[tuple[str, str], Future[str]] = field(default_factory=dict)
+
+
+def write_groups(
+    plans: Sequence[GroupPlan], staging: Staging, pool: ThreadPoolExecutor, progress: Progress = no_progress
+) -> Written:
+    """Write the files of all groups into the staging folder; digests run on in ``pool``.
+
+    Raises:
+        CorruptFileError: A native file ended inside a tensor, or a reader gave another number of bytes than it said.
+        OSError: The system refused to write.
+    """
+    written = Written()
+    for plan in plans:
+        for file in plan.files:
+            _write_file(file, staging, pool, written, progress)
+        if plan.index_name:
+            staging.write(plan.index_name, plan.index)
+            written.sizes[plan.index_name] = len(plan.index)
+            written.file_digests[plan.index_name] = pool.submit(digest_file, staging.path / plan.index_name)
+    return written
+
+
+def _write_file(
+    planned: PlannedFile, staging: Staging, pool: ThreadPoolExecutor, written: Written, progress: Progress
+) -> None:
+    path = staging.path / planned.name
+    with ExitStack() as stack:
+        target = stack.enter_context(staging.create(planned.name))
+        sources: dict[Path, BinaryIO] = {}
+        staging.fs.write(target, planned.head)
+        for key, entry in planned.header.entries.items():
+            data = planned.parts[key].part.data
+            _write_part(data, target, staging, sources, stack)
+            written.part_digests[planned.name, key] = pool.submit(digest_range, path, entry.offset, entry.size)
+            progress(entry.size)
+        if target.tell() != planned.header.file_size:
+            raise CorruptFileError(
+                f"the tensors gave {target.tell()} bytes, not {planned.header.file_size}", location=planned.name
+            )
+        written.file_digests[planned.name] = pool.submit(digest_file, path)
+        staging.fs.sync_file(target)
+    written.sizes[planned.name] = planned.header.file_size
+
+
+def _write_part(
+    data: Bytes, target: BinaryIO, staging: Staging, sources: dict[Path, BinaryIO], stack: ExitStack
+) -> None:
+    extent = data.extent
+    if extent is not None and extent.verbatim:
+        if extent.path not in sources:
+            sources[extent.path] = stack.enter_context(extent.path.open("rb", buffering=0))
+        staging.fs.copy_range(sources[extent.path], extent.offset, extent.length, target)
+        return
+    for block in data.blocks():
+        staging.fs.write(target, block)
+
+
+def digest_range(path: Path, offset: int, size: int) -> str:
+    """Return the digest of a range of a file, read in blocks.
+
+    Raises:
+        CorruptFileError: The file ends before the range does.
+    """
+    state = hashlib.sha256()
+    buffer = memoryview(bytearray(min(BLOCK, size) or 1))
+    with path.open("rb", buffering=0) as file:
+        file.seek(offset)
+        while size:
+            count = file.readinto(buffer[: min(size, len(buffer))])
+            if not count:
+                raise CorruptFileError("the file ended inside a tensor", location=str(path))
+            state.update(buffer[:count])
+            size -= count
+    return "sha256:" + state.hexdigest()

@@ -1,0 +1,180 @@
+"""Datasets of an HDF5 file as tensors: what type they are, where their bytes stand. For every format kept in HDF5."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import accumulate
+from struct import pack
+from typing import Any, Final
+
+from candle_spec import limits
+from candle_spec.readers.hdf5 import Dataset, FileWindow, MemoryWindow
+from candle_spec.weights.dtypes import DTYPES, from_numpy_name
+from candle_spec.weights.sources import (
+    Bytes,
+    Encoding,
+    FileBytes,
+    MadeBytes,
+    MemoryBytes,
+    Part,
+    StridedBytes,
+    TensorSource,
+    row_major_strides,
+)
+
+_STRING_BYTES: Final = 256 * limits.MIB
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a dataset goes and what its format says of it.
+
+    Attributes:
+        group: Id of its group.
+        name: Name relative to the group's root.
+        role: ``parameter``, ``buffer`` or empty.
+        label: A name for people.
+        opaque_as: Name of the NumPy (ml_dtypes) dtype of items that the file holds as opaque bytes, where it is known.
+        attributes: What else is known.
+    """
+
+    group: str
+    name: str
+    role: str = ""
+    label: str = ""
+    opaque_as: str = ""
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+
+
+def tensor_of(dataset: Dataset, place: Place, alias_of: tuple[str, str] | None = None) -> TensorSource | None:
+    """Return the tensor that a dataset is, or ``None`` where it holds no value that a tensor could."""
+    if dataset.shape is None or not dataset.readable:
+        return None
+    dtype, parts, encoding = _stored(dataset, place)
+    return TensorSource(
+        place.group,
+        place.name,
+        dtype,
+        dataset.shape,
+        {} if alias_of else parts,
+        encoding=None if alias_of else encoding,
+        alias_of=alias_of,
+        role=place.role,
+        label=place.label,
+        attributes=dict(place.attributes),
+    )
+
+
+def _stored(dataset: Dataset, place: Place) -> tuple[str, dict[str, Part], Encoding | None]:
+    """Return logical dtype, stored arrays and encoding."""
+    shape = dataset.shape or ()
+    kind, width = dataset.dtype.kind, int(dataset.dtype.itemsize)
+    if dataset.text or kind == "S":
+        return _strings(dataset)
+    if kind == "V":
+        return _structured(dataset) if dataset.dtype.names else _opaque(dataset, place.opaque_as)
+    name = from_numpy_name(dataset.dtype.name.replace("float128", "longdouble")).name
+    if name == "C128":
+        pairs = Part("F64", (*shape, 2), _bytes(dataset, "F64", (*shape, 2)))
+        return name, {"values": pairs}, Encoding("complex_pairs")
+    if not DTYPES[name].stored:
+        raw = Part("U8", (*shape, width), _bytes(dataset, "U8", (*shape, width), swap=width))
+        return name, {"values": raw}, Encoding("raw", {"byte_order": "little"})
+    return name, {"": Part(name, shape, _bytes(dataset, name, shape))}, None
+
+
+def _bytes(dataset: Dataset, dtype: str, shape: tuple[int, ...], swap: int = 0) -> Bytes:
+    """Return where the items are: in place, in place but big-endian, or to be made by the HDF5 library."""
+    big = dataset.dtype.str.startswith(">")
+    size = dataset.size
+    if dataset.offset is None or (big and swap):
+        return MadeBytes(size, dataset.blocks)
+    window = dataset.window
+    if isinstance(window, FileWindow) and not big:
+        return FileBytes(window.path, window.offset + dataset.offset, size)
+    if isinstance(window, FileWindow):
+        numbers = 4 if dtype == "C64" else 0
+        return StridedBytes(
+            window.path, window.offset + dataset.offset, dtype, shape, row_major_strides(shape), "big", numbers
+        )
+    if isinstance(window, MemoryWindow) and not big:
+        return MadeBytes(size, _Slice(window.data, dataset.offset, size).blocks)
+    return MadeBytes(size, dataset.blocks)
+
+
+@dataclass(frozen=True, slots=True)
+class _Slice:
+    data: bytes
+    offset: int
+    size: int
+
+    def blocks(self) -> Iterator[memoryview]:
+        if self.size:
+            yield memoryview(self.data)[self.offset : self.offset + self.size]
+
+
+def _opaque(dataset: Dataset, known: str) -> tuple[str, dict[str, Part], Encoding | None]:
+    """Opaque bytes: a dtype that NumPy lacks, where the format says which; else bytes, never a guess."""
+    shape, width = dataset.shape or (), int(dataset.dtype.itemsize)
+    about = next((row for row in DTYPES.values() if known and row.numpy == known and row.bits == 8 * width), None)
+    if about is not None and about.stored:
+        return about.name, {"": Part(about.name, shape, _bytes(dataset, about.name, shape))}, None
+    raw = Part("U8", (*shape, width), _bytes(dataset, "U8", (*shape, width)))
+    order = "little" if about is not None else "unknown"
+    return about.name if about else "BYTES", {"values": raw}, Encoding("raw", {"byte_order": order})
+
+
+def _structured(dataset: Dataset) -> tuple[str, dict[str, Part], Encoding]:
+    """One part for every field; a field that is itself no plain number keeps its bytes."""
+    shape, dtype = dataset.shape or (), dataset.dtype
+    parts: dict[str, Part] = {}
+    fields: list[dict[str, Any]] = []
+    table: Mapping[str, Any] = dtype.fields or {}
+    for name in dtype.names or ():
+        column, offset = table[name][:2]
+        row = None if column.subdtype or column.kind not in "biufc" else from_numpy_name(column.name)
+        about = row.name if row is not None and row.stored else "U8"
+        inner = () if row is not None and row.stored else (int(column.itemsize),)
+        size = dataset.count * int(column.itemsize)
+        parts[name] = Part(about, (*shape, *inner), MadeBytes(size, _Column(dataset, name).blocks))
+        little = column.newbyteorder("<")
+        fields.append({"name": name, "dtype": str(little) if little.subdtype else little.str, "offset": int(offset)})
+    return "STRUCT", parts, Encoding("structured", {"fields": fields, "item_size": int(dtype.itemsize)})
+
+
+@dataclass(frozen=True, slots=True)
+class _Column:
+    dataset: Dataset
+    name: str
+
+    def blocks(self) -> Iterator[memoryview]:
+        return self.dataset.blocks(self.name)
+
+
+def _strings(dataset: Dataset) -> tuple[str, dict[str, Part], Encoding]:
+    """All strings one after the other, and where each begins; bounded, for they are read now."""
+    items = list(dataset.strings(_STRING_BYTES)) if dataset.text else list(_fixed(dataset))
+    text = all(_is_text(item) for item in items)
+    offsets = list(accumulate((len(item) for item in items), initial=0))
+    blob = b"".join(items)
+    parts = {
+        "bytes": Part("U8", (len(blob),), MemoryBytes(blob)),
+        "offsets": Part("I64", (len(offsets),), MemoryBytes(pack(f"<{len(offsets)}q", *offsets))),
+    }
+    return ("STR" if text else "BYTES"), parts, Encoding("strings", {"text": "utf-8" if text else "none"})
+
+
+def _fixed(dataset: Dataset) -> Iterator[bytes]:
+    width = int(dataset.dtype.itemsize)
+    for block in dataset.blocks():
+        for start in range(0, len(block), width):
+            yield bytes(block[start : start + width]).rstrip(b"\0")
+
+
+def _is_text(item: bytes) -> bool:
+    try:
+        item.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
