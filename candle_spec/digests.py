@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from candle_spec.canonical import canonical
+from candle_spec.errors import CorruptFileError
 
 BLOCK: Final = 1 << 20
 """Bytes read at once: fits the second-level cache, so that hashing runs at the speed of the processor."""
@@ -30,6 +31,25 @@ def digest_file(path: Path) -> str:
     with path.open("rb", buffering=0) as file:
         while count := file.readinto(buffer):
             state.update(buffer[:count])
+    return "sha256:" + state.hexdigest()
+
+
+def digest_range(path: Path, offset: int, size: int) -> str:
+    """Return the digest of a range of a file, read in blocks.
+
+    Raises:
+        CorruptFileError: The file ends before the range does.
+    """
+    state = hashlib.sha256()
+    buffer = memoryview(bytearray(min(BLOCK, size) or 1))
+    with path.open("rb", buffering=0) as file:
+        file.seek(offset)
+        while size:
+            count = file.readinto(buffer[: min(size, len(buffer))])
+            if not count:
+                raise CorruptFileError("the file ended inside a tensor", location=str(path))
+            state.update(buffer[:count])
+            size -= count
     return "sha256:" + state.hexdigest()
 
 

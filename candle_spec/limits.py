@@ -20,10 +20,10 @@ JSON_DEPTH: Final = 256
 YAML_ALIASES: Final = 100
 """Aliases in a YAML document: a handful is a convenience, thousands are a bomb."""
 
-YAML_BYTES: Final = 4 * MIB
+YAML_BYTES: Final = MIB
 """Size of a YAML document: people write them; what programs write is JSON, which is read a hundred times faster."""
 
-YAML_NODES: Final = 500_000
+YAML_NODES: Final = 200_000
 """Values in a YAML document after its aliases are expanded."""
 
 SAFETENSORS_HEADER: Final = 100_000_000

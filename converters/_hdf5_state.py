@@ -103,10 +103,17 @@ def _dataset(dataset: Dataset, tensors: Mapping[str, TensorSource]) -> dict[str,
         return {"$object": f"hdf5.{kind}", "args": [str(dataset.dtype.str)], **({"state": about} if about else {})}
     if dataset.same_as:
         about["link"] = dataset.same_as
-    described = {"dtype": "string" if dataset.text else str(dataset.dtype.str)}
+    described: dict[str, Any] = {"dtype": "string" if dataset.text else str(dataset.dtype.str)}
+    if dataset.dtype.names:
+        table: Mapping[str, Any] = dataset.dtype.fields or {}
+        described["fields"] = [_field(name, *table[name][:2]) for name in dataset.dtype.names]
     if dataset.filters:
         described["filters"] = ", ".join(dataset.filters)
     return state_tree.tensor(tensor.group, tensor.name, hdf5=described, **about)
+
+
+def _field(name: str, dtype: Any, offset: int) -> list[Any]:
+    return [name, str(dtype.base.str), list(dtype.shape), int(offset)]
 
 
 def write_tree(into: h5py.Group, tree: Any, tensor: Tensor, read_file: ReadFile) -> None:
@@ -181,18 +188,29 @@ def _write_dataset(into: h5py.Group, name: str, node: Mapping[str, Any], tensor:
         return
     kind = node.get("hdf5", {}).get("dtype", "")
     array = tensor(*node["$tensor"])
-    encoded = getattr(array, "parts", None)
-    if encoded is not None:
-        array = _undone(array, np.dtype(kind))
+    if getattr(array, "parts", None) is not None:
+        array = _undone(array, _wanted(node["hdf5"]))
     if kind == "string":
         dataset = into.create_dataset(name, data=np.asarray(array, object), dtype=h5py.string_dtype())
     else:
-        wanted = np.dtype(kind)
+        wanted = _wanted(node["hdf5"])
         plain = np.asarray(array)
         # Opaque items hold a dtype that HDF5 lacks: their bytes go in as they are.
         data = _as_void(plain, wanted) if wanted.kind == "V" and not wanted.names else plain.astype(wanted, copy=False)
         dataset = into.create_dataset(name, data=data, dtype=None if wanted.kind == "b" else wanted)
     _write_attributes(dataset, node, read_file)
+
+
+def _wanted(described: Mapping[str, Any]) -> Any:
+    import numpy as np
+
+    plain = np.dtype(described["dtype"])
+    fields = described.get("fields")
+    if not fields:
+        return plain
+    names, bases, shapes, offsets = zip(*fields, strict=True)
+    formats = [(base, tuple(shape)) for base, shape in zip(bases, shapes, strict=True)]
+    return np.dtype({"names": names, "formats": formats, "offsets": offsets, "itemsize": plain.itemsize})
 
 
 def _as_void(array: Any, wanted: Any) -> Any:
@@ -211,5 +229,6 @@ def _undone(array: Any, wanted: Any) -> Any:
         return np.frombuffer(np.ascontiguousarray(array.parts["values"]).tobytes(), wanted).reshape(array.shape)
     made = np.zeros(array.shape, wanted)
     for column, values in array.parts.items():
-        made[column] = np.frombuffer(values.tobytes(), wanted[column].newbyteorder("<")).reshape(made[column].shape)
+        little = wanted[column].base.newbyteorder("<")
+        made[column] = np.frombuffer(values.tobytes(), little).reshape(made[column].shape)
     return made

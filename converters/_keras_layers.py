@@ -47,6 +47,14 @@ PARAMETERS: Final = frozenset(
     "kernel bias gamma beta embeddings recurrent_kernel depthwise_kernel pointwise_kernel alpha scale".split()
 )
 
+_HOLD_WEIGHTS: Final = frozenset(
+    "Dense Conv1D Conv2D Conv3D Conv1DTranspose Conv2DTranspose Conv3DTranspose DepthwiseConv1D DepthwiseConv2D "
+    "SeparableConv1D SeparableConv2D BatchNormalization Embedding LSTM GRU SimpleRNN CuDNNLSTM CuDNNGRU EinsumDense "
+    "LocallyConnected1D LocallyConnected2D".split()
+)
+"""Layers that have weights whatever their configuration says."""
+_NORMALIZE: Final = frozenset({"LayerNormalization", "GroupNormalization"})
+
 _CELL: Final = ("kernel", "recurrent_kernel", "bias")
 _VARIABLES: Final[dict[str, tuple[str, ...]]] = {
     "separable_conv1d": ("depthwise_kernel", "pointwise_kernel", "bias"),
@@ -123,6 +131,12 @@ def _expected(kind: str, config: Mapping[str, Any]) -> tuple[str, ...] | None:
         if config.get(switch) is False
     }
     return tuple(name for name in names if name not in absent)
+
+
+def holds_weights(kind: str, config: Mapping[str, Any]) -> bool:
+    """Say whether a layer surely has weights."""
+    scaled = kind in _NORMALIZE and not (config.get("center") is False and config.get("scale") is False)
+    return kind in _HOLD_WEIGHTS or scaled
 
 
 def role(variable: str) -> str:

@@ -10,7 +10,7 @@ from typing import Any, Final, Literal
 from candle_spec.conversion.meaning import group_ids
 from candle_spec.converters._hdf5_tensors import Place
 from candle_spec.converters._keras_config import Layer, walk
-from candle_spec.converters._keras_layers import role, snake_case, variables
+from candle_spec.converters._keras_layers import holds_weights, role, snake_case, variables
 from candle_spec.errors import CorruptFileError
 from candle_spec.readers.hdf5 import Dataset, Group
 
@@ -76,6 +76,24 @@ def layout_of(root: Group, dialect: Dialect, architecture: Any, location: str) -
     return layout
 
 
+def contradiction(root: Group, dialect: Dialect, architecture: Any) -> str:
+    """Say why an architecture cannot be that of the weights, or nothing: what Keras itself would refuse to load."""
+    layers = [layer for layer in walk(architecture) if layer.depth == 0 and layer.kind != "InputLayer"]
+    sure = [
+        layer
+        for layer in layers
+        if any(holds_weights(inner.kind, inner.config) for inner in [layer, *walk(layer.entry)])
+    ]
+    if dialect in V3:
+        held = {_canonical(dataset.path).rpartition("/vars/")[0] for dataset in root.datasets()}
+        absent = [layer.name for layer in sure if not any(f"{path}/".startswith(f"{layer.path}/") for path in held)]
+        return f"the weights have nothing for its layer {absent[0]!r}" if absent else ""
+    named = _Legacy(root, [], dialect, "").layers_with_weights()
+    if layers and not len(sure) <= len(named) <= len(layers):
+        return f"it has {len(sure)} to {len(layers)} layers with weights, the file has {len(named)}"
+    return ""
+
+
 def natural(path: str) -> list[tuple[int, int, str]]:
     """Return a key that sorts numbers as numbers: ``vars/10`` after ``vars/2``."""
     return [(1, int(part), "") if part.isdecimal() else (0, 0, part) for part in _NUMBER.split(path)]
@@ -111,6 +129,11 @@ class _Legacy:
             for weight in names:
                 self._add("optimizer", optimizer, weight, "", weight)
         return self._layout
+
+    def layers_with_weights(self) -> list[str]:
+        """Return the layers for which the file lists weights."""
+        groups = ((name, self._base.find(name)) for name in self._layer_names())
+        return [name for name, group in groups if isinstance(group, Group) and any(True for _ in group.datasets())]
 
     def _layer_names(self) -> list[str]:
         listed = self._base.texts("layer_names")

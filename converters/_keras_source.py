@@ -22,6 +22,8 @@ CKPT_INFO: Final = "ckpt-info.json"
 _TEXT: Final = 64 * limits.MIB
 _ASSET: Final = 256 * limits.MIB
 _LOOK: Final = 3
+_MOST: Final = 3
+"""Files of a folder that is one checkpoint: weights, architecture, CANDLE's note."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +85,8 @@ class Found:
 
 
 def looks_like_keras(source: Source) -> bool:
-    """Say, cheaply, whether a source may be ours: an HDF5 file, or an archive with Keras' members, among its files."""
-    return any(is_hdf5(_window(file)) or _is_archive(file) for file in source.files[:3])
+    """Say, cheaply, whether a source may be ours: there is an HDF5 file among its files."""
+    return any(is_hdf5(_window(file)) for file in source.files[:_MOST])
 
 
 def find(source: Source) -> Found | None:
@@ -93,8 +95,8 @@ def find(source: Source) -> Found | None:
     Raises:
         CandleSpecError: It may be Keras', and is damaged or unsafe.
     """
-    if len(source.files) == 1 and _is_zip(source.files[0]):
-        return _archive(source.files[0], source) if _is_archive(source.files[0]) else None
+    if is_archive(source):
+        return _archive(source.files[0], source)
     found = _folder(source) if len(source.files) > 1 else _file(source.files[0])
     if found is None or source.topology is None:
         return found
@@ -120,9 +122,11 @@ def _file(file: NativeFile) -> Found | None:
 
 def _folder(source: Source) -> Found | None:
     """A weights file, its architecture, perhaps CANDLE's note on the epoch, and nothing else."""
+    if len(source.files) > _MOST:
+        return None
     weights = [file for file in source.files if is_hdf5(_window(file))]
     others = [file for file in source.files if file not in weights]
-    if len(weights) != 1 or len(others) > 2 or any(file.size > _TEXT for file in others):
+    if len(weights) != 1 or any(file.size > _TEXT for file in others):
         return None
     found = _file(weights[0])
     if found is None:
@@ -183,19 +187,20 @@ def architecture_in(root: Group, location: str) -> Architecture | None:
     return Architecture(data, document, "attribute model_config") if is_architecture(document) else None
 
 
-def _is_zip(file: NativeFile) -> bool:
-    with file.path.open("rb") as stream:
-        return stream.read(4) == b"PK\x03\x04"
+def is_archive(source: Source) -> bool:
+    """Say whether a source is a zip archive with Keras' members.
 
-
-def _is_archive(file: NativeFile) -> bool:
-    """Look at the names alone: what is unsafe in an archive of ours is said when it is read."""
-    if not _is_zip(file):
+    Only names are looked at: what is unsafe in an archive of ours is said when it is read.
+    """
+    if len(source.files) != 1:
         return False
     try:
-        with zipfile.ZipFile(file.path) as archive:
-            names = set(archive.namelist())
-    except (zipfile.BadZipFile, OSError, ValueError, struct.error):
+        with source.files[0].path.open("rb") as file:
+            if file.read(4) != b"PK\x03\x04":
+                return False
+            with zipfile.ZipFile(file) as archive:
+                names = set(archive.namelist())
+    except (zipfile.BadZipFile, ValueError, struct.error):
         return False
     return CONFIG in names and bool(names & {METADATA, WEIGHTS})
 

@@ -27,7 +27,7 @@ from candle_spec.converters._hdf5_state import group_tree
 from candle_spec.converters._hdf5_tensors import tensor_of
 from candle_spec.converters._keras_config import mapping, needed_code, parse_json
 from candle_spec.converters._keras_fields import architecture_fields, training_fields
-from candle_spec.converters._keras_layout import Layout, layout_of
+from candle_spec.converters._keras_layout import Layout, contradiction, layout_of
 from candle_spec.converters._keras_source import Architecture, Found
 from candle_spec.errors import CandleSpecError, InvalidInputError, UnsupportedFormatError
 from candle_spec.problems import Location, Problem, Severity
@@ -57,6 +57,8 @@ class KerasConverter:
 
     def detect(self, source: Source) -> Detection | None:
         """Say which dialect it is, from names inside the file; file names say nothing."""
+        if _keras_source.is_archive(source):
+            return Detection(_CONFIDENCE["keras-zip"], _TITLES["keras-zip"])
         try:
             found = _keras_source.find(source)
         except CandleSpecError as error:
@@ -121,6 +123,9 @@ class _Reading:
             )
         self._architecture: Architecture | None = inside or found.architecture
         document = self._architecture.document if self._architecture else None
+        fault = contradiction(self._root, found.dialect, document) if self._architecture and not inside else ""
+        if fault and not self._own_architecture():
+            raise InvalidInputError(f"the architecture is that of another model: {fault}", location=location)
         self._layout: Layout = layout_of(self._root, found.dialect, document, location)
         self._tensors: dict[str, TensorSource] = {}
         self._unread: list[str] = []

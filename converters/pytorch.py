@@ -54,7 +54,7 @@ _HARMLESS: Final = frozenset(
     builtins.slice builtins.range builtins.int builtins.float builtins.str builtins.bool builtins.bytes
     pathlib.PosixPath pathlib.PurePosixPath pathlib.WindowsPath datetime.datetime datetime.timedelta""".split()
 )
-_HARMLESS_PREFIXES: Final = ("torch._utils._rebuild_", "torch.nn.modules.", "torch.nn.parameter.", "__torch__.")
+_HARMLESS_PREFIXES: Final = ("torch._utils._rebuild_", "torch.nn.modules.", "torch.nn.parameter.", "torch.jit._pickle.", "__torch__.")
 
 
 class PyTorch:

@@ -22,7 +22,9 @@ from candle_spec.conversion.contract import Detection, Native
 from candle_spec.conversion.manifest_builder import FileRecord, Inputs, build, tensor_entries
 from candle_spec.conversion.source import resolve_source
 from candle_spec.digests import digest_bytes, digest_json
-from candle_spec.errors import InvalidInputError, OutputExistsError
+from candle_spec.errors import InvalidInputError, OutputExistsError, ProofFailedError
+from candle_spec.problems import Report
+from candle_spec.validation import validate
 from candle_spec.weights.shards import SHARD_BYTES, GroupPlan, plan_group
 from candle_spec.weights.writer import Progress, Written, no_progress, write_groups
 
@@ -57,6 +59,7 @@ class Converted:
     path: Path
     native: Native
     manifest: dict[str, Any]
+    report: Report
 
 
 def read_native(path: str | Path, topology: str | Path | None = None) -> tuple[Native, Detection]:
@@ -102,9 +105,31 @@ def convert(
     target = target.parent.resolve() / target.name
     _check_target(target, native, options)
     with Staging(target, overwrite=options.overwrite, fs=fs) as staging, _writing(target, options.jobs) as pool:
-        manifest = _Conversion(native, staging, pool, options, progress).run()
+        job = _Conversion(native, staging, pool, options, progress)
+        manifest = job.run()
+        report = _checked(staging.path, target, job, options)
         staging.commit()
-    return Converted(target, native, manifest)
+    return Converted(target, native, manifest, report)
+
+
+def _checked(folder: Path, target: Path, job: _Conversion, options: Options) -> Report:
+    """Validate the new checkpoint before it gets its name; digests taken from the written bytes are not taken again.
+
+    Raises:
+        InvalidInputError: A value that the user gave breaks the manifest.
+        ProofFailedError: The conversion itself made an invalid checkpoint.
+    """
+    report = validate(folder, jobs=options.jobs, known_digests=job.digests)
+    report.path = str(target)
+    for problem in report.errors:
+        if any(problem.location.pointer.startswith(at) for at in options.values):
+            raise InvalidInputError(problem.message, location=problem.location.pointer, hint=problem.hint)
+        raise ProofFailedError(
+            f"the conversion made an invalid checkpoint: {problem.code} {problem.message}",
+            location=f"{problem.location.file} {problem.location.pointer}".strip(),
+            hint="nothing was left behind; please report the file",
+        )
+    return report
 
 
 @contextmanager
@@ -149,6 +174,7 @@ class _Conversion:
         self._options = options
         self._progress = progress
         self._files: list[FileRecord] = []
+        self.digests: dict[str | tuple[str, str], str] = {}
 
     def run(self) -> dict[str, Any]:
         """Write everything, prove it, and return the manifest."""
@@ -158,6 +184,7 @@ class _Conversion:
         proofs = prove_originals(certificate, self._native, plans, self._staging, self._pool)
         self._write_side_files()
         digests = {key: future.result() for key, future in written.part_digests.items()}
+        self.digests |= digests
         self._record_weights(plans, written)
         self._finish_originals(certificate, proofs, plans, digests)
         inputs = Inputs(self._native, plans, digests, self._files, certificate.to_json(), _created())
@@ -166,6 +193,7 @@ class _Conversion:
             self._write_json(INVENTORY, "tensors", {"tensors": entries}, "tensor-inventory")
         manifest = self._with_values(build(inputs, entries))
         self._staging.write(MANIFEST, manifest_file.dump(manifest))
+        self.digests |= {record.path: record.digest for record in self._files}
         return manifest
 
     def _plan(self) -> list[GroupPlan]:

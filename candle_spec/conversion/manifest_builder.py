@@ -10,11 +10,12 @@ from typing import Any, Final
 
 from candle_spec import pointer
 from candle_spec._version import __version__
+from candle_spec.checkpoint.identity import identity, is_model
 from candle_spec.checkpoint.layout import INLINE_TENSORS, INVENTORY, STATE
 from candle_spec.checkpoint.manifest_file import SCHEMA_VERSION, urn
 from candle_spec.checkpoint.resume import EXACT, resume_grade
 from candle_spec.conversion.contract import Group, Native
-from candle_spec.digests import content_digest, digest_encoded, digest_json, values_digest
+from candle_spec.digests import digest_encoded, digest_json
 from candle_spec.weights.shards import GroupPlan, StoredPart
 from candle_spec.weights.sources import TensorSource
 
@@ -164,20 +165,10 @@ def _framework(native: Native) -> dict[str, Any]:
     return about
 
 
-def is_model(group: str) -> bool:
-    """Whether a group holds a model's own weights, which make the identity of the checkpoint."""
-    return group == "model" or group.startswith("model.")
-
-
 def _parameters(entries: Sequence[Mapping[str, Any]]) -> int:
     """Count the elements of the models' tensors, each stored tensor once."""
     counted = (entry for entry in entries if is_model(entry["group"]) and "alias_of" not in entry)
     return sum(math.prod(entry["shape"]) for entry in counted)
-
-
-def _row(entry: Mapping[str, Any], *, with_group: bool) -> tuple[str, str, list[int], str]:
-    name = f"{entry['group']}/{entry['name']}" if with_group else entry["name"]
-    return name, entry["dtype"], entry["shape"], entry["digest"]
 
 
 def _weights(inputs: Inputs, entries: list[dict[str, Any]]) -> dict[str, Any]:
@@ -189,21 +180,6 @@ def _weights(inputs: Inputs, entries: list[dict[str, Any]]) -> dict[str, Any]:
     else:
         weights["tensors"] = entries
     return weights
-
-
-def identity(entries: Sequence[Mapping[str, Any]]) -> dict[str, str]:
-    """Return content, values and state digest of an inventory.
-
-    With one model group its names stand as they are; with several, each is preceded by its group and ``/``.
-    """
-    models = [entry for entry in entries if is_model(entry["group"])]
-    several = len({entry["group"] for entry in models}) > 1
-    rows = [_row(entry, with_group=several) for entry in models]
-    return {
-        "content_digest": content_digest(rows),
-        "values_digest": values_digest(rows),
-        "state_digest": content_digest([_row(entry, with_group=True) for entry in entries]),
-    }
 
 
 def _group(group: Group, inputs: Inputs, entries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

@@ -14,10 +14,9 @@ from candle_spec.conversion.contract import Native
 from candle_spec.conversion.convert import read_native
 from candle_spec.conversion.restore import splice_of
 from candle_spec.conversion.splice import prove, read_extents
-from candle_spec.digests import digest_encoded, digest_file
+from candle_spec.digests import digest_encoded, digest_file, digest_range
 from candle_spec.errors import InvalidInputError
 from candle_spec.weights.sources import TensorSource
-from candle_spec.weights.writer import digest_range
 
 
 @dataclass(frozen=True, slots=True)

@@ -103,7 +103,7 @@ def node(location: str) -> Any:
 def locations() -> Mapping[int, str]:
     """Return the absolute location of every object in the packaged schemas, by its ``id``."""
     found: dict[int, str] = {}
-    stack = [(document, f"{identifier}#") for identifier, document in documents().items()]
+    stack: list[tuple[Any, str]] = [(document, f"{identifier}#") for identifier, document in documents().items()]
     while stack:
         value, at = stack.pop()
         members = value.items() if isinstance(value, dict) else enumerate(value)

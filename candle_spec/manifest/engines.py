@@ -13,6 +13,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import unquote
 
+from candle_spec.errors import LimitExceededError
 from candle_spec.manifest import collection
 
 if TYPE_CHECKING:
@@ -83,7 +84,8 @@ def reference_validator(name: str, version: str) -> jsonschema.Draft202012Valida
 
     resources = ((urn, referencing.Resource.from_contents(doc)) for urn, doc in collection.documents().items())
     registry: referencing.Registry[Any] = referencing.Registry().with_resources(resources)
-    checker = jsonschema.validators.extend(jsonschema.Draft202012Validator, {"propertyNames": _property_names})
+    extend: Any = jsonschema.validators.extend  # not typed
+    checker = extend(jsonschema.Draft202012Validator, {"propertyNames": _property_names})
     made: jsonschema.Draft202012Validator = checker(collection.read(name, version), registry=registry)
     return made
 
@@ -96,6 +98,13 @@ def _property_names(validator: Any, names: Any, instance: Any, schema: Any) -> I
         strict = validator.evolve(schema=names)
         if not all(strict.is_valid(key) for key in instance):
             yield jsonschema.ValidationError("a key is not as the keys of this object are")
+
+
+def key_faults(fault: Fault, key: str) -> list[Fault]:
+    """Return what is wrong with one key, for a fault of ``propertyNames``."""
+    names = {"$ref": f"{fault.location}/propertyNames"}
+    validator = reference_validator("common/text", collection.CURRENT).evolve(schema=names)
+    return [_from_reference(error) for error in validator.iter_errors(key)]
 
 
 def _fast(document: Any, name: str, version: str) -> Iterator[Fault]:
@@ -111,7 +120,8 @@ def _from_fast(error: jsonschema_rs.ValidationError, document: Any) -> Fault:
     if error.kind.name != "falseSchema":
         location, keyword = _split(location)
     schema = collection.node(location) if keyword != "false" else {}
-    branches: Sequence[Any] = error.kind.context if keyword in ("anyOf", "oneOf") else ()
+    kind: Any = error.kind
+    branches: Sequence[Any] = kind.context if keyword in ("anyOf", "oneOf") else ()
     inner = tuple(tuple(_from_fast(each, document) for each in branch) for branch in branches)
     return Fault(path, keyword, location, schema, _at(document, path), inner)
 
@@ -132,8 +142,13 @@ def _at(document: Any, path: Iterable[str | int]) -> Any:
 
 
 def _reference(document: Any, name: str, version: str) -> Iterator[Fault]:
-    for error in reference_validator(name, version).iter_errors(document):
-        yield _from_reference(error)
+    try:
+        for error in reference_validator(name, version).iter_errors(document):
+            yield _from_reference(error)
+    except RecursionError as error:
+        raise LimitExceededError(
+            "the document is nested too deeply for the reference engine", code="CKP0004"
+        ) from error
 
 
 def _from_reference(error: jsonschema.ValidationError) -> Fault:

@@ -125,11 +125,15 @@ def integers_with_fraction(
         wrong_types: Gives the places of a document whose type the schema refuses: each whole float is given a
             fraction, in a copy, and the schema is asked once.
     """
-    changed = [copy.deepcopy(document)]
+    changed = [document]
+    own: set[int] = {id(changed)}
     values: dict[Path, float] = {}
     for path in whole:
         target: Any = changed
         for part in (0, *path)[:-1]:
+            if id(target[part]) not in own:  # copy what is changed, share the rest
+                target[part] = copy.copy(target[part])
+                own.add(id(target[part]))
             target = target[part]
         last = (0, *path)[-1]
         values[path] = target[last]

@@ -10,7 +10,7 @@ from typing import Any, Final
 from candle_spec import pointer
 from candle_spec.errors import InvalidInputError
 from candle_spec.manifest import collection
-from candle_spec.manifest.engines import Fault
+from candle_spec.manifest.engines import Fault, key_faults
 from candle_spec.problems import Location, Problem, Severity
 
 MISSING: Final = "CKP1001"
@@ -180,25 +180,14 @@ def _plain(word: str) -> str:
 
 def _keys(fault: Fault) -> Iterator[Problem]:
     """Keys that are not as keys of that object are."""
-    rules = fault.schema["propertyNames"]
     for key in fault.instance:
-        if reasons := _key_faults(key, rules):
-            yield _problem(WRONG, fault, f"the key {key!r} {' and '.join(reasons)}", key=key)
-
-
-def _key_faults(key: str, rules: Mapping[str, Any]) -> list[str]:
-    import re
-
-    found = []
-    if len(key) > rules.get("maxLength", len(key)):
-        found.append(_BOUNDS["maxLength"].format(rules["maxLength"]))
-    if len(key) < rules.get("minLength", 0):
-        found.append(_BOUNDS["minLength"].format(rules["minLength"]))
-    if "pattern" in rules and not re.search(rules["pattern"], key):
-        found.append(f"does not fit {rules['pattern']}")
-    if "not" in rules and re.search(rules["not"]["pattern"], key):
-        found.append("holds a control character")
-    return found
+        if refused := telling(key_faults(fault, key)):
+            rule = refused[0]
+            reason = {
+                "pattern": f"is not of the form {rule.schema.get('pattern')}",
+                "not": "holds a control character",
+            }.get(rule.keyword) or _BOUNDS.get(rule.keyword, "breaks {}").format(rule.schema.get(rule.keyword))
+            yield _problem(WRONG, fault, f"the key {show(key)} {reason}", _example(rule), key=key)
 
 
 def _type(fault: Fault) -> Iterator[Problem]:

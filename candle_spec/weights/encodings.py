@@ -30,19 +30,22 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-NAMES: Final = (
-    "complex_pairs",
-    "quantized",
-    "sparse_coo",
-    "sparse_csr",
-    "sparse_csc",
-    "sparse_bsr",
-    "sparse_bsc",
-    "packed",
-    "raw",
-    "strings",
-    "structured",
-)
+_COMPRESSED: Final = ("compressed", "plain", "values")
+
+PARTS: Final[Mapping[str, tuple[str, ...]]] = {
+    "complex_pairs": ("values",),
+    "quantized": ("values", "scales", "zero_points"),
+    "sparse_coo": ("indices", "values"),
+    "sparse_csr": _COMPRESSED,
+    "sparse_csc": _COMPRESSED,
+    "sparse_bsr": _COMPRESSED,
+    "sparse_bsc": _COMPRESSED,
+    "packed": ("values",),
+    "raw": ("values",),
+    "strings": ("bytes", "offsets"),
+    "structured": (),
+}
+"""Names of the parts of each encoding; those of ``structured`` are the fields of the records."""
 
 
 @dataclass(frozen=True, slots=True)

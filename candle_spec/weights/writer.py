@@ -7,7 +7,6 @@ in parallel threads, and of the whole file at its end.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
@@ -16,7 +15,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from candle_spec.atomic import Staging
-from candle_spec.digests import BLOCK, digest_file
+from candle_spec.digests import digest_file, digest_range
 from candle_spec.errors import CorruptFileError
 from candle_spec.weights.shards import GroupPlan, PlannedFile
 from candle_spec.weights.sources import Bytes
@@ -97,22 +96,3 @@ def _write_part(
         return
     for block in data.blocks():
         staging.fs.write(target, block)
-
-
-def digest_range(path: Path, offset: int, size: int) -> str:
-    """Return the digest of a range of a file, read in blocks.
-
-    Raises:
-        CorruptFileError: The file ends before the range does.
-    """
-    state = hashlib.sha256()
-    buffer = memoryview(bytearray(min(BLOCK, size) or 1))
-    with path.open("rb", buffering=0) as file:
-        file.seek(offset)
-        while size:
-            count = file.readinto(buffer[: min(size, len(buffer))])
-            if not count:
-                raise CorruptFileError("the file ended inside a tensor", location=str(path))
-            state.update(buffer[:count])
-            size -= count
-    return "sha256:" + state.hexdigest()

@@ -48,7 +48,9 @@ def _step(name: str) -> Step:
     step = Step(module.FROM, module.TO, module.migrate)
     expected = f"v{_plain(step.source)}_to_v{_plain(step.target)}"
     if name != expected:
-        raise InvalidInputError(f"the migration {name}.py goes {step.source} -> {step.target}", hint=f"call it {expected}.py")
+        raise InvalidInputError(
+            f"the migration {name}.py goes {step.source} -> {step.target}", hint=f"call it {expected}.py"
+        )
     return step
 
 

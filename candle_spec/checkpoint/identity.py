@@ -1,0 +1,33 @@
+"""The identity of a checkpoint: content, values and state digest of its inventory."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from candle_spec.digests import content_digest, values_digest
+
+
+def is_model(group: str) -> bool:
+    """Whether a group holds a model's own weights, which make the identity of the checkpoint."""
+    return group == "model" or group.startswith("model.")
+
+
+def identity(entries: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """Return content, values and state digest of an inventory.
+
+    With one model group its names stand as they are; with several, each is preceded by its group and ``/``.
+    """
+    models = [entry for entry in entries if is_model(entry["group"])]
+    several = len({entry["group"] for entry in models}) > 1
+    rows = [_row(entry, with_group=several) for entry in models]
+    return {
+        "content_digest": content_digest(rows),
+        "values_digest": values_digest(rows),
+        "state_digest": content_digest([_row(entry, with_group=True) for entry in entries]),
+    }
+
+
+def _row(entry: Mapping[str, Any], *, with_group: bool) -> tuple[str, str, list[int], str]:
+    name = f"{entry['group']}/{entry['name']}" if with_group else entry["name"]
+    return name, entry["dtype"], entry["shape"], entry["digest"]

@@ -1,0 +1,122 @@
+"""``candle-spec convert``."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+
+from candle_spec.cli import words
+from candle_spec.cli.progress import bar
+from candle_spec.errors import InvalidInputError
+
+_UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
+
+
+@click.command("convert", epilog="Example: candle-spec convert nt3.weights.h5 --topology nt3.model.json")
+@click.argument("source", type=click.Path(path_type=Path))
+@click.argument("output", type=click.Path(path_type=Path), required=False)
+@click.option("--topology", type=click.Path(path_type=Path), help="A separate file with the network's architecture.")
+@click.option("--overwrite", is_flag=True, help="Replace the output, if it is a checkpoint.")
+@click.option("--without-original", is_flag=True, help="Leave out what brings the native file back byte for byte.")
+@click.option("--shard-size", default="5GB", show_default=True, metavar="SIZE", help="Largest weights file.")
+@click.option("--name", help="The model's name, instead of an inferred one.")
+@click.option("--set", "values", multiple=True, metavar="POINTER=VALUE", help="A value for the manifest: /title=Uno.")
+@click.option("--jobs", type=click.IntRange(1), help="Threads (default: at most 2).")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+@click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")
+def command(
+    source: Path,
+    output: Path | None,
+    topology: Path | None,
+    overwrite: bool,
+    without_original: bool,
+    shard_size: str,
+    name: str | None,
+    values: tuple[str, ...],
+    jobs: int | None,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Convert the native checkpoint SOURCE (a file or a folder) to the common format.
+
+    Without OUTPUT the new checkpoint is <file name>.candle in the current folder. The format is found by content;
+    nothing that the file names is imported or run.
+    """
+    from candle_spec.conversion.convert import Options, convert
+
+    options = Options(
+        topology=topology,
+        overwrite=overwrite,
+        without_original=without_original,
+        shard_bytes=_bytes(shard_size),
+        jobs=jobs,
+        values=_values(name, values),
+    )
+    started = time.monotonic()
+    total = source.stat().st_size if source.is_file() else 0
+    with bar("converting", total, quiet=quiet or as_json) as progress:
+        converted = convert(source, output, options, progress=progress)
+    _tell(converted, time.monotonic() - started, as_json=as_json, quiet=quiet)
+
+
+def _tell(converted: Any, seconds: float, *, as_json: bool, quiet: bool) -> None:
+    from candle_spec.checkpoint.checkpoint import Checkpoint
+    from candle_spec.conversion.summary import summarize_native, use_it
+    from candle_spec.validation import verdict
+
+    row = verdict(converted.report)
+    if as_json:
+        about = {"path": str(converted.path), "seconds": round(seconds, 3), "verdict": row}
+        click.echo(json.dumps({**about, "manifest": converted.manifest}, indent=2))
+        return
+    if quiet:
+        return
+    summary = summarize_native(converted.native)
+    lines = [words.title_line(summary), *words.group_lines(summary), *words.meaning_lines(summary)]
+    lines += [f"  {_kept(converted)}", words.code_line(summary)]
+    lines.append(f"-> {_shown(converted.path)}    {seconds:.1f} s    {_promise(converted.manifest)}")
+    lines.append(f"   {row}")
+    summary.use_it = use_it(Checkpoint(converted.path))
+    click.echo("\n".join([*lines, *words.use_it_lines(summary)]))
+
+
+def _kept(converted: Any) -> str:
+    dropped = [part.what for part in converted.native.parts if part.status == "dropped"]
+    residue = sum(record["size"] for record in converted.manifest["files"] if record["role"] == "residue")
+    return (f"dropped: {', '.join(dropped)}" if dropped else "nothing dropped") + f" · residue {words.size(residue)}"
+
+
+def _promise(manifest: dict[str, Any]) -> str:
+    proven = manifest["conversion"]["restore"]["byte_exact"] == "proven"
+    return "comes back byte for byte: proven" if proven else "the native file is not kept"
+
+
+def _shown(path: Path) -> Path:
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+
+
+def _bytes(text: str) -> int:
+    match = re.fullmatch(r"([0-9]{1,15})\s*([A-Za-z]{0,3})", text.strip())
+    unit = _UNITS.get(match.group(2).upper()) if match else None
+    if match is None or unit is None or int(match.group(1)) == 0:
+        raise InvalidInputError(f"{text!r} is no size", hint="write it like 5GB or 500MiB")
+    return int(match.group(1)) * unit
+
+
+def _values(name: str | None, given: tuple[str, ...]) -> dict[str, Any]:
+    """Read ``/pointer=value``; a value that is JSON is taken as JSON, all else as text."""
+    values: dict[str, Any] = {"/name": name} if name is not None else {}
+    for item in given:
+        pointer, equals, text = item.partition("=")
+        if not equals or not pointer.startswith("/"):
+            raise InvalidInputError(f"{item!r} is not POINTER=VALUE", hint="write it like /title=Uno")
+        try:
+            values[pointer] = json.loads(text)
+        except json.JSONDecodeError:
+            values[pointer] = text
+    return values

@@ -1,0 +1,35 @@
+"""A progress bar for long work on a terminal; nothing where the output is piped."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from candle_spec.weights.writer import Progress, no_progress
+
+_WORTH = 256 * 1024 * 1024
+"""Less than this takes about half a second: a bar would only flicker."""
+
+
+@contextmanager
+def bar(what: str, total: int, *, quiet: bool) -> Iterator[Progress]:
+    """Yield a function to call with bytes done; draws a bar with rate where somebody watches."""
+    if quiet or total < _WORTH or not sys.stderr.isatty():
+        yield no_progress
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+    from rich.progress import Progress as Bar
+
+    columns = (TextColumn(what), BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+    lock = threading.Lock()
+    with Bar(*columns, console=Console(stderr=True), transient=True) as drawn:
+        task = drawn.add_task(what, total=total)
+
+        def advance(count: int) -> None:
+            with lock:
+                drawn.advance(task, count)
+
+        yield advance

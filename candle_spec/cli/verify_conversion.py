@@ -1,0 +1,31 @@
+"""``candle-spec verify-conversion``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from candle_spec.cli import exit_codes
+
+
+@click.command("verify-conversion", epilog="Example: candle-spec verify-conversion model.pt.candle --native model.pt")
+@click.argument("checkpoint", type=click.Path(path_type=Path))
+@click.option("--native", type=click.Path(path_type=Path), help="The native checkpoint it was made from.")
+@click.option("--topology", type=click.Path(path_type=Path), help="The separate file with the architecture.")
+@click.option("--no-predictions", is_flag=True, help="Do not run the framework.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+def command(checkpoint: Path, native: Path | None, topology: Path | None, no_predictions: bool, as_json: bool) -> int:
+    """Prove the certificate of CHECKPOINT again: native against common, and predictions where the framework is here."""
+    from candle_spec.conversion.verify import verify_conversion
+
+    proof = verify_conversion(checkpoint, native, topology=topology, predictions=not no_predictions)
+    if as_json:
+        claims = [{"what": c.what, "holds": c.holds, "detail": c.detail} for c in proof.claims]
+        click.echo(json.dumps({"path": str(proof.path), "ok": proof.ok, "claims": claims}, indent=2))
+    else:
+        for claim in proof.claims:
+            mark = {True: "holds", False: "FAILS", None: "not checked"}[claim.holds]
+            click.echo(f"  {mark:<12} {claim.what}" + (f": {claim.detail}" if claim.detail else ""))
+    return exit_codes.OK if proof.ok else exit_codes.FINDINGS

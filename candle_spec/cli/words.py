@@ -1,0 +1,126 @@
+"""Sizes, counts, errors and summaries as text; nothing here prints."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from candle_spec.conversion.summary import GroupLine, Summary
+from candle_spec.errors import CandleSpecError
+
+
+def size(count: int) -> str:
+    """Return bytes as people read them: ``7.1 MiB``."""
+    value = float(count)
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if value < 1024:
+            return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
+        value /= 1024
+    return f"{value:.1f} TiB"
+
+
+def plural(count: int, word: str) -> str:
+    """Return a count with its word: ``1 tensor``, ``42 tensors``."""
+    return f"{count:,} {word}" + ("" if count == 1 else "s")
+
+
+def error_text(error: CandleSpecError) -> str:
+    """Return an error in two lines: where and what, and what to do."""
+    place = f"{error.location}: " if error.location else ""
+    code = f"  [{error.code}]" if error.code else ""
+    text = f"error: {place}{error.message}{code}"
+    return text + (f"\n  -> {error.hint}" if error.hint else "")
+
+
+def title_line(summary: Summary) -> str:
+    """Return the first line: name, format, who wrote it and when, size."""
+    by = "" if summary.framework.startswith("unknown") else f", {summary.framework}"
+    when = f", written {summary.written[:10]}" if summary.written else ""
+    return f"{summary.name}    {summary.title}{by}{when}    {size(summary.size)}"
+
+
+def group_lines(summary: Summary) -> Iterator[str]:
+    """Yield a line for each group."""
+    width = max([len(group.id) for group in summary.groups] + [12])
+    for group in summary.groups:
+        yield f"  {group.id:<{width}} {_group(group)}"
+
+
+def _group(group: GroupLine) -> str:
+    names = group.first if group.tensors == 1 else f"{group.first} … {group.last}"
+    dtypes = " ".join(group.dtypes[:4]) + (" …" if len(group.dtypes) > 4 else "")
+    values = "parameters" if group.kind in ("model", "ema") else "values"
+    return f"{plural(group.tensors, 'tensor'):>12}  {group.parameters:>14,} {values}  {dtypes}  {names}"
+
+
+def meaning_lines(summary: Summary) -> Iterator[str]:
+    """Yield what is known of topology, training and the rest, and what is not in the file."""
+    width = max([len(group.id) for group in summary.groups] + [12])
+    known = dict(_known(summary.fields))
+    for part in summary.parts:
+        if part["status"] != "kept" or part["what"] in known:
+            continue
+        if not any(group.id.partition(".")[0] == part["what"].partition(".")[0] for group in summary.groups):
+            known[part["what"]] = part.get("reason", "") or "kept"
+    for what, text in known.items():
+        yield f"  {what:<{width}} {text}"
+    for part in summary.parts:
+        if part["status"] in ("absent", "residue", "transformed", "dropped"):
+            yield f"  {part['what']:<{width}} {part['status']}: {part.get('reason', '')}".rstrip(": ")
+
+
+def _known(fields: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    if "/model/architecture" in fields:
+        yield "architecture", str(fields["/model/architecture"])
+    inputs, outputs = fields.get("/inputs"), fields.get("/outputs")
+    if inputs or outputs:
+        yield "in and out", f"{_ends(inputs)} -> {_ends(outputs)}"
+    training = [_training(name, fields[at]) for name, at in _TRAINING if fields.get(at) not in (None, {}, [])]
+    if training:
+        yield "training", ", ".join(training)
+
+
+_TRAINING = (
+    ("epoch", "/training_state/epoch"),
+    ("step", "/training_state/step"),
+    ("optimizer", "/training/optimizer"),
+    ("loss", "/training/loss"),
+    ("hyperparameters", "/training/hyperparameters"),
+)
+
+
+def _training(name: str, value: Any) -> str:
+    if name == "hyperparameters":
+        return plural(len(value), "hyperparameter")
+    if isinstance(value, dict):
+        named = value.get("class_name") or value.get("name")
+        return f"{name} {named}" if isinstance(named, str) else name
+    return f"{name} {value}"
+
+
+def _ends(ends: Any) -> str:
+    """Inputs or outputs in few words: ``input (9326)``."""
+    if not ends:
+        return "?"
+    words = []
+    for end in ends[:4]:
+        sizes = [str(axis["size"]) for axis in end.get("axes", []) if axis.get("size") is not None]
+        words.append(f"{end['id']} ({' x '.join(sizes)})" if sizes else str(end["id"]))
+    return ", ".join(words) + (f" and {len(ends) - 4} more" if len(ends) > 4 else "")
+
+
+def code_line(summary: Summary) -> str:
+    """Return what loading the file by its framework would have run."""
+    if summary.unknown_imports:
+        names = ", ".join(summary.unknown_imports[:4]) + (" …" if len(summary.unknown_imports) > 4 else "")
+        return f"  loading it by its framework would import {names}; nothing of it was run here"
+    if summary.embedded_code:
+        return "  code in the file, not run here: " + "; ".join(summary.embedded_code[:3])
+    return "  no code in the file"
+
+
+def use_it_lines(summary: Summary) -> Iterator[str]:
+    """Yield the section *Use it*."""
+    yield ""
+    yield "Use it"
+    yield from (f"  {line}" for line in summary.use_it)

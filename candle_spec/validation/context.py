@@ -1,0 +1,95 @@
+"""What the checks look at: one checkpoint folder, read step by step, never trusted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from candle_spec.checkpoint import inventory
+from candle_spec.checkpoint.layout import walk
+from candle_spec.problems import Location, Problem
+from candle_spec.validation.catalogue import problem
+from candle_spec.weights.safetensors import Header
+
+Locate = Callable[[Problem], Problem]
+
+
+@dataclass(slots=True)
+class Options:
+    """How to validate.
+
+    Attributes:
+        max_level: The last level to run.
+        strict_safe: Whether inert pickles of foreign code are errors.
+        jobs: Threads.
+        known_digests: Digests that were just computed from the very bytes in the folder, by path; and by path and
+            key for arrays. They are not computed again.
+    """
+
+    max_level: int = 5
+    strict_safe: bool = False
+    jobs: int = 2
+    known_digests: dict[str | tuple[str, str], str] = field(default_factory=dict)
+
+
+class Context:
+    """One checkpoint under validation."""
+
+    def __init__(self, root: Path, options: Options) -> None:
+        self.root = root
+        self.options = options
+        self.manifest: dict[str, Any] = {}
+        self.checked: dict[str, int] = {}
+        self.headers: dict[str, Header] = {}
+
+    @cached_property
+    def found(self) -> dict[str, tuple[str, int]]:
+        """Everything in the folder: path to kind and size."""
+        return {entry.path: (entry.kind, entry.size) for entry in walk(self.root)}
+
+    @cached_property
+    def entries(self) -> list[dict[str, Any]]:
+        """The tensor inventory as it stands in the manifest or its own file."""
+        weights = self.manifest["weights"]
+        if "inventory" not in weights:
+            return list(weights.get("tensors", []))
+        document = self.side_document(weights["inventory"])
+        return list(document["tensors"])
+
+    @cached_property
+    def tensors(self) -> list[inventory.Tensor]:
+        """The inventory, parsed."""
+        return inventory.parse(self.entries)
+
+    def side_document(self, path: str) -> Any:
+        """Parse a JSON file of the checkpoint.
+
+        Raises:
+            CandleSpecError: It is missing, behind a link, or no JSON.
+        """
+        from candle_spec.canonical import loads
+        from candle_spec.checkpoint.layout import resolve
+
+        return loads(resolve(self.root, path).read_bytes(), location=path)
+
+    def files(self, *roles: str) -> Iterable[dict[str, Any]]:
+        """Yield the listed files that are here, of some roles or of all."""
+        for record in self.manifest["files"]:
+            if "withheld" not in record and (not roles or record["role"] in roles):
+                yield record
+
+    def present(self, path: str) -> bool:
+        """Whether a path is a plain file in the folder."""
+        return self.found.get(path, ("", 0))[0] == "file"
+
+    def count(self, what: str, number: int = 1) -> None:
+        """Note that something was looked at."""
+        self.checked[what] = self.checked.get(what, 0) + number
+
+
+def at(code: str, message: str, *, file: str = "", pointer: str = "", tensor: str = "", hint: str = "") -> Problem:
+    """Return a finding at a place."""
+    return problem(code, message, Location(file=file, pointer=pointer, tensor=tensor), hint=hint)

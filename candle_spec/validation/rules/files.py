@@ -1,0 +1,110 @@
+"""L3: every listed file is here, is the one that was listed, and nothing else is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from candle_spec.checkpoint.layout import MANIFEST, RESERVED, path_fault, pointer_target, tolerated
+from candle_spec.digests import digest_file
+from candle_spec.problems import Problem
+from candle_spec.validation.context import Context, at
+
+
+def paths(context: Context) -> Iterator[Problem]:
+    """Paths stay inside, can be stored on every system, are listed once and do not collide."""
+    seen: dict[str, str] = {}
+    for index, record in enumerate(context.manifest["files"]):
+        path, pointer = record["path"], f"/files/{index}/path"
+        fault = path_fault(path)
+        if fault in ("absolute", "parent"):
+            yield at("CKP3005", f"the path {path!r} leaves the checkpoint", pointer=pointer)
+        elif fault:
+            yield at("CKP3008", f"{path!r}: {fault.removeprefix('unportable: ')}", pointer=pointer)
+        if path in RESERVED:
+            yield at("CKP3012", f"{path!r} is reserved and must not be listed", pointer=pointer)
+        other = seen.setdefault(path.lower(), path)
+        if other is not path:
+            code, word = ("CKP3009", "is listed twice") if other == path else ("CKP3007", f"differs from {other!r} only in case")
+            yield at(code, f"{path!r} {word}", pointer=pointer)
+
+
+def presence(context: Context) -> Iterator[Problem]:
+    """Listed files are here, with their size; nothing unlisted is; no links, no second manifest."""
+    listed = {record["path"]: record for record in context.manifest["files"]}
+    for path, record in listed.items():
+        yield from _one(context, path, record)
+    for path, (kind, _) in context.found.items():
+        if path in listed or path in RESERVED:
+            continue
+        if kind != "file":
+            yield at("CKP3006", f"{path!r} is a link or a special file", file=path)
+        elif path.rpartition("/")[2] == MANIFEST:
+            yield at("CKP3013", "a second manifest lies in the folder", file=path)
+        elif tolerated(context.root, path):
+            yield at("CKP3014", f"{path!r} is not listed; such files are tolerated", file=path)
+        else:
+            yield at("CKP3004", f"{path!r} is not listed in the manifest", file=path)
+
+
+def _one(context: Context, path: str, record: dict[str, Any]) -> Iterator[Problem]:
+    if path_fault(path) in ("absolute", "parent"):
+        return
+    kind, size = context.found.get(path, ("", 0))
+    withheld = "withheld" in record
+    if kind == "link" or _behind_link(context, path):
+        yield at("CKP3006", f"{path!r} is or passes through a link, which is not followed", file=path)
+    elif withheld and kind != "file":
+        yield at("CKP3010", f"{path!r} is withheld: {record['withheld']['reason']}", file=path)
+    elif kind != "file":
+        yield at("CKP3001", f"{path!r} is missing", file=path)
+    elif (pointed := pointer_target(context.root / path)) is not None:
+        yield from _pointer(path, record, pointed)
+    elif size != record["size"]:
+        yield at("CKP3002", f"{path!r} has {size} bytes, the manifest says {record['size']}", file=path)
+
+
+def _behind_link(context: Context, path: str) -> bool:
+    parts = path.split("/")
+    return any(context.found.get("/".join(parts[:depth]), ("",))[0] == "link" for depth in range(1, len(parts)))
+
+
+def _pointer(path: str, record: dict[str, Any], pointed: tuple[str, int]) -> Iterator[Problem]:
+    """A pointer file of Git LFS is as good as the file that it names, as far as it names it."""
+    digest, size = pointed
+    if size >= 0 and (digest, size) != (record["sha256"], record["size"]):
+        yield at("CKP3003", f"the pointer {path!r} names another file than the manifest", file=path, hint="git lfs pull")
+    yield at("CKP3011", f"{path!r} is a pointer; the real file was not fetched", file=path)
+
+
+def digests(context: Context) -> Iterator[Problem]:
+    """Files have the digest that the manifest states."""
+    records = [record for record in context.files() if _comparable(context, record)]
+    known = context.options.known_digests
+    with ThreadPoolExecutor(max_workers=context.options.jobs) as pool:
+        computed = pool.map(
+            lambda record: known.get(record["path"]) or digest_file(context.root / record["path"]), records
+        )
+        for record, digest in zip(records, computed, strict=True):
+            context.count("files")
+            context.count("bytes", record["size"])
+            if digest != record["sha256"]:
+                message = f"sha256 differs from the manifest: was {_short(record['sha256'])}, is {_short(digest)}"
+                yield at("CKP3003", message, file=record["path"])
+
+
+def _comparable(context: Context, record: dict[str, Any]) -> bool:
+    path = record["path"]
+    return (
+        context.found.get(path) == ("file", record["size"])
+        and not _behind_link(context, path)
+        and pointer_target(context.root / path) is None
+    )
+
+
+def _short(digest: str) -> str:
+    return digest[: len("sha256:") + 12] + "…"
+
+
+RULES = (paths, presence, digests)

@@ -1,0 +1,82 @@
+"""L5: nothing in the checkpoint could harm whoever opens it, and nothing private is published by accident."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Final
+
+from candle_spec import pointer
+from candle_spec.problems import Problem, Severity
+from candle_spec.validation.context import Context, at
+
+_CODE_SUFFIXES: Final = (
+    ".py .pyc .pyd .so .dll .dylib .exe .sh .bat .cmd .ps1 .jar .pkl .pickle .joblib .pt .pth .ckpt .dill".split()
+)
+_CODE_STARTS: Final = (
+    (b"\x7fELF", "a program for Linux"),
+    (b"MZ", "a program for Windows"),
+    (b"#!", "a script"),
+    (b"\xcf\xfa\xed\xfe", "a program for macOS"),
+)
+_PERSONAL: Final = (
+    (re.compile(r"(?:^|[\s\"'=:(])(/home/|/Users/|[A-Za-z]:\\Users\\)[A-Za-z0-9._-]+"), "a path of somebody's home folder"),
+    (re.compile(r"[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})+"), "an e-mail address"),
+    (re.compile(r"\b(hf_[A-Za-z0-9]{20,}|gh[pousr]_[A-Za-z0-9]{30,}|sk-[A-Za-z0-9_-]{20,}|AKIA[0-9A-Z]{16})\b"), "an access token"),
+)
+_PEOPLE: Final = re.compile(r"/(creators|contributors|contact|funding)(/|$)")
+_LONGEST: Final = 10_000
+
+
+def pickles(context: Context) -> Iterator[Problem]:
+    """A residue may hold a pickle: inert here, but restoring the native file brings it back."""
+    for index, found in enumerate(pointer.get(context.manifest, "/security/inert_pickle") or []):
+        if found["unknown_imports"] and any(True for _ in context.files("residue")):
+            names = ", ".join(found["unknown_imports"][:3])
+            problem = at(
+                "CKP5001",
+                f"the native file's pickle would import {names}: it is kept, inert, in the residue",
+                pointer=f"/security/inert_pickle/{index}/unknown_imports",
+            )
+            strict = context.options.strict_safe
+            yield replace(problem, severity=Severity.ERROR) if strict else problem
+
+
+def code(context: Context) -> Iterator[Problem]:
+    """Files that are code are declared as code, or are the model's own topology, named in the manifest."""
+    declared = bool(pointer.get(context.manifest, "/security/embedded_code"))
+    for record in context.files():
+        path = record["path"]
+        if not context.present(path) or record["role"] in ("residue", "extents", "weights", "training-state"):
+            continue
+        context.count("files")
+        what = _looks_like_code(context, path)
+        if what and record["role"] != "code" and not (record["role"] == "topology" and declared):
+            yield at("CKP5002", f"{path!r} is {what}, but is not declared as code", file=path)
+    for index, text in enumerate(pointer.get(context.manifest, "/security/embedded_code") or []):
+        yield at("CKP5003", text, pointer=f"/security/embedded_code/{index}")
+
+
+def _looks_like_code(context: Context, path: str) -> str:
+    if path.lower().endswith(tuple(_CODE_SUFFIXES)):
+        return "a file of code or pickles by its name"
+    with (context.root / path).open("rb") as file:
+        start = file.read(8)
+    for magic, what in _CODE_STARTS:
+        if start.startswith(magic):
+            return what
+    return "a pickle" if start[:1] == b"\x80" and start[1:2] in b"\x02\x03\x04\x05" and len(start) > 1 else ""
+
+
+def privacy(context: Context) -> Iterator[Problem]:
+    """Texts of the manifest hold no personal path, address or token, but where people are named on purpose."""
+    for place, value in pointer.leaves(context.manifest):
+        if not isinstance(value, str) or len(value) > _LONGEST or "sha256:" in value[:7] or _PEOPLE.match(place):
+            continue
+        for pattern, what in _PERSONAL:
+            if ("@" in value or "/" in value or "\\" in value or "_" in value or "-" in value or "AKIA" in value) and pattern.search(value):
+                yield at("CKP5020", f"the text holds {what}", pointer=place)
+
+
+RULES = (pickles, code, privacy)

@@ -1,0 +1,199 @@
+"""L2: what a schema cannot say: the manifest's values agree with each other and with the world's conventions."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from candle_spec import pointer, resources
+from candle_spec.checkpoint.manifest_file import manifest_digest
+from candle_spec.checkpoint.resume import resume_grade
+from candle_spec.digests import digest_json
+from candle_spec.problems import Problem
+from candle_spec.validation.context import Context, at
+
+_TIME: Final = re.compile(
+    r"([0-9]{4})-([0-9]{2})-([0-9]{2})(?:T([0-9]{2}):([0-9]{2}):([0-9]{2})(?:\.[0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2}))?"
+)
+_PLACEHOLDERS: Final = frozenset(
+    """tbd tba todo n/a na none null unknown xxx ??? ... - fixme placeholder lorem insert_here undefined
+    your_name_here changeme test foo bar""".split()
+)
+_TEXTS: Final = ("/title", "/description", "/intended_use", "/limitations", "/out_of_scope_use", "/risks", "/citation")
+
+
+def seal(context: Context) -> Iterator[Problem]:
+    """A stated digest of the manifest is the right one."""
+    stated = context.manifest.get("manifest_digest")
+    if stated is not None and stated != manifest_digest(context.manifest):
+        yield at("CKP2020", "manifest_digest is not the digest of this manifest", pointer="/manifest_digest")
+
+
+def provenance(context: Context) -> Iterator[Problem]:
+    """Field sources speak of values that are there and have not changed since."""
+    for index, entry in enumerate(context.manifest.get("field_sources", [])):
+        here = f"/field_sources/{index}"
+        missing = object()
+        value = pointer.get(context.manifest, entry["pointer"], missing)
+        if value is missing:
+            yield at("CKP2021", f"there is no value at {entry['pointer']!r}", pointer=f"{here}/pointer")
+        elif "value_digest" in entry and digest_json(value) != entry["value_digest"]:
+            yield at("CKP2022", f"the value at {entry['pointer']!r} was changed since: its source is stale", pointer=here)
+
+
+def times(context: Context) -> Iterator[Problem]:
+    """Dates exist in the calendar, come in order, and are not in the future."""
+    moments: dict[str, datetime] = {}
+    for name, text in context.manifest.get("dates", {}).items():
+        moment = moment_of(text)
+        if moment is None:
+            yield at("CKP2004", f"{text!r} is no date or time of RFC 3339", pointer=f"/dates/{name}")
+        else:
+            moments[name] = moment
+            if (moment - datetime.now(UTC)).days >= 1:
+                yield at("CKP2006", f"{text!r} is in the future", pointer=f"/dates/{name}")
+    if "trained" in moments and "published" in moments and moments["trained"] > moments["published"]:
+        yield at("CKP2006", "it was published before it was trained", pointer="/dates/published")
+
+
+def moment_of(text: str) -> datetime | None:
+    """Return the moment of an RFC 3339 date or time, or ``None``."""
+    match = _TIME.fullmatch(text)
+    if match is None:
+        return None
+    try:
+        year, month, day = (int(part) for part in match.group(1, 2, 3))
+        clock = [int(part) for part in match.group(4, 5, 6)] if match.group(4) else [0, 0, 0]
+        moment = datetime(year, month, day, *clock, tzinfo=UTC)
+        zone = match.group(7)
+        return moment if not zone or zone == "Z" else datetime.fromisoformat(text).astimezone(UTC)
+    except ValueError:
+        return None
+
+
+def identifiers(context: Context) -> Iterator[Problem]:
+    """ORCID iDs have the right check digit; DOIs, RORs and SWHIDs have their shape."""
+    for place, value in pointer.leaves(context.manifest):
+        key = place.rpartition("/")[2]
+        if key == "orcid" and isinstance(value, str) and not orcid_valid(value):
+            yield at("CKP2001", f"{value!r} is no valid ORCID iD", pointer=place)
+        elif key == "ror" and isinstance(value, str) and not re.fullmatch(r"(https://ror\.org/)?0[a-hj-km-np-tv-z0-9]{6}[0-9]{2}", value):
+            yield at("CKP2001", f"{value!r} is no valid ROR", pointer=place)
+    for list_name in ("identifier", "related_identifiers"):
+        for index, entry in enumerate(context.manifest.get(list_name, [])):
+            shape = _SHAPES.get(entry["scheme"])
+            if shape is not None and not shape.fullmatch(entry["value"]):
+                where = f"/{list_name}/{index}/value"
+                yield at("CKP2001", f"{entry['value']!r} is no valid {entry['scheme'].upper()}", pointer=where)
+
+
+_SHAPES: Final = {
+    "doi": re.compile(r"(https://doi\.org/|doi:)?10\.[0-9]{4,9}/[^\s]+"),
+    "swhid": re.compile(r"swh:1:(cnt|dir|rev|rel|snp):[0-9a-f]{40}(;[^\s]+)?"),
+    "uuid": re.compile(r"(urn:uuid:)?[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"),
+}
+
+
+def orcid_valid(text: str) -> bool:
+    """Whether an ORCID iD has its shape and check digit (ISO 7064 mod 11-2)."""
+    digits = text.removeprefix("https://orcid.org/")
+    if not re.fullmatch(r"[0-9]{4}-[0-9]{4}-[0-9]{4}-[0-9]{3}[0-9X]", digits):
+        return False
+    total = 0
+    for digit in digits.replace("-", "")[:15]:
+        total = (total + int(digit)) * 2
+    return "0123456789X"[(12 - total % 11) % 11] == digits[-1]
+
+
+def placeholders(context: Context) -> Iterator[Problem]:
+    """Texts for people say something."""
+    for place in _TEXTS:
+        value = pointer.get(context.manifest, place)
+        if isinstance(value, str) and value.strip().lower().strip(".<>[](){} ") in _PLACEHOLDERS | {""}:
+            yield at("CKP2003", f"{value!r} says nothing", pointer=place)
+
+
+def evaluation(context: Context) -> Iterator[Problem]:
+    """Metrics are in their range and intervals contain their value."""
+    terms = {term["id"]: term for term in resources.read_json("vocabularies/metrics.json")["terms"]}
+    for index, entry in enumerate(context.manifest.get("evaluation", [])):
+        value, here = entry.get("value"), f"/evaluation/{index}"
+        if not isinstance(value, (int, float)):
+            continue
+        interval = entry.get("interval", {})
+        bounds = [interval.get("lower", -math.inf), interval.get("upper", math.inf)]
+        if all(isinstance(bound, (int, float)) for bound in bounds) and not bounds[0] <= value <= bounds[1]:
+            yield at("CKP2005", f"the interval {bounds} does not contain {value}", pointer=f"{here}/interval")
+        yield from _metric(terms.get(entry["metric"]["id"], {}), entry, value, here)
+
+
+def _metric(term: dict[str, Any], entry: dict[str, Any], value: float, here: str) -> Iterator[Problem]:
+    bounds = term.get("range", {})
+    if not bounds.get("min", -math.inf) <= value <= bounds.get("max", math.inf):
+        yield at("CKP2007", f"{entry['metric']['id']} cannot be {value}", pointer=f"{here}/value")
+    direction = entry["metric"].get("direction")
+    if direction and term.get("direction") and direction != term["direction"]:
+        message = f"{entry['metric']['id']} is to {term['direction']}, not to {direction}"
+        yield at("CKP2008", message, pointer=f"{here}/metric/direction")
+
+
+def grade(context: Context) -> Iterator[Problem]:
+    """The resume grade is the one that follows from the parts."""
+    state = context.manifest.get("training_state", {})
+    if "resume_grade" not in state:
+        return
+    derived = resume_grade({name: part["status"] for name, part in state.get("parts", {}).items()})
+    if derived != state["resume_grade"]:
+        message = f"resume_grade is {state['resume_grade']!r}, but {derived!r} follows from the parts"
+        yield at("CKP2011", message, pointer="/training_state/resume_grade")
+
+
+def references(context: Context) -> Iterator[Problem]:
+    """Paths in the manifest name listed files; groups named are there; ids are unique."""
+    listed = {record["path"] for record in context.manifest["files"]}
+    for place, path in _paths(context.manifest):
+        if path not in listed:
+            yield at("CKP2023", f"{path!r} is not listed in files", pointer=place)
+    groups = [group["id"] for group in context.manifest["weights"].get("groups", [])]
+    for index, name in enumerate(groups):
+        if name in groups[:index]:
+            yield at("CKP2024", f"the group {name!r} is there twice", pointer=f"/weights/groups/{index}/id")
+    for name, part in context.manifest.get("training_state", {}).get("parts", {}).items():
+        if "group" in part and part["group"] not in groups:
+            place = pointer.join(["training_state", "parts", name, "group"])
+            yield at("CKP2023", f"there is no group {part['group']!r}", pointer=place)
+
+
+def _paths(manifest: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield every place that names a file of the checkpoint."""
+    yield from _named(manifest, "/weights", "inventory")
+    yield from _named(manifest, "/training_state", "state_tree")
+    yield from _named(manifest, "/model/implementation/source", "path")
+    for place in ("/model/topology", "/weights/payload"):
+        for index, _ in enumerate(pointer.get(manifest, place) or []):
+            yield from _named(manifest, f"{place}/{index}", "path")
+    for index, group in enumerate(pointer.get(manifest, "/weights/groups") or []):
+        for number, path in enumerate(group["files"]):
+            yield f"/weights/groups/{index}/files/{number}", path
+        yield from _named(manifest, f"/weights/groups/{index}", "index")
+    for index, _ in enumerate(pointer.get(manifest, "/conversion/restore/originals") or []):
+        yield from _named(manifest, f"/conversion/restore/originals/{index}", "residue")
+        yield from _named(manifest, f"/conversion/restore/originals/{index}", "extents")
+    for side in ("inputs", "outputs"):
+        for index, _ in enumerate(manifest.get(side, [])):
+            yield from _named(manifest, f"/{side}/{index}/feature_list", "path")
+    for index, _ in enumerate(pointer.get(manifest, "/verification/vectors") or []):
+        yield from _named(manifest, f"/verification/vectors/{index}", "inputs")
+        yield from _named(manifest, f"/verification/vectors/{index}", "outputs")
+
+
+def _named(manifest: dict[str, Any], place: str, member: str) -> Iterator[tuple[str, str]]:
+    value = pointer.get(manifest, f"{place}/{member}")
+    if isinstance(value, str):
+        yield f"{place}/{member}", value
+
+
+RULES = (seal, provenance, times, identifiers, placeholders, evaluation, grade, references)

@@ -1,0 +1,227 @@
+"""L4: weights files obey their format, and are what the manifest says, down to every tensor's digest."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from candle_spec.checkpoint.identity import identity
+from candle_spec.checkpoint.inventory import StoredArray, Tensor
+from candle_spec.digests import digest_encoded, digest_range
+from candle_spec.errors import CandleSpecError
+from candle_spec.problems import Location, Problem
+from candle_spec.validation.catalogue import from_error, problem
+from candle_spec.validation.context import Context, at
+from candle_spec.weights.dtypes import DTYPES
+from candle_spec.weights.encodings import PARTS
+from candle_spec.weights.safetensors import read_header
+
+
+def headers(context: Context) -> Iterator[Problem]:
+    """Every weights file obeys the rules of safetensors."""
+    for record in context.files():
+        path = record["path"]
+        if record["media_type"] != "application/vnd.safetensors" or not _readable(context, path):
+            continue
+        try:
+            context.headers[path] = read_header(context.root / path)
+            context.count("weights files")
+        except CandleSpecError as error:
+            yield from_error(error, path, "CKP4000")
+
+
+def _readable(context: Context, path: str) -> bool:
+    return context.present(path) and not (context.root / path).is_symlink()
+
+
+def inventory(context: Context) -> Iterator[Problem]:
+    """The inventory names each tensor once, aliases point to stored tensors, encodings have their parts."""
+    by_name: dict[tuple[str, str], Tensor] = {}
+    groups = {group["id"] for group in context.manifest["weights"].get("groups", [])}
+    for tensor in context.tensors:
+        key = (tensor.group, tensor.name)
+        if key in by_name:
+            yield at("CKP4029", "the name is in the inventory twice", tensor=tensor.name)
+        by_name.setdefault(key, tensor)
+        if tensor.group not in groups:
+            yield at("CKP4027", f"there is no group {tensor.group!r}", tensor=tensor.name)
+        if tensor.dtype not in DTYPES:
+            yield at("CKP4022", f"the dtype {tensor.dtype!r} is not known", tensor=tensor.name)
+        if tensor.encoding:
+            yield from _encoding(tensor)
+    for tensor in context.tensors:
+        if tensor.alias_of is not None:
+            yield from _alias(tensor, by_name.get(tensor.alias_of))
+
+
+def _alias(tensor: Tensor, target: Tensor | None) -> Iterator[Problem]:
+    if target is None or target.alias_of is not None:
+        yield at("CKP4023", f"its target {tensor.alias_of} is no stored tensor", tensor=tensor.name)
+    elif (tensor.dtype, tensor.shape, tensor.digest) != (target.dtype, target.shape, target.digest):
+        yield at("CKP4023", "its dtype, shape or digest is not that of its target", tensor=tensor.name)
+
+
+def _encoding(tensor: Tensor) -> Iterator[Problem]:
+    wanted = PARTS.get(tensor.encoding)
+    if wanted is None:
+        yield at("CKP4028", f"the encoding {tensor.encoding!r} is not known", tensor=tensor.name)
+    elif wanted and set(wanted) != set(tensor.arrays):
+        message = f"{tensor.encoding} needs the parts {sorted(wanted)}, not {sorted(tensor.arrays)}"
+        yield at("CKP4028", message, tensor=tensor.name)
+
+
+def stored(context: Context) -> Iterator[Problem]:
+    """Every array of the inventory is in its file as described, and every array of a file is in the inventory."""
+    claimed: dict[tuple[str, str], str] = {}
+    for tensor in context.tensors:
+        for array in tensor.arrays.values():
+            where = (array.file, array.key)
+            if where in claimed:
+                yield at("CKP4020", f"{array.key!r} is claimed twice", file=array.file, tensor=tensor.name)
+            claimed[where] = tensor.name
+            yield from _array(context, tensor, array)
+    for path, header in context.headers.items():
+        if not _is_weights(context, path):
+            continue
+        for key in header.entries:
+            if (path, key) not in claimed:
+                yield at("CKP4020", f"{key!r} is in the file, but not in the inventory", file=path, tensor=key)
+
+
+def _is_weights(context: Context, path: str) -> bool:
+    return any(path in group["files"] for group in context.manifest["weights"].get("groups", []))
+
+
+def _array(context: Context, tensor: Tensor, array: StoredArray) -> Iterator[Problem]:
+    header = context.headers.get(array.file)
+    if header is None:
+        return  # missing, withheld or unreadable: said elsewhere
+    entry = header.entries.get(array.key)
+    if entry is None:
+        yield at("CKP4020", f"{array.key!r} is in the inventory, but not in the file", file=array.file, tensor=tensor.name)
+    elif (entry.dtype, entry.shape) != (array.dtype, array.shape):
+        is_, says = f"{entry.dtype} {list(entry.shape)}", f"{array.dtype} {list(array.shape)}"
+        yield at("CKP4022", f"the file holds {is_}, the manifest says {says}", file=array.file, tensor=tensor.name)
+
+
+def shards(context: Context) -> Iterator[Problem]:
+    """An index maps exactly the arrays of its shards, and states their total size."""
+    for group in context.manifest["weights"].get("groups", []):
+        path = group.get("index")
+        if path is None or not _readable(context, path):
+            continue
+        index = context.side_document(path)
+        mapped = index.get("weight_map", {}) if isinstance(index, dict) else {}
+        held = {key: file for file in group["files"] if file in context.headers for key in context.headers[file].entries}
+        for key, file in mapped.items():
+            if file in context.headers and key not in context.headers[file].entries:
+                yield at("CKP4010", f"the index maps {key!r} to {file!r}, which lacks it", file=path, tensor=key)
+        for key in held:
+            if key not in mapped:
+                yield at("CKP4011", f"{key!r} of {held[key]!r} is not in the index", file=path, tensor=key)
+        total = sum(e.size for file in group["files"] if file in context.headers for e in context.headers[file].entries.values())
+        stated = (index.get("metadata") or {}).get("total_size") if isinstance(index, dict) else None
+        if stated != total and all(file in context.headers for file in group["files"]):
+            yield at("CKP4012", f"total_size is {stated}, the shards hold {total} bytes", file=path)
+
+
+def groups(context: Context) -> Iterator[Problem]:
+    """Counts and sizes of the groups, and the model's parameter count, follow from the inventory."""
+    for index, group in enumerate(context.manifest["weights"].get("groups", [])):
+        own = [tensor for tensor in context.tensors if tensor.group == group["id"]]
+        solid = [tensor for tensor in own if tensor.alias_of is None]
+        numbers = {
+            "tensor_count": len(own),
+            "parameter_count": sum(math.prod(tensor.shape) for tensor in solid),
+            "size": sum(_size(array) for tensor in solid for array in tensor.arrays.values()),
+        }
+        for name, number in numbers.items():
+            if group.get(name, number) != number:
+                where = f"/weights/groups/{index}/{name}"
+                yield at("CKP4027", f"{name} is {group[name]}, the inventory gives {number}", pointer=where)
+        files = {array.file for tensor in solid for array in tensor.arrays.values()}
+        if not files <= set(group["files"]):
+            yield at("CKP4027", f"files lacks {sorted(files - set(group['files']))}", pointer=f"/weights/groups/{index}/files")
+    stated = context.manifest["model"].get("parameter_count")
+    models = [t for t in context.tensors if t.group.partition(".")[0] == "model" and t.alias_of is None]
+    counted = sum(math.prod(tensor.shape) for tensor in models)
+    if stated is not None and models and stated != counted:
+        yield at("CKP4021", f"parameter_count is {stated}, the tensors give {counted}", pointer="/model/parameter_count")
+
+
+def _size(array: StoredArray) -> int:
+    return math.prod(array.shape) * DTYPES[array.dtype].bits // 8 if array.dtype in DTYPES else 0
+
+
+def digests(context: Context) -> Iterator[Problem]:
+    """Every stored array has the digest that the inventory states, encoded tensors that of their parts."""
+    jobs = [
+        (tensor, array)
+        for tensor in context.tensors
+        for array in tensor.arrays.values()
+        if array.file in context.headers and array.key in context.headers[array.file].entries
+    ]
+    with ThreadPoolExecutor(max_workers=context.options.jobs) as pool:
+        computed = pool.map(lambda job: _digest(context, job[1]), jobs)
+        for (tensor, array), digest in zip(jobs, computed, strict=True):
+            context.count("tensors")
+            if digest != array.digest:
+                yield problem("CKP4024", "its bytes have another sha256", Location(array.file, tensor=tensor.name))
+    for tensor in context.tensors:
+        if tensor.encoding:
+            rows = {name: (array.dtype, array.shape, array.digest) for name, array in tensor.arrays.items()}
+            if digest_encoded(tensor.encoding, tensor.params, rows) != tensor.digest:
+                yield at("CKP4024", "its digest does not follow from its parts", tensor=tensor.name)
+
+
+def _digest(context: Context, array: StoredArray) -> str:
+    known = context.options.known_digests.get((array.file, array.key))
+    if known is not None:
+        return known
+    entry = context.headers[array.file].entries[array.key]
+    return digest_range(context.root / array.file, entry.offset, entry.size)
+
+
+def content(context: Context) -> Iterator[Problem]:
+    """The digests that identify the model follow from the inventory."""
+    weights: dict[str, Any] = context.manifest["weights"]
+    if weights["kind"] != "tensors":
+        return
+    for name, digest in identity(context.entries).items():
+        code = "CKP4025" if name == "content_digest" else "CKP4026"
+        if weights.get(name, digest) != digest:
+            yield at(code, f"{name} does not follow from the inventory", pointer=f"/weights/{name}")
+
+
+def side_documents(context: Context) -> Iterator[Problem]:
+    """State tree and extents obey their schemas; the tree names tensors that are there."""
+    from candle_spec.manifest import check
+
+    names = {(tensor.group, tensor.name) for tensor in context.tensors}
+    for record in context.files("state-tree", "extents", "tensor-inventory"):
+        path, schema = record["path"], {"tensor-inventory": "tensors"}.get(record["role"], record["role"])
+        if not _readable(context, path):
+            continue
+        document = context.side_document(path)
+        faults = [found for found in check(document, schema=schema, file=path) if found.severity == "error"]
+        for found in faults[:20]:
+            yield problem("CKP4030", f"{found.location.pointer}: {found.message}", Location(path, found.location.pointer))
+        if record["role"] == "state-tree" and not faults:
+            yield from _references(document["tree"], names, path)
+
+
+def _references(tree: Any, names: set[tuple[str, str]], path: str) -> Iterator[Problem]:
+    open_nodes = [tree]
+    while open_nodes:
+        node = open_nodes.pop()
+        if isinstance(node, list):
+            open_nodes += node
+        elif isinstance(node, dict):
+            if "$tensor" in node and tuple(node["$tensor"]) not in names:
+                yield problem("CKP4031", f"there is no tensor {node['$tensor']}", Location(path))
+            open_nodes += node.values()
+
+
+RULES = (headers, inventory, stored, shards, groups, digests, content, side_documents)

@@ -1,0 +1,200 @@
+"""Run the levels over one checkpoint: a level that cannot run says so and is never reported as passed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+from candle_spec import parallel
+from candle_spec.checkpoint.layout import MANIFEST, SIGNATURE
+from candle_spec.errors import CandleSpecError, InvalidInputError, MissingPathError
+from candle_spec.manifest import Document, check, load_document
+from candle_spec.problems import Level, LevelResult, LevelState, Problem, Report, Severity
+from candle_spec.validation.catalogue import cited, from_error
+from candle_spec.validation.context import Context, Options
+from candle_spec.validation.rules import files, safety, semantics, weights
+
+Rule = Callable[[Context], Iterable[Problem]]
+
+RULES: Final[dict[Level, tuple[Rule, ...]]] = {
+    Level.SEMANTICS: semantics.RULES,
+    Level.FILES: files.RULES,
+    Level.WEIGHTS: weights.RULES,
+    Level.SAFETY: safety.RULES,
+}
+"""The checks of each level; to add one: a function in ``rules/``, its code in ``schemas/checks.json``."""
+
+_NEEDS: Final = {
+    Level.SCHEMA: (Level.PARSE,),
+    Level.SEMANTICS: (Level.PARSE, Level.SCHEMA),
+    Level.FILES: (Level.PARSE, Level.SCHEMA),
+    Level.WEIGHTS: (Level.PARSE, Level.SCHEMA),
+    Level.SAFETY: (Level.PARSE, Level.SCHEMA),
+}
+
+
+def validate(
+    path: str | Path,
+    *,
+    max_level: int = 5,
+    strict_safe: bool = False,
+    jobs: int | None = None,
+    known_digests: dict[str | tuple[str, str], str] | None = None,
+) -> Report:
+    """Validate one checkpoint.
+
+    Args:
+        path: The folder, or its manifest.
+        max_level: The last level to run, 0 to 5.
+        strict_safe: Make an inert pickle of foreign code an error.
+        jobs: Threads; ``None`` for the default.
+        known_digests: Digests that the caller computed a moment ago from the very bytes in the folder.
+
+    Raises:
+        MissingPathError: Nothing is there.
+        InvalidInputError: It is no checkpoint.
+    """
+    root = checkpoint_root(path)
+    options = Options(max_level, strict_safe, parallel.jobs(jobs), known_digests or {})
+    report = Report(str(path))
+    context = Context(root, options)
+    document = _parse(context, report)
+    if document is not None:
+        _schema(context, document, report)
+    for level, rules in RULES.items():
+        _level(level, rules, context, document, report)
+    _later_levels(context, report)
+    return report
+
+
+def checkpoint_root(path: str | Path) -> Path:
+    """Return the folder of the checkpoint that ``path`` names.
+
+    Raises:
+        MissingPathError: Nothing is there.
+        InvalidInputError: It is no checkpoint.
+    """
+    where = Path(path)
+    if where.name == MANIFEST and where.is_file():
+        where = where.parent
+    if not where.exists():
+        raise MissingPathError("there is no such file or folder", location=str(path))
+    if not where.is_dir() or not (where / MANIFEST).is_file():
+        raise InvalidInputError(
+            f"this is no checkpoint: there is no {MANIFEST}", location=str(path), hint="candle-spec convert makes one"
+        )
+    return where.resolve()
+
+
+def find_checkpoints(path: str | Path) -> list[Path]:
+    """Return all checkpoints at or below a folder, sorted; checkpoints are not searched, links not followed."""
+    where = Path(path)
+    if (where / MANIFEST).is_file():
+        return [where]
+    found: list[Path] = []
+    for entry in sorted(where.iterdir()) if where.is_dir() else []:
+        if entry.is_dir() and not entry.is_symlink() and not entry.name.startswith("."):
+            found += find_checkpoints(entry)
+    return found
+
+
+def _parse(context: Context, report: Report) -> Document | None:
+    manifest = context.root / MANIFEST
+    try:
+        document = load_document(manifest, MANIFEST)
+    except CandleSpecError as error:
+        report.problems.append(from_error(error, MANIFEST, "CKP0002"))
+        report.levels.append(LevelResult(Level.PARSE, LevelState.FAILED))
+        return None
+    report.levels.append(LevelResult(Level.PARSE, LevelState.OK, checked={"bytes": manifest.stat().st_size}))
+    return document
+
+
+def _schema(context: Context, document: Document, report: Report) -> None:
+    if context.options.max_level < Level.SCHEMA:
+        report.levels.append(LevelResult(Level.SCHEMA, LevelState.NOT_RUN, "not asked for"))
+        return
+    found = [cited(problem) for problem in check(document.value, file=MANIFEST)]
+    report.extend(_located(found, document))
+    failed = any(problem.severity is Severity.ERROR for problem in found)
+    report.levels.append(LevelResult(Level.SCHEMA, LevelState.FAILED if failed else LevelState.OK))
+    if not failed:
+        context.manifest = document.value
+
+
+def _level(level: Level, rules: tuple[Rule, ...], context: Context, document: Document | None, report: Report) -> None:
+    failed = [result.level for result in report.levels if result.level in _NEEDS[level] and result.state is not LevelState.OK]
+    if level > context.options.max_level:
+        report.levels.append(LevelResult(level, LevelState.NOT_RUN, "not asked for"))
+        return
+    if failed or document is None or not context.manifest:
+        because = failed[0].label if failed else Level.PARSE.label
+        report.levels.append(LevelResult(level, LevelState.NOT_RUN, f"{because} failed"))
+        return
+    context.checked = {}
+    found = [problem for rule in rules for problem in _guarded(rule, context, level)]
+    report.extend(_located(found, document))
+    state = LevelState.FAILED if any(p.severity is Severity.ERROR for p in found) else LevelState.OK
+    report.levels.append(LevelResult(level, state, checked=dict(context.checked)))
+
+
+_DEFAULT_CODES: Final = {Level.SEMANTICS: "CKP2000", Level.FILES: "CKP3000", Level.WEIGHTS: "CKP4000", Level.SAFETY: "CKP5000"}
+"""Codes for faults that keep a rule from running: the checkpoint is damaged in a way that another check names."""
+
+
+def _guarded(rule: Rule, context: Context, level: Level) -> Iterator[Problem]:
+    """A rule that cannot read what it needs becomes a finding, never an end of the run."""
+    try:
+        yield from rule(context)
+    except CandleSpecError as error:
+        yield from_error(error, "", _DEFAULT_CODES[level])
+    except OSError as error:
+        yield from_error(CandleSpecError(f"cannot be read: {error}"), str(error.filename or ""), _DEFAULT_CODES[level])
+
+
+def _located(problems: Iterable[Problem], document: Document) -> Iterator[Problem]:
+    """Give findings in the manifest their line and column."""
+    for problem in problems:
+        in_manifest = problem.location.file in ("", MANIFEST) and problem.location.pointer
+        if in_manifest and problem.location.line is None:
+            placed = document.locate(problem)
+            yield replace(placed, location=replace(placed.location, file=MANIFEST))
+        else:
+            yield problem
+
+
+def _later_levels(context: Context, report: Report) -> None:
+    report.levels.append(LevelResult(Level.BEHAVIOUR, LevelState.NOT_RUN, "candle-spec verify-conversion runs it"))
+    report.levels.append(LevelResult(Level.READINESS, LevelState.NOT_RUN, "no repository asked for"))
+    signed = (context.root / SIGNATURE).exists()
+    reason = "signatures are not checked yet" if signed else "unsigned"
+    report.levels.append(LevelResult(Level.AUTHENTICITY, LevelState.NOT_RUN, reason))
+
+
+def verdict(report: Report) -> str:
+    """Return the row of a report, for example ``L0-L5 ok · L6 not run: … · L8 unsigned``."""
+    parts: list[tuple[str, list[Any]]] = []
+    for result in report.levels:
+        text = _state_text(result, report)
+        if parts and parts[-1][0] == text and result.level < Level.READINESS:
+            parts[-1][1].append(result.level)
+        elif not (result.level is Level.READINESS and result.state is LevelState.NOT_RUN):
+            parts.append((text, [result.level]))
+    return " · ".join(f"{_span(levels)} {text}" for text, levels in parts)
+
+
+def _span(levels: list[Level]) -> str:
+    return levels[0].label if len(levels) == 1 else f"{levels[0].label}-{levels[-1].label}"
+
+
+def _state_text(result: LevelResult, report: Report) -> str:
+    if result.state is LevelState.OK:
+        return "ok"
+    if result.state is LevelState.FAILED:
+        count = sum(1 for p in report.at_level(result.level) if p.severity is Severity.ERROR)
+        return f"{count} problem" + ("s" if count != 1 else "")
+    if result.reason in ("unsigned",):
+        return result.reason
+    return f"not run: {result.reason}"

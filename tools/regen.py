@@ -1,0 +1,58 @@
+"""Make everything that is generated from the schemas, or check that it is up to date.
+
+    python tools/regen.py            write what is out of date
+    python tools/regen.py --check    write nothing; exit 1 and show the difference where something is out of date
+
+Generated: ``schemas/index.json`` (the digests of the schemas) and ``candle_spec/manifest/models.py`` (the typed view).
+A schema of a released version is frozen: if its file changed, nothing is made and the command says so.
+"""
+
+from __future__ import annotations
+
+import difflib
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(ROOT / "tools"))
+
+import regen_index  # noqa: E402 - beside this file, found through the line above
+import regen_models  # noqa: E402
+
+GENERATORS: dict[str, Callable[[Path], bytes]] = {
+    "schemas/index.json": regen_index.make,
+    "candle_spec/manifest/models.py": regen_models.make,
+}
+"""Each file that is generated, and what makes its bytes from the checkout."""
+
+
+def main(arguments: list[str]) -> int:
+    """Run the command and return its exit code."""
+    check = "--check" in arguments
+    stale = 0
+    for name, make in GENERATORS.items():
+        path = ROOT / name
+        try:
+            new = make(ROOT)
+        except regen_index.FrozenError as error:
+            print(error, file=sys.stderr)
+            return 1
+        old = path.read_bytes() if path.is_file() else b""
+        if new == old:
+            continue
+        stale += 1
+        if check:
+            lines = difflib.unified_diff(old.decode().splitlines(), new.decode().splitlines(), name, name, lineterm="")
+            print("\n".join(lines))
+        else:
+            path.write_bytes(new)
+            print(f"wrote {name}")
+    if check and stale:
+        print(f"{stale} generated file(s) out of date: python tools/regen.py", file=sys.stderr)
+    return 1 if check and stale else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))

@@ -1,0 +1,67 @@
+"""Make ``schemas/index.json``: release -> schema -> version and digest. What is released is never changed."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from candle_spec.canonical import pretty
+from candle_spec.digests import digest_file
+from candle_spec.manifest.collection import CURRENT, VERSION, precedence, urn
+
+FILE = re.compile(rf"(?P<name>[a-z0-9_/-]+)/(?P<version>{VERSION.pattern})\.json")
+
+
+class FrozenError(Exception):
+    """A released schema was changed or removed."""
+
+
+def make(root: Path) -> bytes:
+    """Return the index of the schemas below ``root``.
+
+    Raises:
+        FrozenError: A schema of a release is not what the index says it is.
+    """
+    found = schemas(root / "schemas")
+    path = root / "schemas" / "index.json"
+    old: dict[str, Any] = json.loads(path.read_bytes()) if path.is_file() else {}
+    releases = {version: about for version, about in old.get("releases", {}).items() if about["status"] == "released"}
+    for version, about in releases.items():
+        check_frozen(root / "schemas", version, about)
+    if CURRENT not in releases:
+        latest = {name: max(versions, key=precedence) for name, versions in sorted(found.items())}
+        entries = {
+            name: {"version": version, "sha256": digest_file(root / "schemas" / name / f"{version}.json")}
+            for name, version in latest.items()
+        }
+        releases[CURRENT] = {"status": "development" if "-dev" in CURRENT else "released", "schemas": entries}
+    ordered = {version: releases[version] for version in sorted(releases, key=precedence)}
+    document = {"$schema": urn("index"), "schema_version": CURRENT, "current": CURRENT, "releases": ordered}
+    return pretty(document)
+
+
+def schemas(folder: Path) -> dict[str, list[str]]:
+    """Return the versions of every schema below ``folder``."""
+    found: dict[str, list[str]] = {}
+    for path in folder.rglob("*.json"):
+        if match := FILE.fullmatch(path.relative_to(folder).as_posix()):
+            found.setdefault(match["name"], []).append(match["version"])
+    return found
+
+
+def check_frozen(folder: Path, release: str, about: dict[str, Any]) -> None:
+    """Refuse a changed or missing schema of a release.
+
+    Raises:
+        FrozenError: A file is not what the index says it is.
+    """
+    for name, entry in about["schemas"].items():
+        path = folder / name / f"{entry['version']}.json"
+        if not path.is_file():
+            raise FrozenError(f"{path}: part of release {release}, and missing")
+        if digest_file(path) != entry["sha256"]:
+            raise FrozenError(
+                f"{path}: part of release {release}, and changed; make a new version of the schema instead"
+            )
