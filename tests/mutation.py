@@ -24,9 +24,12 @@ from candle_spec.manifest.engines import reference_validator
 Path = tuple[str | int, ...]
 
 ASSERTIONS = frozenset(
-    """type enum const pattern not minLength maxLength minimum maximum exclusiveMinimum exclusiveMaximum minItems
-    maxItems uniqueItems minProperties maxProperties required dependentRequired additionalProperties propertyNames
-    anyOf oneOf""".split()
+    (
+        *("type", "enum", "const", "pattern", "not", "anyOf", "oneOf"),
+        *("minLength", "maxLength", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"),
+        *("minItems", "maxItems", "uniqueItems", "minProperties", "maxProperties"),
+        *("required", "dependentRequired", "additionalProperties", "propertyNames"),
+    )
 )
 """Keywords that refuse values; the others apply schemas to places, or say something."""
 
@@ -333,7 +336,7 @@ def _names(site: Site) -> Iterator[tuple[str, Any]]:
     rules = site.schema["propertyNames"]
     if "$ref" in rules:
         rules = collection.node(rules["$ref"])
-    value = next(iter(site.value.values()), {})
+    value: Any = next(iter(site.value.values()), {})
     if "pattern" in rules:
         yield "key-pattern-break", {**site.value, " §": value}
     if rules.get("minLength"):

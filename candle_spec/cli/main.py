@@ -53,7 +53,9 @@ class Commands(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         for task, commands in GROUPS.items():
             with formatter.section(task):
-                formatter.write_dl([(name, f"{what}\n\b\n{example}") for name, (what, example) in commands.items()])
+                for name, (what, example) in commands.items():
+                    formatter.write_text(f"{name:<18} {what}")
+                    formatter.write_text(f"{'':<18} {example}".replace(" " * 18, "\u00a0" * 18, 1))
 
 
 @click.group(

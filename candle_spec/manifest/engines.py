@@ -84,27 +84,14 @@ def reference_validator(name: str, version: str) -> jsonschema.Draft202012Valida
 
     resources = ((urn, referencing.Resource.from_contents(doc)) for urn, doc in collection.documents().items())
     registry: referencing.Registry[Any] = referencing.Registry().with_resources(resources)
-    extend: Any = jsonschema.validators.extend  # not typed
-    checker = extend(jsonschema.Draft202012Validator, {"propertyNames": _property_names})
-    made: jsonschema.Draft202012Validator = checker(collection.read(name, version), registry=registry)
-    return made
-
-
-def _property_names(validator: Any, names: Any, instance: Any, schema: Any) -> Iterator[Any]:
-    """One error for the object, as jsonschema-rs has it; jsonschema's own gives those of the names without their place."""
-    import jsonschema
-
-    if validator.is_type(instance, "object"):
-        strict = validator.evolve(schema=names)
-        if not all(strict.is_valid(key) for key in instance):
-            yield jsonschema.ValidationError("a key is not as the keys of this object are")
+    return jsonschema.Draft202012Validator(collection.read(name, version), registry=registry)
 
 
 def key_faults(fault: Fault, key: str) -> list[Fault]:
     """Return what is wrong with one key, for a fault of ``propertyNames``."""
     names = {"$ref": f"{fault.location}/propertyNames"}
     validator = reference_validator("common/text", collection.CURRENT).evolve(schema=names)
-    return [_from_reference(error) for error in validator.iter_errors(key)]
+    return [_from_reference(error, key, "") for error in validator.iter_errors(key)]
 
 
 def _fast(document: Any, name: str, version: str) -> Iterator[Fault]:
@@ -144,22 +131,39 @@ def _at(document: Any, path: Iterable[str | int]) -> Any:
 def _reference(document: Any, name: str, version: str) -> Iterator[Fault]:
     try:
         for error in reference_validator(name, version).iter_errors(document):
-            yield _from_reference(error)
+            yield _from_reference(error, document, collection.urn(name, version))
     except RecursionError as error:
         raise LimitExceededError(
             "the document is nested too deeply for the reference engine", code="CKP0004"
         ) from error
 
 
-def _from_reference(error: jsonschema.ValidationError) -> Fault:
+def _from_reference(error: jsonschema.ValidationError, document: Any, root: str) -> Fault:
     path = tuple(error.absolute_path)
     if error.schema is False:
         return Fault(path, "false", "", {}, error.instance)
+    if root and (owner := _names_owner(error.absolute_schema_path, root)):
+        # jsonschema gives the faults of the name, without its place: say it as jsonschema-rs does
+        return Fault(path, "propertyNames", owner, collection.node(owner), _at(document, path))
     schema: Any = error.schema
     location = collection.locations()[id(schema)]
     branches: dict[int, list[Fault]] = {}
     if error.validator in ("anyOf", "oneOf"):
         for each in error.context or ():
-            branches.setdefault(int(each.schema_path[0]), []).append(_from_reference(each))
+            branches.setdefault(int(each.schema_path[0]), []).append(_from_reference(each, document, root))
     inner = tuple(tuple(branches[index]) for index in sorted(branches))
     return Fault(path, str(error.validator), location, schema, error.instance, inner)
+
+
+def _names_owner(way: Iterable[str | int], root: str) -> str:
+    """Return the location of the schema object whose ``propertyNames`` are on a way through the schemas, or ``""``."""
+    location, named = f"{root}#", False
+    for part in way:
+        while not named and part not in collection.node(location):  # jsonschema leaves $ref out of the way
+            target, _, fragment = str(collection.node(location)["$ref"]).partition("#")
+            location = f"{target or location.partition('#')[0]}#{fragment}"
+        if part == "propertyNames" and not named:
+            return location
+        location += f"/{str(part).replace('~', '~0').replace('/', '~1')}"
+        named = not named and part in ("properties", "$defs", "dependentSchemas", "allOf", "anyOf", "oneOf")
+    return ""

@@ -20,6 +20,7 @@ import pkgutil
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
 from typing import Any
 
 from candle_spec.errors import InvalidInputError, UnknownVersionError
@@ -68,7 +69,7 @@ def ordered(found: Iterable[Step]) -> tuple[Step, ...]:
     for step in result:
         if collection.precedence(step.source) >= collection.precedence(step.target):
             raise InvalidInputError(f"the migration {step.source} -> {step.target} does not go upwards")
-    for one, other in zip(result, result[1:], strict=False):
+    for one, other in pairwise(result):
         if one.source == other.source:
             raise InvalidInputError(f"two migrations start from {one.source}")
     return tuple(result)

@@ -1,0 +1,84 @@
+# Needs python3 (>= 3.11) and make, nothing else. `make help` lists the targets.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+TORCH ?= torch==2.13.0
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+
+CORE := $(VENV)/.core
+TEST := $(VENV)/.test
+DEV := $(VENV)/.dev
+
+.PHONY: help demo test lint types layers bench docs regen regen-check fuzz wheelhouse package ci clean
+
+help:
+	@echo "demo        convert a real cancer model, validate it, restore it, compare sha256 (about 60 MB of downloads)"
+	@echo "test        all tests, with torch and TensorFlow (about 1 GB of downloads, 4 GB on disk)"
+	@echo "lint types layers docs regen regen-check fuzz bench wheelhouse package clean"
+	@echo
+	@echo "On Linux the default index gives torch with CUDA, several GB. For a CPU build set PIP_FIND_LINKS or"
+	@echo "PIP_EXTRA_INDEX_URL to a place that has one, or name it: make test TORCH=path/to/torch.whl"
+
+$(VENV)/.made:
+	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is " + sys.version) if sys.version_info < (3, 11) else None'
+	$(PYTHON) -m venv $(VENV)
+	touch $@
+
+$(CORE): $(VENV)/.made pyproject.toml constraints/test.txt
+	@echo "installing the core: about 60 MB to download"
+	$(BIN)/pip install -q -c constraints/test.txt -e .
+	touch $@
+
+$(TEST): $(CORE)
+	@echo "installing torch and TensorFlow for the tests: about 1 GB to download, 4 GB on disk"
+	$(BIN)/pip install -q -c constraints/test.txt '$(TORCH)'
+	$(BIN)/pip install -q -c constraints/test.txt -e '.[test]'
+	touch $@
+
+$(DEV): $(CORE)
+	@echo "installing the developers' tools: about 60 MB to download"
+	$(BIN)/pip install -q -c constraints/test.txt -e '.[dev]' pytest hypothesis
+	touch $@
+
+demo: $(CORE)
+	$(BIN)/python tools/demo.py
+
+test: $(TEST) $(DEV)
+	$(BIN)/python tools/fetch_corpus.py
+	$(BIN)/python -m pytest
+
+lint: $(DEV)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(TEST) $(DEV)
+	$(BIN)/mypy -p candle_spec
+	$(BIN)/mypy tools
+
+layers: $(DEV)
+	$(BIN)/lint-imports
+
+docs: $(DEV)
+	$(BIN)/python -m pytest tests/docs
+
+regen: $(DEV)
+	$(BIN)/python tools/regen.py
+
+regen-check: $(DEV)
+	$(BIN)/python tools/regen.py --check
+
+fuzz: $(DEV)
+	$(BIN)/python -m tests.fuzz --seconds $(or $(SECONDS),60)
+
+bench: $(TEST)
+	$(BIN)/python -m benchmarks
+
+wheelhouse: $(DEV)
+	$(BIN)/python tools/wheelhouse.py
+
+package: $(DEV)
+	$(BIN)/python -m build --outdir dist .
+
+clean:
+	rm -rf build dist wheelhouse *.egg-info $(VENV)

@@ -1,0 +1,43 @@
+"""The corpus as a fixture: every file of ``corpus.json``, fetched before, checked again."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "tools"))
+import fetch_corpus
+
+_MISSING: list[str] = []
+
+
+@dataclass(frozen=True)
+class CorpusFile:
+    """One real checkpoint: its id, its path in the cache, its line in the list."""
+
+    id: str
+    path: Path
+    record: dict[str, Any]
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "corpus_file" in metafunc.fixturenames:
+        metafunc.parametrize("corpus_file", list(fetch_corpus.records()), indirect=True)
+
+
+@pytest.fixture
+def corpus_file(request: pytest.FixtureRequest) -> CorpusFile:
+    """Give one real checkpoint; where it is not in the cache, skip visibly, in CI fail."""
+    name = request.param
+    record = fetch_corpus.records()[name]
+    if not fetch_corpus.cached(record).exists():
+        reason = f"{name} is not in the cache: run python tools/fetch_corpus.py"
+        if os.environ.get("CI"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return CorpusFile(name, fetch_corpus.fetch(name), record)

@@ -1,0 +1,33 @@
+#!/usr/bin/env bash
+# Builds wheel and sdist, compares the wheel with the one built from the sdist, installs it into a clean environment
+# without any framework, and converts one .keras and one .pt from another folder.
+set -euo pipefail
+root=$(pwd)
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+"$root/.venv/bin/python" -m build --outdir "$work/dist" "$root" >"$work/build.log" 2>&1 || { cat "$work/build.log"; exit 1; }
+mkdir "$work/sdist"
+tar -xzf "$work"/dist/*.tar.gz -C "$work/sdist" --strip-components 1
+"$root/.venv/bin/python" -m build --wheel --outdir "$work/second" "$work/sdist" >"$work/build.log" 2>&1 || { cat "$work/build.log"; exit 1; }
+"$root/.venv/bin/python" "$root/tools/compare_wheels.py" "$work"/dist/*.whl "$work"/second/*.whl
+
+python3 -m venv "$work/venv"
+"$work/venv/bin/pip" install -q -c "$root/constraints/test.txt" "$work"/dist/*.whl
+cd "$work"
+for missing in torch tensorflow keras; do
+    if "$work/venv/bin/python" -c "import $missing" 2>/dev/null; then
+        echo "$missing must not be needed, but is installed"
+        exit 1
+    fi
+done
+keras=$("$root/.venv/bin/python" "$root/tools/fetch_corpus.py" --path oncomark)
+torch=$("$root/.venv/bin/python" "$root/tools/fetch_corpus.py" --path lpips-alex)
+for native in "$keras" "$torch"; do
+    "$work/venv/bin/candle-spec" convert "$native"
+    "$work/venv/bin/candle-spec" validate "$(basename "$native").candle"
+    "$work/venv/bin/candle-spec" restore "$(basename "$native").candle" restored
+    cmp "$native" restored
+    rm restored
+done
+echo "packaging: the wheel works in a clean environment"
