@@ -14,13 +14,12 @@ from candle_spec.conversion.restore import How, RestoredFile, restore
 from candle_spec.conversion.summary import Summary, summarize_checkpoint, summarize_native
 from candle_spec.conversion.verify import Proof, verify_conversion
 from candle_spec.errors import InvalidInputError
-from candle_spec.problems import Report
 from candle_spec.validation import validate
 
 __all__ = [
+    "How",
     "Proof",
     "RestoredFile",
-    "How",
     "convert",
     "inspect",
     "load",

@@ -147,9 +147,12 @@ def _code(archive: ZipArchive, root: str) -> dict[str, bytes]:
 
 def read_legacy(path: Path) -> TorchFile:
     """Read the structure of a legacy stream."""
-    with path.open("rb") as opened, mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
-        with memoryview(mapped) as view:
-            records, evidence = _legacy_records(view, path)
+    with (
+        path.open("rb") as opened,
+        mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as mapped,
+        memoryview(mapped) as view,
+    ):
+        records, evidence = _legacy_records(view, path)
     return TorchFile("legacy-stream", [records], evidence=evidence)
 
 
@@ -188,7 +191,7 @@ def _legacy_storage(
     if key not in identities or at + 8 > len(view):
         raise CorruptFileError(f"the storage {key!r} is missing or cut off", location=str(path))
     identity = identities[key]
-    numel = struct.unpack("<q" if little else ">q", view[at : at + 8])[0]
+    numel: int = struct.unpack("<q" if little else ">q", view[at : at + 8])[0]
     dtype = storage_dtype(identity[1])
     size = numel * ITEM_BYTES.get(dtype, 1)
     if numel < 0 or at + 8 + size > len(view):

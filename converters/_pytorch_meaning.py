@@ -62,7 +62,9 @@ def structure_of(records: Records, variant: str, location: str) -> Structure:
 def _whole(root: Any, *, is_module: bool) -> Structure:
     structure = Structure([Group("model", "model")], lambda path: ("model", 0), is_module=is_module)
     if isinstance(root, Call) and is_module and root.path not in ("", GRAPH_MODULE):
-        structure.fields.append(Field("/model/architecture", root.path.rpartition(".")[2], "file", f"pickled class {root.path}"))
+        structure.fields.append(
+            Field("/model/architecture", root.path.rpartition(".")[2], "file", f"pickled class {root.path}")
+        )
         structure.evidence.append(f"the root is an object of {root.path}")
     return structure
 

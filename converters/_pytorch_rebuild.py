@@ -17,6 +17,7 @@ def rebuild(
     *,
     manifest: Mapping[str, Any],
     state: Any,
+    read_file: Callable[[str], bytes],
     tensor: Callable[..., Any],
     target: Path,
 ) -> None:
@@ -28,6 +29,7 @@ def rebuild(
         MissingDependencyError: torch is not installed.
         UnsupportedFormatError: The structure holds objects of foreign classes, or is a TorchScript program.
     """
+    del read_file  # all that a PyTorch file holds is in the state tree
     if state is None or manifest["conversion"]["native"]["variant"] == "torchscript":
         raise UnsupportedFormatError(
             "a TorchScript program cannot be made from weights alone", hint="restore it byte for byte"

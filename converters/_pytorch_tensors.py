@@ -40,7 +40,9 @@ def _strided(group: str, name: str, view: TensorView, role: str) -> TensorSource
     if view.dtype not in _PAIRS:
         return TensorSource(group, name, view.dtype, view.shape, {"": part}, role=role, attributes=attributes)
     encoding = Encoding("complex_pairs")
-    return TensorSource(group, name, view.dtype, view.shape, {"values": part}, encoding, role=role, attributes=attributes)
+    return TensorSource(
+        group, name, view.dtype, view.shape, {"values": part}, encoding, role=role, attributes=attributes
+    )
 
 
 def _attributes(view: TensorView) -> dict[str, Any]:
@@ -78,10 +80,11 @@ def _bytes(view: TensorView, dtype: str, shape: tuple[int, ...], strides: tuple[
     if _row_major(shape, strides) and not swapped:
         data = FileBytes(view.storage.path, offset, size)
     else:
-        order = "big" if swapped else "little"
-        data = StridedBytes(view.storage.path, offset, dtype, shape, strides, order, number)
+        data = StridedBytes(view.storage.path, offset, dtype, shape, strides, "big" if swapped else "little", number)
     if view.conj or view.neg:
-        return MadeBytes(size, lambda: _flipped(data, number, every=1 if view.neg and not view.conj else 2, both=view.neg))
+        return MadeBytes(
+            size, lambda: _flipped(data, number, every=1 if view.neg and not view.conj else 2, both=view.neg)
+        )
     return data
 
 
@@ -135,7 +138,16 @@ def _quantized(group: str, name: str, view: QuantizedView, role: str) -> TensorS
     parts = {"values": values, "scales": scales, "zero_points": zeros}
     attributes = _attributes(view.values)
     return TensorSource(
-        group, name, view.values.dtype, view.values.shape, parts, Encoding("quantized", params), None, role, "", attributes
+        group,
+        name,
+        view.values.dtype,
+        view.values.shape,
+        parts,
+        Encoding("quantized", params),
+        None,
+        role,
+        "",
+        attributes,
     )
 
 

@@ -18,7 +18,9 @@ from candle_spec.weights import state_tree
 from candle_spec.weights.sources import MemoryBytes, TensorSource, plain
 
 _ORDERED: Final = "collections.OrderedDict"
-_MAPPINGS: Final = frozenset({_ORDERED, "collections.defaultdict", "collections.Counter", "builtins.dict", "__builtin__.dict"})
+_MAPPINGS: Final = frozenset(
+    {_ORDERED, "collections.defaultdict", "collections.Counter", "builtins.dict", "__builtin__.dict"}
+)
 _SETS: Final = {
     "__builtin__.set": "set",
     "builtins.set": "set",
@@ -35,7 +37,11 @@ def as_pairs(node: Any) -> list[tuple[Any, Any]] | None:
     if isinstance(node, Mapping):
         return node.unique()
     if isinstance(node, Call) and node.path in _MAPPINGS and not node.elements:
-        start = node.args[0] if node.path != "collections.defaultdict" and isinstance(node.args, tuple) and node.args else []
+        start = (
+            node.args[0]
+            if node.path != "collections.defaultdict" and isinstance(node.args, tuple) and node.args
+            else []
+        )
         if isinstance(start, Mapping):
             return Mapping([*start.pairs, *node.items.pairs]).unique()
         if isinstance(start, list) and all(isinstance(row, (list, tuple)) and len(row) == 2 for row in start):
@@ -138,7 +144,12 @@ class Walk:
         raw = numpy_objects.bytes_of(node)
         if raw is not None:
             return state_tree.encode_scalar(raw)
-        if node.path in _SETS and isinstance(node.args, tuple) and len(node.args) == 1 and isinstance(node.args[0], list):
+        if (
+            node.path in _SETS
+            and isinstance(node.args, tuple)
+            and len(node.args) == 1
+            and isinstance(node.args[0], list)
+        ):
             kind = f"${_SETS[node.path]}"
             return {kind: [self.tree(item, f"{at}/{kind}/{i}", path) for i, item in enumerate(node.args[0])]}
         return self._object(node, at, path)
@@ -208,7 +219,16 @@ class Walk:
             owner = self._owners.setdefault(view.identity, (group, name))
             if owner != (group, name):
                 source = TensorSource(
-                    group, name, source.dtype, source.shape, {}, source.encoding, owner, source.role, "", source.attributes
+                    group,
+                    name,
+                    source.dtype,
+                    source.shape,
+                    {},
+                    source.encoding,
+                    owner,
+                    source.role,
+                    "",
+                    source.attributes,
                 )
         self.tensors.append(source)
         return state_tree.tensor(group, name)
@@ -217,7 +237,9 @@ class Walk:
         """A NumPy array inside the pickle: its bytes stay in the residue, and become a tensor as well."""
         group, name = self._name(path)
         data = _row_major(array)
-        self.tensors.append(plain(group, name, array.dtype, array.shape, MemoryBytes(data), attributes={"numpy": array.numpy}))
+        self.tensors.append(
+            plain(group, name, array.dtype, array.shape, MemoryBytes(data), attributes={"numpy": array.numpy})
+        )
         return state_tree.tensor(group, name, numpy=array.numpy)
 
     def _name(self, path: tuple[str, ...]) -> tuple[str, str]:

@@ -5,14 +5,14 @@ described in ``_pytorch_files``. Kept: every tensor under its native name (dotte
 strides and flags; the whole structure with integer keys, tuples and foreign objects in the state tree; TorchScript's
 sources. Nothing that a file names is imported or called.
 
-Not in the state tree, only in the native bytes: TorchScript's debug records. Refused: ``.pt2`` (torch.export), tar files
-of torch before 0.2, tensors without bytes of their own (nested, wrapped, foreign devices).
+Not in the state tree, only in the native bytes: TorchScript's debug records. Refused: ``.pt2`` (torch.export), tar
+files of torch before 0.2, tensors without bytes of their own (nested, wrapped, foreign devices).
 """
 
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 from candle_spec import limits
@@ -31,10 +31,9 @@ from candle_spec.conversion.meaning import infer_name
 from candle_spec.converters import _pytorch_files as files
 from candle_spec.converters._pytorch_meaning import Structure, structure_of
 from candle_spec.converters._pytorch_rebuild import rebuild
-from candle_spec.converters._pytorch_walk import Walk, module_state
-from candle_spec.errors import CandleSpecError, UnsupportedFormatError
+from candle_spec.converters._pytorch_walk import Walk
+from candle_spec.errors import UnsupportedFormatError
 from candle_spec.readers.torch_objects import TorchObjects
-from candle_spec.readers.zip_archive import ZipArchive
 
 _TITLES: Final = {
     "zip": "PyTorch zip archive",
@@ -54,7 +53,13 @@ _HARMLESS: Final = frozenset(
     builtins.slice builtins.range builtins.int builtins.float builtins.str builtins.bool builtins.bytes
     pathlib.PosixPath pathlib.PurePosixPath pathlib.WindowsPath datetime.datetime datetime.timedelta""".split()
 )
-_HARMLESS_PREFIXES: Final = ("torch._utils._rebuild_", "torch.nn.modules.", "torch.nn.parameter.", "torch.jit._pickle.", "__torch__.")
+_HARMLESS_PREFIXES: Final = (
+    "torch._utils._rebuild_",
+    "torch.nn.modules.",
+    "torch.nn.parameter.",
+    "torch.jit._pickle.",
+    "__torch__.",
+)
 
 
 class PyTorch:
@@ -76,7 +81,9 @@ class PyTorch:
         path = source.files[0].path
         if variant not in ("zip", "legacy-stream", "torchscript"):
             hint = "save it again with torch.save(model.state_dict(), …)"
-            raise UnsupportedFormatError(f"this is a {_TITLES.get(variant, 'file')}, which is not read", location=str(path), hint=hint)
+            raise UnsupportedFormatError(
+                f"this is a {_TITLES.get(variant, 'file')}, which is not read", location=str(path), hint=hint
+            )
         file = files.read_legacy(path) if variant == "legacy-stream" else files.read_zip(path)
         return _native(source, file)
 
@@ -141,7 +148,9 @@ def _native(source: Source, file: files.TorchFile) -> Native:
 def _constants(source: Source, file: files.TorchFile) -> list[Any]:
     """Tensors that a TorchScript program holds as constants."""
     records = file.records[1]
-    walk = Walk(TorchObjects(records.storage_of, f"{source.path.name}: {records.member}"), lambda path: ("other.constants", 0))
+    walk = Walk(
+        TorchObjects(records.storage_of, f"{source.path.name}: {records.member}"), lambda path: ("other.constants", 0)
+    )
     walk.tree(records.loaded.value)
     return walk.tensors
 
@@ -190,7 +199,9 @@ def _harmless(name: str) -> bool:
     return module in ("torch", "torch.cuda") and (last.endswith("Storage") or last in _CONSTANTS)
 
 
-_CONSTANTS: Final = frozenset({"per_tensor_affine", "per_channel_affine", "per_channel_affine_float_qparams", "strided"}) | (
+_CONSTANTS: Final = frozenset(
+    {"per_tensor_affine", "per_channel_affine", "per_channel_affine_float_qparams", "strided"}
+) | (
     frozenset(
         """float32 float64 float16 bfloat16 uint8 int8 int16 int32 int64 uint16 uint32 uint64 bool complex32 complex64
         complex128 float8_e4m3fn float8_e5m2 float8_e4m3fnuz float8_e5m2fnuz float8_e8m0fnu qint8 quint8 qint32

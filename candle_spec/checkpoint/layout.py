@@ -38,7 +38,7 @@ def path_fault(path: str) -> str:
     The faults are those that leave the folder (``"absolute"``, ``"parent"``) and those that some system cannot store
     (``"unportable: …"``).
     """
-    if path.startswith("/") or re.match(r"[A-Za-z]:", path) or path.startswith("\\"):
+    if path.startswith(("/", "\\")) or re.match(r"[A-Za-z]:", path):
         return "absolute"
     parts = path.split("/")
     if ".." in parts:

@@ -21,7 +21,9 @@ INTERNAL: Final = 3
 """The system or this program is at fault: a full disk, a bug."""
 INTERRUPTED: Final = 130
 
-HELP: Final = "Exit codes: 0 all well; 1 findings, or content that cannot be read; 2 usage, nothing found; 3 internal, disk."
+HELP: Final = (
+    "Exit codes: 0 all well; 1 findings, or content that cannot be read; 2 usage, nothing found; 3 internal, disk."
+)
 
 
 def of(error: CandleSpecError) -> int:

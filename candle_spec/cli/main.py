@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import itertools
 import json
 import os
 import sys
@@ -21,7 +22,10 @@ GROUPS: Final = {
     "Convert": {
         "convert": ("Convert a native checkpoint to the common format.", "candle-spec convert model.pt"),
         "restore": ("Bring the native checkpoint back.", "candle-spec restore model.pt.candle"),
-        "verify-conversion": ("Prove a conversion's certificate again.", "candle-spec verify-conversion model.pt.candle"),
+        "verify-conversion": (
+            "Prove a conversion's certificate again.",
+            "candle-spec verify-conversion model.pt.candle",
+        ),
     },
     "Look": {
         "inspect": ("Show what is in a checkpoint, native or common.", "candle-spec inspect model.pt"),
@@ -102,7 +106,7 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _format_json(arguments: Sequence[str]) -> bool:
-    return any(a == "--format" and b == "json" for a, b in zip(arguments, arguments[1:], strict=False)) or (
+    return any(a == "--format" and b == "json" for a, b in itertools.pairwise(arguments)) or (
         "--format=json" in arguments
     )
 
@@ -120,7 +124,7 @@ def _failed(error: CandleSpecError, code: int, as_json: bool, debug: bool) -> in
     return code
 
 
-def _warn(message: Warning | str, *_: Any) -> None:
+def _warn(message: Warning | str, *_: Any, **__: Any) -> None:
     click.echo(f"warning: {message}", err=True)
 
 

@@ -21,12 +21,12 @@ def command(checkpoint: Path, output: Path | None, rebuild: bool, overwrite: boo
     """Bring back the native checkpoint from which CHECKPOINT was made, byte for byte."""
     from candle_spec import pointer
     from candle_spec.checkpoint.checkpoint import Checkpoint
-    from candle_spec.conversion.restore import restore
+    from candle_spec.conversion.restore import How, restore
 
     opened = Checkpoint(checkpoint)
     total = sum(file["size"] for file in pointer.get(opened.manifest, "/conversion/native/files", []))
     with bar("restoring", total, quiet=as_json) as progress:
-        how = "rebuilt" if rebuild else "byte-exact"
+        how: How = "rebuilt" if rebuild else "byte-exact"
         restored = restore(checkpoint, output, how=how, overwrite=overwrite, progress=progress)
     if as_json:
         rows = [{"path": str(f.path), "size": f.size, "sha256": f.digest, "byte_exact": f.byte_exact} for f in restored]

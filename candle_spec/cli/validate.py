@@ -79,7 +79,9 @@ def _checkpoints(path: Path) -> Iterator[Path]:
         if not title:
             raise InvalidInputError("this is no checkpoint", location=str(path), hint="name a folder that holds one")
         hint = f"candle-spec convert {path}"
-        raise InvalidInputError(f"this is a native checkpoint ({title}): convert it first", location=str(path), hint=hint)
+        raise InvalidInputError(
+            f"this is a native checkpoint ({title}): convert it first", location=str(path), hint=hint
+        )
     found = find_checkpoints(path)
     if not found:
         natives = sum(1 for file in _files(path) if _native_title(file))

@@ -11,7 +11,7 @@ or follows a link.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -86,7 +86,7 @@ class Group:
 
     Attributes:
         id: ``kind`` or ``kind.key`` (``model``, ``optimizer.0``, ``model.encoder``).
-        kind: ``model``, ``optimizer``, ``scheduler``, ``ema``, ``metric``, ``rng``, ``artifact``, ``derived``, ``other``.
+        kind: ``model``, ``optimizer``, ``scheduler``, ``ema``, ``metric``, ``rng``, ``derived``, ``other``, ….
         root: JSON Pointer of its root in the native structure (``""`` for the whole).
     """
 
@@ -171,6 +171,33 @@ class Native:
     problems: list[Problem] = field(default_factory=list)
     weights_metadata: Mapping[str, str] = field(default_factory=dict)
     """``{"format": "pt" | "tf" | "flax" | "np"}``, as the tools of the field expect in the weights' header."""
+
+
+class Rebuild(Protocol):
+    """Makes a fresh native file from manifest and weights alone; a converter may have one as ``rebuild``."""
+
+    def __call__(
+        self,
+        *,
+        manifest: Mapping[str, Any],
+        state: Any,
+        read_file: Callable[[str], bytes],
+        tensor: Callable[..., Any],
+        target: Path,
+    ) -> None:
+        """Write ``target``.
+
+        Args:
+            manifest: The checkpoint's manifest.
+            state: Its state tree.
+            read_file: Gives the bytes of a file of the checkpoint.
+            tensor: Gives a tensor by group and name (and ``framework``), ties as the very same object.
+            target: The file to write.
+
+        Raises:
+            UnsupportedFormatError: It cannot be made without what the checkpoint does not hold.
+        """
+        ...
 
 
 class Converter(Protocol):

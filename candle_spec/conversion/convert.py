@@ -1,4 +1,4 @@
-"""Convert a native checkpoint: read it without its framework, write the common format, prove it, then give it its name."""
+"""Convert a native checkpoint: read it without its framework, write the common format, prove it, publish it."""
 
 from __future__ import annotations
 

@@ -13,6 +13,7 @@ from candle_spec.atomic import Fs, Staging, write_errors
 from candle_spec.checkpoint.checkpoint import Checkpoint
 from candle_spec.checkpoint.layout import path_fault
 from candle_spec.conversion import registry
+from candle_spec.conversion.contract import Rebuild
 from candle_spec.conversion.splice import Splice, StoredExtent, read_extents
 from candle_spec.digests import digest_file
 from candle_spec.errors import (
@@ -190,7 +191,7 @@ def _rebuild(
 ) -> RestoredFile:
     native = conversion["native"]
     converter = next((c for c in registry.converters() if c.name == native["format"]), None)
-    rebuild = getattr(converter, "rebuild", None)
+    rebuild: Rebuild | None = getattr(converter, "rebuild", None)
     if rebuild is None:
         raise UnsupportedFormatError(
             f"a fresh file of {native['title']} cannot be made", hint="restore it byte for byte, without --rebuild"

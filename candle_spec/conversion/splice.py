@@ -268,7 +268,7 @@ def read_extents(data: bytes, location: str) -> dict[str, Any]:
             position = about["offset"] + about["length"]
         if position > size or size > limits.TENSOR_BYTES:
             raise CorruptFileError("the extents are larger than the native file", location=location)
-        document["residue"]["path"], document["sha256"], document["native"]  # noqa: B018 - they must be there
+        document["residue"]["path"], document["sha256"], document["native"]
     except (KeyError, TypeError) as error:
         raise CorruptFileError(f"the extents file lacks {error}", location=location) from error
     return dict(document)

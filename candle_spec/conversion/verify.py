@@ -10,28 +10,15 @@ from typing import Any
 from candle_spec.checkpoint.checkpoint import Checkpoint
 from candle_spec.checkpoint.inventory import Tensor
 from candle_spec.conversion.certificate import all_files, digest_blocks
+from candle_spec.conversion.claims import Claim
 from candle_spec.conversion.contract import Native
 from candle_spec.conversion.convert import read_native
+from candle_spec.conversion.predictions import compare_predictions
 from candle_spec.conversion.restore import splice_of
 from candle_spec.conversion.splice import prove, read_extents
 from candle_spec.digests import digest_encoded, digest_file, digest_range
 from candle_spec.errors import InvalidInputError
 from candle_spec.weights.sources import TensorSource
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """One claim of the certificate, and whether it still holds.
-
-    Attributes:
-        what: The claim, for example ``"42 tensors equal"``.
-        holds: ``True``, ``False``, or ``None`` where it could not be checked.
-        detail: What differs, or why it was not checked.
-    """
-
-    what: str
-    holds: bool | None
-    detail: str = ""
 
 
 @dataclass(slots=True)
@@ -83,8 +70,6 @@ def verify_conversion(
     else:
         proof.claims += _spliced(opened, conversion, {})
     if predictions:
-        from candle_spec.conversion.predictions import compare_predictions
-
         proof.claims.append(compare_predictions(opened, Path(native) if native is not None else None))
     return proof
 

@@ -218,7 +218,7 @@ class TorchObjects:
             metadata = args[6] if len(args) > 6 else None
         if name in ("_rebuild_tensor_v2", "_rebuild_tensor_v3"):
             requires_grad = args[4] is True
-        flags = {key: value for key, value in metadata.pairs} if isinstance(metadata, Pairs) else {}
+        flags = dict(metadata.pairs) if isinstance(metadata, Pairs) else {}
         view = TensorView(
             storage,
             dtype,
@@ -236,7 +236,9 @@ class TorchObjects:
         if isinstance(node, Persistent):
             return self.storage_of(node.id)
         if isinstance(node, Call) and node.path == "torch.storage.TypedStorage" and isinstance(node.kwargs, Pairs):
-            return replace(self._storage(node.kwargs.get("wrap_storage")), dtype=DTYPES[_torch_name(node.kwargs.get("dtype"))])
+            return replace(
+                self._storage(node.kwargs.get("wrap_storage")), dtype=DTYPES[_torch_name(node.kwargs.get("dtype"))]
+            )
         raise ValueError("a tensor without a storage")
 
     def _check(self, view: TensorView) -> None:

@@ -66,7 +66,9 @@ class ZipArchive:
             if isinstance(error, (CorruptFileError, UnsafeContentError)):
                 raise
             raise CorruptFileError(
-                f"the zip archive is damaged: {error}", location=str(path), hint="it was cut off or changed; fetch it again"
+                f"the zip archive is damaged: {error}",
+                location=str(path),
+                hint="it was cut off or changed; fetch it again",
             ) from error
 
     def _check(self, infos: list[zipfile.ZipInfo], archive: zipfile.ZipFile) -> dict[str, Entry]:
@@ -88,7 +90,9 @@ class ZipArchive:
 
     def _entry(self, info: zipfile.ZipInfo, header: bytes, file_size: int) -> Entry:
         if len(header) < _LOCAL_HEADER or header[:4] != b"PK\x03\x04":
-            raise CorruptFileError(f"the entry {info.filename!r} has no header where it should be", location=str(self.path))
+            raise CorruptFileError(
+                f"the entry {info.filename!r} has no header where it should be", location=str(self.path)
+            )
         name_length, extra_length = struct.unpack("<HH", header[26:30])
         offset = info.header_offset + _LOCAL_HEADER + name_length + extra_length
         stored = info.compress_type == zipfile.ZIP_STORED
@@ -100,7 +104,7 @@ class ZipArchive:
             raise CorruptFileError(f"the entry {info.filename!r} does not fit into the file", location=str(self.path))
         if not stored and info.file_size > max(info.compress_size, 1) * limits.ZIP_RATIO:
             raise LimitExceededError(
-                f"the entry {info.filename!r} states {info.file_size} bytes packed into {info.compress_size}: a zip bomb",
+                f"the entry {info.filename!r} states {info.file_size} bytes packed into {info.compress_size}: a bomb",
                 location=str(self.path),
             )
         return Entry(info.filename, offset, info.compress_size, info.file_size, stored, info.CRC, _modified(info))
@@ -124,7 +128,9 @@ class ZipArchive:
         """
         entry = self.entry(name)
         if entry.size > limit:
-            raise LimitExceededError(f"the entry {name!r} has {entry.size} bytes, more than {limit}", location=str(self.path))
+            raise LimitExceededError(
+                f"the entry {name!r} has {entry.size} bytes, more than {limit}", location=str(self.path)
+            )
         data = b"".join(self.blocks(entry))
         if zlib.crc32(data) != entry.crc:
             raise self._damaged(name)
@@ -176,12 +182,16 @@ class ZipArchive:
                     data = inflater.decompress(block, _BLOCK)
                     left -= len(data)
                     if left < 0:
-                        raise LimitExceededError(f"{entry.name!r} unpacks to more than it states", location=str(self.path))
+                        raise LimitExceededError(
+                            f"{entry.name!r} unpacks to more than it states", location=str(self.path)
+                        )
                     if data:
                         yield data
                     block = inflater.unconsumed_tail
         except zlib.error as error:
-            raise CorruptFileError(f"the entry {entry.name!r} cannot be unpacked: {error}", location=str(self.path)) from error
+            raise CorruptFileError(
+                f"the entry {entry.name!r} cannot be unpacked: {error}", location=str(self.path)
+            ) from error
         if left:
             raise CorruptFileError(f"the entry {entry.name!r} is shorter than it states", location=str(self.path))
 

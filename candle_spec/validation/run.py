@@ -125,7 +125,9 @@ def _schema(context: Context, document: Document, report: Report) -> None:
 
 
 def _level(level: Level, rules: tuple[Rule, ...], context: Context, document: Document | None, report: Report) -> None:
-    failed = [result.level for result in report.levels if result.level in _NEEDS[level] and result.state is not LevelState.OK]
+    failed = [
+        result.level for result in report.levels if result.level in _NEEDS[level] and result.state is not LevelState.OK
+    ]
     if level > context.options.max_level:
         report.levels.append(LevelResult(level, LevelState.NOT_RUN, "not asked for"))
         return
@@ -140,7 +142,12 @@ def _level(level: Level, rules: tuple[Rule, ...], context: Context, document: Do
     report.levels.append(LevelResult(level, state, checked=dict(context.checked)))
 
 
-_DEFAULT_CODES: Final = {Level.SEMANTICS: "CKP2000", Level.FILES: "CKP3000", Level.WEIGHTS: "CKP4000", Level.SAFETY: "CKP5000"}
+_DEFAULT_CODES: Final = {
+    Level.SEMANTICS: "CKP2000",
+    Level.FILES: "CKP3000",
+    Level.WEIGHTS: "CKP4000",
+    Level.SAFETY: "CKP5000",
+}
 """Codes for faults that keep a rule from running: the checkpoint is damaged in a way that another check names."""
 
 

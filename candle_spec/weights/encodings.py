@@ -10,16 +10,17 @@ encoding              parts                                                param
 ``quantized``         ``values`` (I8, U8, I32), ``scales`` F64,            ``scheme`` per_tensor or per_channel,
                       ``zero_points`` I64                                  ``axis`` for per_channel
 ``sparse_coo``        ``indices`` I64 ``[rank, n]``, ``values``            ``coalesced``
-``sparse_csr`` …      ``compressed``, ``plain`` (index arrays), ``values`` ``blocksize`` for bsr and bsc
+``sparse_csr`` …      ``compressed``, ``plain``, ``values``                ``blocksize`` for bsr and bsc
 ``packed``            ``values`` U8                                        ``bits``, ``order`` of the elements in a byte
 ``raw``               ``values`` U8, extra last axis of the item's bytes   ``byte_order``
 ``strings``           ``bytes`` U8, ``offsets`` I64 (one more than items)  ``text`` utf-8 or none
-``structured``        one part for each field                              ``fields`` (name, dtype, offset), ``item_size``
+``structured``        one part for each field                              ``fields``, ``item_size``
 ===================== ==================================================== ==========================================
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -91,7 +92,7 @@ def _strings(shape: tuple[int, ...], params: Mapping[str, Any], parts: Mapping[s
     import numpy as np
 
     blob, offsets = parts["bytes"].tobytes(), parts["offsets"].tolist()
-    items: list[Any] = [blob[start:end] for start, end in zip(offsets[:-1], offsets[1:], strict=True)]
+    items: list[Any] = [blob[start:end] for start, end in itertools.pairwise(offsets)]
     if params.get("text") == "utf-8":
         items = [item.decode("utf-8") for item in items]
     array = np.empty(len(items), dtype=object)

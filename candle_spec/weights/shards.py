@@ -1,4 +1,4 @@
-"""Which tensor goes into which file: one file for a group, or shards with an index as the Hugging Face tools name them."""
+"""Which tensor goes into which file: one for a group, or shards with an index, named as Hugging Face names them."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ ORDERED_DICT: Final = "collections.OrderedDict"
 _USUAL_NAN: Final = struct.pack(">d", math.nan)
 
 
-def encode_scalar(value: None | bool | int | float | complex | str | bytes | bytearray) -> Any:
+def encode_scalar(value: bool | int | float | complex | str | bytes | bytearray | None) -> Any:
     """Return the tree of a plain value.
 
     Raises:
@@ -83,7 +83,7 @@ def parse_float(text: str) -> float:
 
 
 def mapping(pairs: Iterable[tuple[Any, Any]], **about: Any) -> dict[str, Any]:
-    """Return the tree of a mapping from trees of keys and values; ``about`` may name its ``class`` and ``attributes``."""
+    """Return the tree of a mapping from trees of keys and values; ``about`` are its ``class`` and ``attributes``."""
     return {"$dict": [[key, value] for key, value in pairs], **about}
 
 

@@ -83,7 +83,9 @@ class _Unpickler(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
         import torch
 
-        if module in _TORCH or (module == "torch" and ("Storage" in name or isinstance(getattr(torch, name, None), torch.dtype))):
+        if module in _TORCH or (
+            module == "torch" and ("Storage" in name or isinstance(getattr(torch, name, None), torch.dtype))
+        ):
             return super().find_class(module, name)
         if (module, name) == ("collections", "OrderedDict"):
             return OrderedDict

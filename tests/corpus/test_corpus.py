@@ -1,4 +1,4 @@
-"""Real checkpoints of others: every one converts with the tensors of the native loader, and comes back byte for byte."""
+"""Real checkpoints of others: each converts with the native loader's tensors and comes back byte for byte."""
 
 from __future__ import annotations
 

@@ -35,7 +35,18 @@ def test_links_agree_with_the_mapping() -> None:
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
     """Names in a wheel built from the tree, without fetching anything."""
     target = tmp_path_factory.mktemp("wheel")
-    command = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation", "-w", str(target), str(ROOT)]
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "wheel",
+        "-q",
+        "--no-deps",
+        "--no-build-isolation",
+        "-w",
+        str(target),
+        str(ROOT),
+    ]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
     (path,) = target.glob("*.whl")

@@ -70,8 +70,7 @@ def test_every_property_is_documented(identifier: str) -> None:
         for at, schema in objects(collection.documents()[identifier], "")
         for name, about in schema.get("properties", {}).items()
         for keyword in ("title", "description", "examples")
-        if not about.get(keyword)
-        and "$ref" not in about
+        if (not about.get(keyword) and "$ref" not in about)
         or (keyword != "examples" and "$ref" in about and not about.get(keyword) and "tagged" not in at)
     ]
     assert bare == []
@@ -161,7 +160,7 @@ def test_example_documents(example: str, engine: Engine) -> None:
 def test_index_names_every_schema_and_its_digest() -> None:
     assert list(pins.differing()) == []
     index = resources.read_json("index.json")
-    assert [each for each in check(index, schema="index")] == []
+    assert list(check(index, schema="index")) == []
     assert index["current"] == collection.CURRENT
     current = index["releases"][collection.CURRENT]["schemas"]
     assert {name: entry["version"] for name, entry in current.items()} == {

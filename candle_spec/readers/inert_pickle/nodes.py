@@ -40,7 +40,10 @@ class Mapping:
             # Only keys of plain types can be equal; the type is part of the comparison, but for 1 == True == 1.0.
             plain = isinstance(key, (str, bytes, int, float, bool))
             number = isinstance(key, (int, float))
-            identity = ("number" if number else type(key).__name__, repr(float(key) if number and abs(key) < 2**53 else key))
+            identity = (
+                "number" if number else type(key).__name__,
+                repr(float(key) if number and abs(key) < 2**53 else key),
+            )
             if plain and identity in places:
                 result[places[identity]] = (result[places[identity]][0], value)
                 continue

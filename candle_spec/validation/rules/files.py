@@ -26,7 +26,9 @@ def paths(context: Context) -> Iterator[Problem]:
             yield at("CKP3012", f"{path!r} is reserved and must not be listed", pointer=pointer)
         other = seen.setdefault(path.lower(), path)
         if other is not path:
-            code, word = ("CKP3009", "is listed twice") if other == path else ("CKP3007", f"differs from {other!r} only in case")
+            code, word = (
+                ("CKP3009", "is listed twice") if other == path else ("CKP3007", f"differs from {other!r} only in case")
+            )
             yield at(code, f"{path!r} {word}", pointer=pointer)
 
 
@@ -74,7 +76,9 @@ def _pointer(path: str, record: dict[str, Any], pointed: tuple[str, int]) -> Ite
     """A pointer file of Git LFS is as good as the file that it names, as far as it names it."""
     digest, size = pointed
     if size >= 0 and (digest, size) != (record["sha256"], record["size"]):
-        yield at("CKP3003", f"the pointer {path!r} names another file than the manifest", file=path, hint="git lfs pull")
+        yield at(
+            "CKP3003", f"the pointer {path!r} names another file than the manifest", file=path, hint="git lfs pull"
+        )
     yield at("CKP3011", f"{path!r} is a pointer; the real file was not fetched", file=path)
 
 

@@ -21,9 +21,15 @@ _CODE_STARTS: Final = (
     (b"\xcf\xfa\xed\xfe", "a program for macOS"),
 )
 _PERSONAL: Final = (
-    (re.compile(r"(?:^|[\s\"'=:(])(/home/|/Users/|[A-Za-z]:\\Users\\)[A-Za-z0-9._-]+"), "a path of somebody's home folder"),
+    (
+        re.compile(r"(?:^|[\s\"'=:(])(/home/|/Users/|[A-Za-z]:\\Users\\)[A-Za-z0-9._-]+"),
+        "a path of somebody's home folder",
+    ),
     (re.compile(r"[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})+"), "an e-mail address"),
-    (re.compile(r"\b(hf_[A-Za-z0-9]{20,}|gh[pousr]_[A-Za-z0-9]{30,}|sk-[A-Za-z0-9_-]{20,}|AKIA[0-9A-Z]{16})\b"), "an access token"),
+    (
+        re.compile(r"\b(hf_[A-Za-z0-9]{20,}|gh[pousr]_[A-Za-z0-9]{30,}|sk-[A-Za-z0-9_-]{20,}|AKIA[0-9A-Z]{16})\b"),
+        "an access token",
+    ),
 )
 _PEOPLE: Final = re.compile(r"/(creators|contributors|contact|funding)(/|$)")
 _LONGEST: Final = 10_000
@@ -75,7 +81,9 @@ def privacy(context: Context) -> Iterator[Problem]:
         if not isinstance(value, str) or len(value) > _LONGEST or "sha256:" in value[:7] or _PEOPLE.match(place):
             continue
         for pattern, what in _PERSONAL:
-            if ("@" in value or "/" in value or "\\" in value or "_" in value or "-" in value or "AKIA" in value) and pattern.search(value):
+            if (
+                "@" in value or "/" in value or "\\" in value or "_" in value or "-" in value or "AKIA" in value
+            ) and pattern.search(value):
                 yield at("CKP5020", f"the text holds {what}", pointer=place)
 
 

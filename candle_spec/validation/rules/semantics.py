@@ -41,7 +41,9 @@ def provenance(context: Context) -> Iterator[Problem]:
         if value is missing:
             yield at("CKP2021", f"there is no value at {entry['pointer']!r}", pointer=f"{here}/pointer")
         elif "value_digest" in entry and digest_json(value) != entry["value_digest"]:
-            yield at("CKP2022", f"the value at {entry['pointer']!r} was changed since: its source is stale", pointer=here)
+            yield at(
+                "CKP2022", f"the value at {entry['pointer']!r} was changed since: its source is stale", pointer=here
+            )
 
 
 def times(context: Context) -> Iterator[Problem]:
@@ -66,8 +68,8 @@ def moment_of(text: str) -> datetime | None:
         return None
     try:
         year, month, day = (int(part) for part in match.group(1, 2, 3))
-        clock = [int(part) for part in match.group(4, 5, 6)] if match.group(4) else [0, 0, 0]
-        moment = datetime(year, month, day, *clock, tzinfo=UTC)
+        hour, minute, second = (int(part or 0) for part in match.group(4, 5, 6))
+        moment = datetime(year, month, day, hour, minute, second, tzinfo=UTC)
         zone = match.group(7)
         return moment if not zone or zone == "Z" else datetime.fromisoformat(text).astimezone(UTC)
     except ValueError:
@@ -80,7 +82,11 @@ def identifiers(context: Context) -> Iterator[Problem]:
         key = place.rpartition("/")[2]
         if key == "orcid" and isinstance(value, str) and not orcid_valid(value):
             yield at("CKP2001", f"{value!r} is no valid ORCID iD", pointer=place)
-        elif key == "ror" and isinstance(value, str) and not re.fullmatch(r"(https://ror\.org/)?0[a-hj-km-np-tv-z0-9]{6}[0-9]{2}", value):
+        elif (
+            key == "ror"
+            and isinstance(value, str)
+            and not re.fullmatch(r"(https://ror\.org/)?0[a-hj-km-np-tv-z0-9]{6}[0-9]{2}", value)
+        ):
             yield at("CKP2001", f"{value!r} is no valid ROR", pointer=place)
     for list_name in ("identifier", "related_identifiers"):
         for index, entry in enumerate(context.manifest.get(list_name, [])):

@@ -100,7 +100,9 @@ def _array(context: Context, tensor: Tensor, array: StoredArray) -> Iterator[Pro
         return  # missing, withheld or unreadable: said elsewhere
     entry = header.entries.get(array.key)
     if entry is None:
-        yield at("CKP4020", f"{array.key!r} is in the inventory, but not in the file", file=array.file, tensor=tensor.name)
+        yield at(
+            "CKP4020", f"{array.key!r} is in the inventory, but not in the file", file=array.file, tensor=tensor.name
+        )
     elif (entry.dtype, entry.shape) != (array.dtype, array.shape):
         is_, says = f"{entry.dtype} {list(entry.shape)}", f"{array.dtype} {list(array.shape)}"
         yield at("CKP4022", f"the file holds {is_}, the manifest says {says}", file=array.file, tensor=tensor.name)
@@ -114,14 +116,18 @@ def shards(context: Context) -> Iterator[Problem]:
             continue
         index = context.side_document(path)
         mapped = index.get("weight_map", {}) if isinstance(index, dict) else {}
-        held = {key: file for file in group["files"] if file in context.headers for key in context.headers[file].entries}
+        held = {
+            key: file for file in group["files"] if file in context.headers for key in context.headers[file].entries
+        }
         for key, file in mapped.items():
             if file in context.headers and key not in context.headers[file].entries:
                 yield at("CKP4010", f"the index maps {key!r} to {file!r}, which lacks it", file=path, tensor=key)
         for key in held:
             if key not in mapped:
                 yield at("CKP4011", f"{key!r} of {held[key]!r} is not in the index", file=path, tensor=key)
-        total = sum(e.size for file in group["files"] if file in context.headers for e in context.headers[file].entries.values())
+        total = sum(
+            e.size for file in group["files"] if file in context.headers for e in context.headers[file].entries.values()
+        )
         stated = (index.get("metadata") or {}).get("total_size") if isinstance(index, dict) else None
         if stated != total and all(file in context.headers for file in group["files"]):
             yield at("CKP4012", f"total_size is {stated}, the shards hold {total} bytes", file=path)
@@ -143,12 +149,18 @@ def groups(context: Context) -> Iterator[Problem]:
                 yield at("CKP4027", f"{name} is {group[name]}, the inventory gives {number}", pointer=where)
         files = {array.file for tensor in solid for array in tensor.arrays.values()}
         if not files <= set(group["files"]):
-            yield at("CKP4027", f"files lacks {sorted(files - set(group['files']))}", pointer=f"/weights/groups/{index}/files")
+            yield at(
+                "CKP4027",
+                f"files lacks {sorted(files - set(group['files']))}",
+                pointer=f"/weights/groups/{index}/files",
+            )
     stated = context.manifest["model"].get("parameter_count")
     models = [t for t in context.tensors if t.group.partition(".")[0] == "model" and t.alias_of is None]
     counted = sum(math.prod(tensor.shape) for tensor in models)
     if stated is not None and models and stated != counted:
-        yield at("CKP4021", f"parameter_count is {stated}, the tensors give {counted}", pointer="/model/parameter_count")
+        yield at(
+            "CKP4021", f"parameter_count is {stated}, the tensors give {counted}", pointer="/model/parameter_count"
+        )
 
 
 def _size(array: StoredArray) -> int:
@@ -207,7 +219,9 @@ def side_documents(context: Context) -> Iterator[Problem]:
         document = context.side_document(path)
         faults = [found for found in check(document, schema=schema, file=path) if found.severity == "error"]
         for found in faults[:20]:
-            yield problem("CKP4030", f"{found.location.pointer}: {found.message}", Location(path, found.location.pointer))
+            yield problem(
+                "CKP4030", f"{found.location.pointer}: {found.message}", Location(path, found.location.pointer)
+            )
         if record["role"] == "state-tree" and not faults:
             yield from _references(document["tree"], names, path)
 
