@@ -16,10 +16,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
-sys.path.insert(0, str(ROOT / "tools"))
 
-import regen_index  # noqa: E402 - beside this file, found through the line above
-import regen_models  # noqa: E402
+from tools import regen_index, regen_models  # noqa: E402 - found through the line above
 
 GENERATORS: dict[str, Callable[[Path], bytes]] = {
     "schemas/index.json": regen_index.make,

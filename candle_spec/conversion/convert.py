@@ -179,10 +179,16 @@ class _Conversion:
     def run(self) -> dict[str, Any]:
         """Write everything, prove it, and return the manifest."""
         plans = self._plan()
-        written = write_groups(plans, self._staging, self._pool, self._progress)
+        with Written() as written:
+            write_groups(plans, self._staging, self._pool, written, self._progress)
+            return self._describe(plans, written)
+
+    def _describe(self, plans: list[GroupPlan], written: Written) -> dict[str, Any]:
+        """Prove what was written and write everything that describes it."""
         certificate = certify(self._native, plans, self._staging, without_original=self._options.without_original)
         proofs = prove_originals(certificate, self._native, plans, self._staging, self._pool)
         self._write_side_files()
+        written.sync(self._staging.fs)
         digests = {key: future.result() for key, future in written.part_digests.items()}
         self.digests |= digests
         self._record_weights(plans, written)

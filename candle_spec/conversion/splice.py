@@ -237,20 +237,44 @@ def prove(native: Path, splice: Splice) -> str:
 
     state = hashlib.sha256()
     position = 0
-    with native.open("rb", buffering=0) as file:
-        buffer = memoryview(bytearray(BLOCK))
+    with FileIO(native) as file:
+        buffer = bytearray(BLOCK)
         for block in splice.blocks():
             view = memoryview(block)
             while len(view):
-                count = file.readinto(buffer[: min(len(view), BLOCK)])
-                if not count or buffer[:count] != view[:count]:
+                part = view[:BLOCK]
+                if not _reads_the_same(file, part, buffer):
                     raise ProofFailedError(f"the restored bytes differ near {position}", location=str(native))
-                state.update(view[:count])
-                view = view[count:]
-                position += count
+                state.update(part)
+                view = view[BLOCK:]
+                position += len(part)
         if file.read(1):
             raise ProofFailedError("the native file is longer than its restored bytes", location=str(native))
     return "sha256:" + state.hexdigest()
+
+
+def _reads_the_same(file: FileIO, expected: memoryview, buffer: bytearray) -> bool:
+    """Whether the file goes on with exactly these bytes.
+
+    A bytearray is compared by ``memcmp``, a memoryview item by item.
+    """
+    if len(expected) == len(buffer):
+        window = memoryview(buffer)
+        filled = 0
+        while filled < len(expected):
+            count = file.readinto(window[filled:])
+            if not count:
+                return False
+            filled += count
+        window.release()
+        return buffer == expected
+    data = bytearray()
+    while len(data) < len(expected):
+        more = file.read(len(expected) - len(data))
+        if not more:
+            return False
+        data += more
+    return data == expected
 
 
 def read_extents(data: bytes, location: str) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """The packaged schemas: found by their place, named by their URN, never fetched.
 
 A schema ``<name>`` of version ``<version>`` is the file ``schemas/<name>/<version>.json`` and has the identifier
-``urn:candle-spec:schemas:<name with ':' for '/'>:<version>``.
+``urn:candle-spec:schemas:<name with ':' for '/'>:<version>``. Which ones there are is said by ``schemas/index.json``.
 """
 
 from __future__ import annotations
@@ -24,7 +24,9 @@ CURRENT: Final = "1.0.0-dev.1"
 VERSION: Final = re.compile(
     r"(?P<major>0|[1-9][0-9]{0,5})\.(?P<minor>0|[1-9][0-9]{0,5})\.(?P<patch>0|[1-9][0-9]{0,5})(-dev\.(?P<dev>[1-9][0-9]{0,5}))?"
 )
-_FILE: Final = re.compile(rf"(?P<name>[a-z0-9_/-]+)/(?P<version>{VERSION.pattern})\.json")
+
+INDEX: Final = "index.json"
+"""Names every schema with its digest; made by ``tools/regen.py``."""
 
 
 def urn(name: str, version: str = CURRENT) -> str:
@@ -42,11 +44,11 @@ def parse_urn(text: str) -> tuple[str, str] | None:
 
 @cache
 def versions() -> Mapping[str, tuple[str, ...]]:
-    """Return the packaged versions of every schema, oldest first."""
-    found: dict[str, list[str]] = {}
-    for path in resources.names():
-        if match := _FILE.fullmatch(path):
-            found.setdefault(match["name"], []).append(match["version"])
+    """Return the versions of every schema that ``schemas/index.json`` names, oldest first."""
+    found: dict[str, set[str]] = {}
+    for release in resources.read_json(INDEX)["releases"].values():
+        for name, entry in release["schemas"].items():
+            found.setdefault(name, set()).add(entry["version"])
     return MappingProxyType({name: tuple(sorted(every, key=precedence)) for name, every in found.items()})
 
 

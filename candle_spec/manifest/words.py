@@ -170,6 +170,9 @@ def _unknown_keys(fault: Fault, severity: Severity) -> Iterator[Problem]:
 def nearest(word: str, known: Iterable[str]) -> str:
     """Return the known word that is most like ``word``, or ``""`` where none is like it."""
     plain = {_plain(each): each for each in known}
+    longer = [each for each in plain if len(word) > 2 and each.startswith(_plain(word))]
+    if longer:
+        return plain[min(longer, key=len)]
     found = difflib.get_close_matches(_plain(word), plain, n=1, cutoff=0.6)
     return plain[found[0]] if found else ""
 

@@ -27,7 +27,8 @@ _FALSE: Final = frozenset(("false", "False", "FALSE"))
 _INTEGER: Final = re.compile(r"[-+]?(0|[1-9][0-9]*)")
 _FLOAT: Final = re.compile(r"[-+]?(\.[0-9]+|(0|[1-9][0-9]*)\.[0-9]*)([eE][-+][0-9]+)?")
 _NOT_FINITE: Final = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
-_WORDS: Final = re.compile(r"y|n|yes|no|on|off|=|<<", re.IGNORECASE)
+_WORDS: Final = re.compile(r"yes|no|on|off|=|<<", re.IGNORECASE)
+"""YAML 1.1 has ``y`` and ``n`` too, but its usual readers do not, and ``n`` is a member of the manifest."""
 _NUMBERS: Final = re.compile(
     r"""[-+]?0[0-9_]+(\.[0-9_]*)?       # octal in 1.1
     | [-+]?0[box][0-9a-fA-F_]+          # octal, binary, hexadecimal: not in both
@@ -37,6 +38,8 @@ _NUMBERS: Final = re.compile(
     """,
     re.VERBOSE,
 )
+
+_EXPONENT: Final = re.compile(r"([-+]?)([0-9]*\.?[0-9]*)[eE]([-+]?)([0-9]+)")
 
 
 def load_yaml(data: bytes, *, location: str) -> tuple[Any, Places]:
@@ -137,9 +140,9 @@ class _Builder:
         quoted = event.style not in (None, "") or tag is not None
         parent = self._stack[-1] if self._stack else None
         if parent is not None and isinstance(parent.value, dict) and parent.key is None:
-            self._key(event, event.value if quoted else self._plain(event), parent)
+            self._key(event, _joined(event.value) if quoted else self._plain(event), parent)
         else:
-            value = event.value if quoted else self._plain(event)
+            value = _joined(event.value) if quoted else self._plain(event)
             self._put(event, value, nodes=1)
             if event.anchor is not None:
                 self._anchors[event.anchor] = value
@@ -163,8 +166,7 @@ class _Builder:
                 self._refuse(event, f"the number {text} is out of range", code="CKP0006")
             return value
         if _NUMBERS.fullmatch(text):
-            hint = "put it in quotes, or write the number in digits with a point and a signed exponent, such as 1.0e-5"
-            self._refuse(event, f"{text!r} is read differently by YAML 1.1 and YAML 1.2", hint)
+            self._refuse(event, f"{text!r} is read differently by YAML 1.1 and YAML 1.2", _spelling(text))
         return text
 
     def _integer(self, event: Any) -> int:
@@ -251,6 +253,20 @@ class _Builder:
 
     def _refuse(self, event: Any, message: str, hint: str = "", *, code: str = "CKP0007") -> NoReturn:
         raise CorruptFileError(message, location=self._where(event), hint=hint, code=code)
+
+
+def _spelling(text: str) -> str:
+    """Say how to write a number that all readers take as one."""
+    if match := _EXPONENT.fullmatch(text):
+        sign, digits, exponent_sign, exponent = match.groups()
+        point = digits if "." in digits else f"{digits}.0"
+        return f"write {sign}{point}e{exponent_sign or '+'}{exponent}, or put it in quotes"
+    return "write it in decimal digits, or put it in quotes"
+
+
+def _joined(text: str) -> str:
+    """Join the halves of surrogate pairs, which JSON's escapes write apart."""
+    return text if text.isascii() else text.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
 
 
 def _tag(event: Any) -> str | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -12,9 +12,10 @@ from candle_spec.checkpoint import inventory
 from candle_spec.checkpoint.layout import walk
 from candle_spec.problems import Location, Problem
 from candle_spec.validation.catalogue import problem
+from candle_spec.validation.digesting import Digests
 from candle_spec.weights.safetensors import Header
 
-Locate = Callable[[Problem], Problem]
+SAFETENSORS = "application/vnd.safetensors"
 
 
 @dataclass(slots=True)
@@ -44,6 +45,7 @@ class Context:
         self.manifest: dict[str, Any] = {}
         self.checked: dict[str, int] = {}
         self.headers: dict[str, Header] = {}
+        self.digests = Digests(root, options.jobs, options.known_digests)
 
     @cached_property
     def found(self) -> dict[str, tuple[str, int]]:

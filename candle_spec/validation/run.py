@@ -60,12 +60,15 @@ def validate(
     options = Options(max_level, strict_safe, parallel.jobs(jobs), known_digests or {})
     report = Report(str(path))
     context = Context(root, options)
-    document = _parse(context, report)
-    if document is not None:
-        _schema(context, document, report)
-    for level, rules in RULES.items():
-        _level(level, rules, context, document, report)
-    _later_levels(context, report)
+    try:
+        document = _parse(context, report)
+        if document is not None:
+            _schema(context, document, report)
+        for level, rules in RULES.items():
+            _level(level, rules, context, document, report)
+        _later_levels(context, report)
+    finally:
+        context.digests.close()
     return report
 
 

@@ -12,9 +12,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Self
 
-from candle_spec.atomic import Staging
+from candle_spec.atomic import Fs, Staging
 from candle_spec.digests import digest_file, digest_range
 from candle_spec.errors import CorruptFileError
 from candle_spec.weights.shards import GroupPlan, PlannedFile
@@ -30,29 +30,53 @@ def no_progress(count: int) -> None:
 
 @dataclass(slots=True)
 class Written:
-    """What was written: size of each file, and the digests that are still being computed.
+    """What was written: a context that closes the files that are not synced yet.
 
     Attributes:
         sizes: Bytes of each file.
-        file_digests: Digest of each file.
-        part_digests: Digest of each array, by file and key.
+        file_digests: Digest of each file, still being computed.
+        part_digests: Digest of each array, by file and key, still being computed.
     """
 
     sizes: dict[str, int] = field(default_factory=dict)
     file_digests: dict[str, Future[str]] = field(default_factory=dict)
     part_digests: dict[tuple[str, str], Future[str]] = field(default_factory=dict)
+    _open: ExitStack = field(default_factory=ExitStack)
+    _unsynced: list[BinaryIO] = field(default_factory=list)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._open.close()
+
+    def create(self, name: str, staging: Staging) -> BinaryIO:
+        """Create a file that stays open until it is synced."""
+        file = self._open.enter_context(staging.create(name))
+        self._unsynced.append(file)
+        return file
+
+    def sync(self, fs: Fs) -> None:
+        """Make all files durable: the disk works while other threads still compute digests."""
+        for file in self._unsynced:
+            fs.sync_file(file)
+        self._unsynced.clear()
+        self._open.close()
 
 
 def write_groups(
-    plans: Sequence[GroupPlan], staging: Staging, pool: ThreadPoolExecutor, progress: Progress = no_progress
-) -> Written:
-    """Write the files of all groups into the staging folder; digests run on in ``pool``.
+    plans: Sequence[GroupPlan],
+    staging: Staging,
+    pool: ThreadPoolExecutor,
+    written: Written,
+    progress: Progress = no_progress,
+) -> None:
+    """Write the files of all groups into the staging folder; digests run on in ``pool``, syncing is left to the caller.
 
     Raises:
         CorruptFileError: A native file ended inside a tensor, or a reader gave another number of bytes than it said.
         OSError: The system refused to write.
     """
-    written = Written()
     for plan in plans:
         for file in plan.files:
             _write_file(file, staging, pool, written, progress)
@@ -60,7 +84,6 @@ def write_groups(
             staging.write(plan.index_name, plan.index)
             written.sizes[plan.index_name] = len(plan.index)
             written.file_digests[plan.index_name] = pool.submit(digest_file, staging.path / plan.index_name)
-    return written
 
 
 def _write_file(
@@ -68,7 +91,7 @@ def _write_file(
 ) -> None:
     path = staging.path / planned.name
     with ExitStack() as stack:
-        target = stack.enter_context(staging.create(planned.name))
+        target = written.create(planned.name, staging)
         sources: dict[Path, BinaryIO] = {}
         staging.fs.write(target, planned.head)
         for key, entry in planned.header.entries.items():
@@ -81,7 +104,6 @@ def _write_file(
                 f"the tensors gave {target.tell()} bytes, not {planned.header.file_size}", location=planned.name
             )
         written.file_digests[planned.name] = pool.submit(digest_file, path)
-        staging.fs.sync_file(target)
     written.sizes[planned.name] = planned.header.file_size
 
 

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from candle_spec import pointer
+from candle_spec import limits, pointer
+from candle_spec.errors import LimitExceededError
 from candle_spec.manifest import CURRENT, check, collection, engines, urn, versions
 from candle_spec.manifest.engines import Engine
 from candle_spec.manifest.words import nearest
@@ -176,6 +177,23 @@ class TestNotJson:
     def test_text_of_any_script_is_taken(self) -> None:
         assert errors(faulty("/title", "Krebs — 癌 — 🎗")) == []
         assert errors(faulty("/training", {"hyperparameters": {"β": 1}})) == []
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_lengths_count_characters_of_any_plane(engine: Engine) -> None:
+    assert errors(faulty("/name", "🎗" * 200), engine) == []
+    assert [each.code for each in errors(faulty("/name", "🎗" * 201), engine)] == ["CKP1003"]
+
+
+def test_deep_documents() -> None:
+    deep: Any = 1.0
+    for _ in range(limits.JSON_DEPTH):
+        deep = [deep]
+    document = {"$schema": urn("state-tree"), "schema_version": CURRENT, "tree": deep}
+    (found,) = check(document, schema="state-tree")
+    assert (found.code, found.hint) == ("CKP1003", "write 1")
+    with pytest.raises(LimitExceededError):
+        check(document, schema="state-tree", engine="reference")
 
 
 class TestExtensions:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +76,7 @@ def test_a_document_without_version() -> None:
 def test_steps_go_upwards_and_start_from_different_versions() -> None:
     with pytest.raises(InvalidInputError, match="does not go upwards"):
         ordered([Step("1.1.0", "1.0.0", add)])
-    with pytest.raises(InvalidInputError, match="two migrations start from 1.0.0"):
+    with pytest.raises(InvalidInputError, match="two migrations start"):
         ordered([A, Step("1.0.0", "2.0.0", add)])
 
 
@@ -85,7 +86,7 @@ def test_packaged_steps_are_a_chain_to_the_current_version() -> None:
 
 
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A folder whose migrations are found as if they were packaged."""
     monkeypatch.setattr(migrations, "__path__", [str(tmp_path)])
     steps.cache_clear()

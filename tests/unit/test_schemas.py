@@ -22,6 +22,7 @@ from candle_spec.manifest.engines import Engine, reference_validator
 from candle_spec.problems import Level, LevelState, Severity
 from candle_spec.weights.dtypes import DTYPES, STORED
 from candle_spec.weights.encodings import PARTS
+from tools import regen_index
 
 ROOT = Path(__file__).resolve().parents[2]
 SCHEMAS = ROOT / "schemas"
@@ -163,6 +164,8 @@ def test_index_names_every_schema_and_its_digest() -> None:
     assert list(check(index, schema="index")) == []
     assert index["current"] == collection.CURRENT
     current = index["releases"][collection.CURRENT]["schemas"]
+    files = {path.relative_to(SCHEMAS).as_posix() for path in SCHEMAS.glob("**/[0-9]*.[0-9]*.[0-9]*.json")}
+    assert files == {f"{name}/{version}.json" for name, every in collection.versions().items() for version in every}
     assert {name: entry["version"] for name, entry in current.items()} == {
         name: versions[-1] for name, versions in collection.versions().items()
     }
@@ -176,15 +179,7 @@ def test_generated_files_are_up_to_date() -> None:
 
 
 @pytest.fixture
-def regen_index(monkeypatch: pytest.MonkeyPatch) -> Any:
-    monkeypatch.syspath_prepend(str(ROOT / "tools"))
-    import regen_index
-
-    return regen_index
-
-
-@pytest.fixture
-def released(tmp_path: Path, regen_index: Any) -> Path:
+def released(tmp_path: Path) -> Path:
     """A checkout in which the current version is released."""
     shutil.copytree(SCHEMAS, tmp_path / "schemas")
     path = tmp_path / "schemas" / "index.json"
@@ -194,25 +189,25 @@ def released(tmp_path: Path, regen_index: Any) -> Path:
     return tmp_path
 
 
-def test_released_schemas_stay_in_the_index(released: Path, regen_index: Any) -> None:
+def test_released_schemas_stay_in_the_index(released: Path) -> None:
     index = json.loads(regen_index.make(released))
     assert list(index["releases"]) == [collection.CURRENT, "1.0.0"]
 
 
-def test_a_changed_released_schema_is_refused(released: Path, regen_index: Any) -> None:
+def test_a_changed_released_schema_is_refused(released: Path) -> None:
     path = released / "schemas" / "common" / "digest" / f"{collection.CURRENT}.json"
     path.write_bytes(path.read_bytes() + b"\n")
     with pytest.raises(regen_index.FrozenError, match="changed; make a new version"):
         regen_index.make(released)
 
 
-def test_a_removed_released_schema_is_refused(released: Path, regen_index: Any) -> None:
+def test_a_removed_released_schema_is_refused(released: Path) -> None:
     (released / "schemas" / "common" / "digest" / f"{collection.CURRENT}.json").unlink()
     with pytest.raises(regen_index.FrozenError, match="missing"):
         regen_index.make(released)
 
 
-def test_a_changed_development_schema_gets_a_new_digest(tmp_path: Path, regen_index: Any) -> None:
+def test_a_changed_development_schema_gets_a_new_digest(tmp_path: Path) -> None:
     shutil.copytree(SCHEMAS, tmp_path / "schemas")
     path = tmp_path / "schemas" / "common" / "digest" / f"{collection.CURRENT}.json"
     path.write_bytes(path.read_bytes() + b"\n")

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from candle_spec.checkpoint.identity import identity
 from candle_spec.checkpoint.inventory import StoredArray, Tensor
-from candle_spec.digests import digest_encoded, digest_range
+from candle_spec.digests import digest_encoded
 from candle_spec.errors import CandleSpecError
 from candle_spec.problems import Location, Problem
 from candle_spec.validation.catalogue import from_error, problem
-from candle_spec.validation.context import Context, at
+from candle_spec.validation.context import SAFETENSORS, Context, at
 from candle_spec.weights.dtypes import DTYPES
 from candle_spec.weights.encodings import PARTS
 from candle_spec.weights.safetensors import read_header
@@ -23,7 +22,7 @@ def headers(context: Context) -> Iterator[Problem]:
     """Every weights file obeys the rules of safetensors."""
     for record in context.files():
         path = record["path"]
-        if record["media_type"] != "application/vnd.safetensors" or not _readable(context, path):
+        if record["media_type"] != SAFETENSORS or not _readable(context, path):
             continue
         try:
             context.headers[path] = read_header(context.root / path)
@@ -169,31 +168,19 @@ def _size(array: StoredArray) -> int:
 
 def digests(context: Context) -> Iterator[Problem]:
     """Every stored array has the digest that the inventory states, encoded tensors that of their parts."""
-    jobs = [
-        (tensor, array)
-        for tensor in context.tensors
-        for array in tensor.arrays.values()
-        if array.file in context.headers and array.key in context.headers[array.file].entries
-    ]
-    with ThreadPoolExecutor(max_workers=context.options.jobs) as pool:
-        computed = pool.map(lambda job: _digest(context, job[1]), jobs)
-        for (tensor, array), digest in zip(jobs, computed, strict=True):
+    for tensor in context.tensors:
+        for array in tensor.arrays.values():
+            header = context.headers.get(array.file)
+            if header is None or array.key not in header.entries:
+                continue  # said elsewhere
             context.count("tensors")
-            if digest != array.digest:
+            if context.digests.array(array.file, header, array.key) != array.digest:
                 yield problem("CKP4024", "its bytes have another sha256", Location(array.file, tensor=tensor.name))
     for tensor in context.tensors:
         if tensor.encoding:
             rows = {name: (array.dtype, array.shape, array.digest) for name, array in tensor.arrays.items()}
             if digest_encoded(tensor.encoding, tensor.params, rows) != tensor.digest:
                 yield at("CKP4024", "its digest does not follow from its parts", tensor=tensor.name)
-
-
-def _digest(context: Context, array: StoredArray) -> str:
-    known = context.options.known_digests.get((array.file, array.key))
-    if known is not None:
-        return known
-    entry = context.headers[array.file].entries[array.key]
-    return digest_range(context.root / array.file, entry.offset, entry.size)
 
 
 def content(context: Context) -> Iterator[Problem]:

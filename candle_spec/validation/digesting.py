@@ -1,0 +1,59 @@
+"""Digests of files and of arrays, computed side by side: hashing is what verification takes its time for.
+
+The digest of a file and those of the arrays in it go over the same bytes. They are started together when level L3
+asks for the first of them, so that two threads are busy from then on; level L4 finds the arrays' digests ready.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+
+from candle_spec.digests import digest_file, digest_range
+from candle_spec.weights.safetensors import Header
+
+Known = Mapping[str | tuple[str, str], str]
+
+
+class Digests:
+    """Digests of one checkpoint, each computed once.
+
+    Args:
+        root: The checkpoint.
+        jobs: Threads.
+        known: Digests that the caller computed a moment ago, by path, and by path and key.
+    """
+
+    def __init__(self, root: Path, jobs: int, known: Known) -> None:
+        self._root = root
+        self._known = known
+        self._pool = ThreadPoolExecutor(max_workers=jobs, thread_name_prefix="candle-spec")
+        self._running: dict[str | tuple[str, str], Future[str]] = {}
+
+    def start_file(self, path: str) -> None:
+        """Begin the digest of a file."""
+        if path not in self._running and path not in self._known:
+            self._running[path] = self._pool.submit(digest_file, self._root / path)
+
+    def start_arrays(self, path: str, header: Header) -> None:
+        """Begin the digests of all arrays of a weights file."""
+        for key, entry in header.entries.items():
+            if (path, key) not in self._running and (path, key) not in self._known:
+                job = self._pool.submit(digest_range, self._root / path, entry.offset, entry.size)
+                self._running[path, key] = job
+
+    def file(self, path: str) -> str:
+        """Return the digest of a file."""
+        self.start_file(path)
+        return self._known.get(path) or self._running[path].result()
+
+    def array(self, path: str, header: Header, key: str) -> str:
+        """Return the digest of an array."""
+        if (path, key) not in self._known and (path, key) not in self._running:
+            self.start_arrays(path, header)
+        return self._known.get((path, key)) or self._running[path, key].result()
+
+    def close(self) -> None:
+        """Stop what is still running."""
+        self._pool.shutdown(wait=True, cancel_futures=True)
