@@ -92,6 +92,15 @@ def values_digest(rows: Iterable[tuple[str, str, Sequence[int], str]]) -> str:
     return digest_json(sorted(bare, key=lambda row: (str(row[2]), str(row[0]), row[1])))
 
 
+def payload_digest(rows: Iterable[tuple[str, str, int, str]]) -> str:
+    """Return the identity of a model that is not tensors but a file: a booster's text, an opaque program.
+
+    Args:
+        rows: Role, media type, size and digest of each payload file.
+    """
+    return digest_json(sorted([list(row) for row in rows]))
+
+
 def _ordered(rows: Iterable[tuple[str, str, Sequence[int], str]]) -> list[tuple[str, str, list[int], str]]:
     plain = [(name, dtype, list(shape), digest) for name, dtype, shape, digest in rows]
     return sorted(plain, key=lambda row: row[0].encode("utf-8"))

@@ -8,21 +8,17 @@ from typing import Any, Final
 from candle_spec import resources
 from candle_spec.canonical import loads, pretty
 from candle_spec.digests import digest_json
+from candle_spec.manifest.collection import CURRENT
 
-SCHEMA_VERSION: Final = "1.0.0-dev.1"
+SCHEMA_VERSION: Final = CURRENT
 """Version of the format that this package writes."""
 
 ONE_LINE: Final = ("tensors", "files", "extents", "field_sources")
 
 
-def urn(name: str, version: str = SCHEMA_VERSION) -> str:
-    """Return the identifier of a schema, for example of ``"checkpoint"``."""
-    return f"urn:candle-spec:schemas:{name}:{version}"
-
-
 def dump(manifest: dict[str, Any]) -> bytes:
     """Return the manifest's file."""
-    return pretty(ordered(manifest, f"checkpoint/{manifest['schema_version']}.json"), one_line=ONE_LINE)
+    return pretty(ordered(manifest, f"checkpoint/{CURRENT}.json"), one_line=ONE_LINE)
 
 
 def manifest_digest(manifest: dict[str, Any]) -> str:

@@ -8,6 +8,8 @@ from candle_spec.atomic import replace_file
 from candle_spec.checkpoint import manifest_file
 from candle_spec.checkpoint.checkpoint import Checkpoint
 from candle_spec.checkpoint.layout import MANIFEST
+from candle_spec.errors import UnknownVersionError
+from candle_spec.manifest import collection
 
 
 def write_seal(path: str | Path) -> str:
@@ -17,9 +19,17 @@ def write_seal(path: str | Path) -> str:
 
     Raises:
         MissingPathError: There is no checkpoint.
+        UnknownVersionError: The manifest is of a newer version.
         WriteFailedError: The system refused to write; the old manifest is still there.
     """
     checkpoint = Checkpoint(path)
+    version = checkpoint.manifest["schema_version"]
+    if version not in collection.versions()["checkpoint"]:
+        raise UnknownVersionError(
+            f"the manifest is of the newer version {version}, which is not rewritten here",
+            location=str(checkpoint.path),
+            hint="pip install --upgrade candle-spec",
+        )
     digest = manifest_file.manifest_digest(checkpoint.manifest)
     replace_file(checkpoint.path / MANIFEST, manifest_file.dump({**checkpoint.manifest, "manifest_digest": digest}))
     return digest

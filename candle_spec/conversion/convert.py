@@ -23,6 +23,7 @@ from candle_spec.conversion.manifest_builder import FileRecord, Inputs, build, t
 from candle_spec.conversion.source import resolve_source
 from candle_spec.digests import digest_bytes, digest_json
 from candle_spec.errors import InvalidInputError, OutputExistsError, ProofFailedError
+from candle_spec.manifest.collection import urn
 from candle_spec.problems import Report
 from candle_spec.validation import validate
 from candle_spec.weights.shards import SHARD_BYTES, GroupPlan, plan_group
@@ -230,7 +231,7 @@ class _Conversion:
 
     def _write_json(self, name: str, schema: str, members: Mapping[str, Any], role: str) -> None:
         version = manifest_file.SCHEMA_VERSION
-        document = {"$schema": manifest_file.urn(schema), "schema_version": version, **members}
+        document = {"$schema": urn(schema), "schema_version": version, **members}
         self._write(name, pretty(document, one_line=manifest_file.ONE_LINE), "application/json", role)
 
     def _write(self, name: str, data: bytes, media_type: str, role: str) -> None:

@@ -12,10 +12,11 @@ from candle_spec import pointer
 from candle_spec._version import __version__
 from candle_spec.checkpoint.identity import identity, is_model
 from candle_spec.checkpoint.layout import INLINE_TENSORS, INVENTORY, STATE
-from candle_spec.checkpoint.manifest_file import SCHEMA_VERSION, urn
+from candle_spec.checkpoint.manifest_file import SCHEMA_VERSION
 from candle_spec.checkpoint.resume import EXACT, resume_grade
 from candle_spec.conversion.contract import Group, Native
 from candle_spec.digests import digest_encoded, digest_json
+from candle_spec.manifest.collection import urn
 from candle_spec.weights.shards import GroupPlan, StoredPart
 from candle_spec.weights.sources import TensorSource
 

@@ -86,7 +86,10 @@ def checkpoint_root(path: str | Path) -> Path:
         raise MissingPathError("there is no such file or folder", location=str(path))
     if not where.is_dir() or not (where / MANIFEST).is_file():
         raise InvalidInputError(
-            f"this is no checkpoint: there is no {MANIFEST}", location=str(path), hint="candle-spec convert makes one"
+            f"this is no checkpoint: there is no {MANIFEST}",
+            location=str(path),
+            hint="candle-spec convert makes one",
+            code="CKP0008",
         )
     return where.resolve()
 

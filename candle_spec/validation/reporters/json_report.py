@@ -7,7 +7,8 @@ from typing import Any
 
 from candle_spec._version import __version__
 from candle_spec.canonical import pretty
-from candle_spec.checkpoint.manifest_file import SCHEMA_VERSION, urn
+from candle_spec.checkpoint.manifest_file import SCHEMA_VERSION
+from candle_spec.manifest.collection import urn
 from candle_spec.problems import Level, LevelResult, Problem, Report
 
 

@@ -25,8 +25,9 @@ def paths(context: Context) -> Iterator[Problem]:
             yield at("CKP3008", f"{path!r}: {fault.removeprefix('unportable: ')}", pointer=pointer)
         if path in RESERVED:
             yield at("CKP3012", f"{path!r} is reserved and must not be listed", pointer=pointer)
-        other = seen.setdefault(path.lower(), path)
-        if other is not path:
+        other = seen.get(path.lower())
+        seen.setdefault(path.lower(), path)
+        if other is not None:
             code, word = (
                 ("CKP3009", "is listed twice") if other == path else ("CKP3007", f"differs from {other!r} only in case")
             )

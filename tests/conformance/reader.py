@@ -1,0 +1,232 @@
+"""A reader of the format in standard Python alone, written from spec.md in under 200 lines: the text is enough.
+
+python tests/conformance/reader.py CHECKPOINT…      prints the id of a broken requirement, or ok
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import re
+import struct
+import sys
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+SCHEMAS = Path(__file__).resolve().parents[2] / "schemas"
+SIZES = {"BOOL": 1, "U8": 1, "I8": 1, "U16": 2, "I16": 2, "F16": 2, "BF16": 2, "U32": 4, "I32": 4, "F32": 4, "U64": 8}
+SIZES |= {"I64": 8, "F64": 8, "C64": 8, "F8_E4M3": 1, "F8_E5M2": 1, "F8_E4M3FNUZ": 1, "F8_E5M2FNUZ": 1, "F8_E8M0": 1}
+PARTS = {"complex_pairs": {"values"}, "quantized": {"values", "scales", "zero_points"}, "strings": {"bytes", "offsets"}}
+PARTS |= {f"sparse_{n}": {"compressed", "plain", "values"} for n in ("csr", "csc", "bsr", "bsc")}
+PARTS |= {"sparse_coo": {"indices", "values"}, "packed": {"values"}, "raw": {"values"}}
+DEVICES = {"con", "prn", "aux", "nul"} | {f"{n}{i}" for n in ("com", "lpt") for i in range(1, 10)}
+TAGS = "int float complex str bytes dict tuple set frozenset tensor scalar global object ref".split()
+KINDS: dict[str, Any] = {"object": dict, "array": list, "string": str, "integer": int, "number": (int, float)}
+MANIFEST = "candle-checkpoint.json"
+
+
+class Broken(Exception):
+    """A requirement is broken; the argument is its id."""
+
+
+def need(holds: object, requirement: str) -> None:
+    if not holds:
+        raise Broken(requirement)
+
+
+def sha(data: bytes) -> str:
+    return "sha256:" + hashlib.sha256(data).hexdigest()
+
+
+def sha_json(value: Any) -> str:
+    return sha(json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode())
+
+
+def children(node: Any) -> list[Any]:
+    return list(node.values()) if isinstance(node, dict) else node if isinstance(node, list) else []
+
+
+def parse(data: bytes) -> Any:
+    def pairs(items: list[tuple[str, Any]]) -> dict[str, Any]:
+        need(len(dict(items)) == len(items), "CS-005")
+        return dict(items)
+
+    need(not data.startswith(b"\xef\xbb\xbf"), "CS-003")
+    try:
+        document = json.loads(data.decode(), object_pairs_hook=pairs, parse_constant=lambda _: need(False, "CS-007"))
+    except ValueError as error:
+        raise Broken("CS-003" if isinstance(error, UnicodeDecodeError) else "CS-004") from None
+    level, depth = [document], 0
+    while level := [child for parent in level for child in children(parent)]:
+        need((depth := depth + 1) <= 256, "CS-006")
+    return document
+
+
+def check(value: Any, at: dict[str, Any], root: dict[str, Any]) -> None:
+    while "$ref" in at:
+        urn, _, fragment = at["$ref"].partition("#")
+        if urn:
+            *folder, version = urn.removeprefix("urn:candle-spec:schemas:").split(":")
+            root = json.loads((SCHEMAS.joinpath(*folder) / f"{version}.json").read_bytes())
+        at = root
+        for part in filter(None, fragment.split("/")):
+            at = at[part]
+    if isinstance(at.get("type"), str) and at["type"] in KINDS:
+        need(isinstance(value, KINDS[at["type"]]) and not isinstance(value, bool), "CS-012")
+    if isinstance(value, dict):
+        need(set(at.get("required", [])) <= set(value), "CS-010")
+        for key, item in value.items():
+            need(key in at.get("properties", {}) or at.get("additionalProperties") is not False, "CS-011")
+            check(item, at.get("properties", {}).get(key, {}), root)
+    for item in value if isinstance(value, list) and isinstance(at.get("items"), dict) else []:
+        check(item, at["items"], root)
+
+
+def header(data: bytes) -> dict[str, tuple[str, list[int], bytes]]:
+    need(len(data) >= 8, "CS-050")
+    length = struct.unpack("<Q", data[:8])[0]
+    need(length <= 100_000_000, "CS-058")
+    need(8 + length <= len(data), "CS-050")
+    try:
+        entries = parse(data[8 : 8 + length])
+    except Broken as broken:
+        raise Broken("CS-052" if broken.args[0] == "CS-005" else "CS-051") from None
+    need(data[8:9] == b"{", "CS-051")
+    metadata = entries.pop("__metadata__", {})
+    need(isinstance(metadata, dict) and all(isinstance(v, str) for v in metadata.values()), "CS-057")
+    need(all(isinstance(e, dict) and set(e) == {"dtype", "shape", "data_offsets"} for e in entries.values()), "CS-051")
+    position, found = 0, {}
+    for key, entry in sorted(entries.items(), key=lambda row: row[1]["data_offsets"]):
+        begin, end = entry["data_offsets"]
+        need(entry["dtype"] in SIZES, "CS-056")
+        need(end - begin == math.prod(entry["shape"]) * SIZES[entry["dtype"]], "CS-054")
+        need(begin == position, "CS-053")
+        found[key] = (entry["dtype"], entry["shape"], data[8 + length + begin : 8 + length + end])
+        position = end
+    need(8 + length + position == len(data), "CS-055")
+    return found
+
+
+def files(root: Path, manifest: dict[str, Any]) -> None:
+    seen: dict[str, str] = {}
+    for record in manifest["files"]:
+        path, parts = record["path"], record["path"].split("/")
+        need(not path.startswith("/") and ".." not in parts, "CS-034")
+        need(all(p and p[-1] not in ". " and not re.search(r'[\x00-\x1f\x7f<>:"|?*\\]', p) for p in parts), "CS-037")
+        need(not any(p.partition(".")[0].lower() in DEVICES for p in parts), "CS-037")
+        need(path not in (MANIFEST, "candle-checkpoint.sig"), "CS-040")
+        need(seen.get(path.lower()) != path, "CS-038")
+        need(path.lower() not in seen, "CS-036")
+        seen[path.lower()] = path
+        if "withheld" not in record:
+            need(not (root / path).is_symlink(), "CS-035")
+            need((root / path).is_file(), "CS-030")
+            data = (root / path).read_bytes()
+            need(len(data) == record["size"], "CS-031")
+            need(sha(data) == record["sha256"], "CS-032")
+            need(record["role"] == "code" or not path.endswith((".py", ".so", ".dll", ".exe", ".sh", ".pkl")), "CS-081")
+    for found in root.rglob("*"):
+        need(not found.is_symlink(), "CS-035")
+        if found.is_file() and found.relative_to(root).as_posix() not in {*seen.values(), MANIFEST}:
+            raise Broken("CS-002" if found.name == MANIFEST else "CS-033")
+
+
+def weights(root: Path, manifest: dict[str, Any]) -> None:
+    about = manifest["weights"]
+    tensors, groups = about["tensors"], about["groups"]
+    need(len({g["id"] for g in groups}) == len(groups), "CS-029")
+    stored = {path: header((root / path).read_bytes()) for group in groups for path in group["files"]}
+    for group in (group for group in groups if "index" in group):
+        index, shards = parse((root / group["index"]).read_bytes()), [stored[file] for file in group["files"]]
+        need(all(key in stored[file] for key, file in index["weight_map"].items()), "CS-060")
+        need(all(key in index["weight_map"] for shard in shards for key in shard), "CS-061")
+        need(index["metadata"]["total_size"] == sum(len(r[2]) for shard in shards for r in shard.values()), "CS-062")
+    names = {(t["group"], t["name"]): t for t in tensors}
+    need(len(names) == len(tensors), "CS-072")
+    claimed = set()
+    for tensor in tensors:
+        if "alias_of" in tensor:
+            target = names.get(tuple(tensor["alias_of"]), {"alias_of": True})
+            need(
+                "alias_of" not in target and all(tensor[k] == target[k] for k in ("dtype", "shape", "digest")), "CS-066"
+            )
+            continue
+        encoding = tensor.get("encoding", {"name": "structured", "parts": {"": tensor}})
+        need(encoding["name"] == "structured" or set(encoding["parts"]) == PARTS.get(encoding["name"]), "CS-071")
+        for part in encoding["parts"].values():
+            place = part["file"], part.get("key", tensor["name"])
+            need(place[1] in stored[place[0]] and place not in claimed, "CS-063")
+            claimed.add(place)
+            dtype, shape, data = stored[place[0]][place[1]]
+            need((dtype, shape) == (part["dtype"], part["shape"]), "CS-065")
+            need(sha(data) == part["digest"], "CS-067")
+    need(claimed == {(file, key) for file, rows in stored.items() for key in rows}, "CS-063")
+    need(all(g["tensor_count"] == sum(t["group"] == g["id"] for t in tensors) for g in groups), "CS-070")
+    models = [t for t in tensors if t["group"].split(".")[0] == "model"]
+    count = sum(math.prod(t["shape"]) for t in models if "alias_of" not in t)
+    need(manifest["model"].get("parameter_count", count) == count, "CS-064")
+    rows = sorted(([t["name"], t["dtype"], t["shape"], t["digest"]] for t in models), key=lambda r: r[0].encode())
+    need(about["content_digest"] == sha_json(rows), "CS-068")
+    need(about["values_digest"] == sha_json(sorted((r[1:] for r in rows), key=lambda r: (r[2], r[0], r[1]))), "CS-069")
+
+
+def meaning(root: Path, manifest: dict[str, Any]) -> None:
+    for text in manifest["dates"].values():
+        try:
+            datetime.fromisoformat(text.replace("Z", "+00:00"))
+        except ValueError:
+            raise Broken("CS-021") from None
+    for orcid in (person["orcid"] for person in manifest.get("creators", []) if "orcid" in person):
+        total = sum(int(digit) << (15 - i) for i, digit in enumerate(orcid.replace("-", "")[:15]))
+        need("0123456789X"[(12 - total % 11) % 11] == orcid[-1], "CS-020")
+    terms = {t["id"]: t for t in json.loads((SCHEMAS / "vocabularies/metrics.json").read_bytes())["terms"]}
+    for entry in manifest.get("evaluation", []):
+        term, interval, value = terms.get(entry["metric"]["id"], {}), entry.get("interval", {}), entry["value"]
+        need(interval.get("lower", -math.inf) <= value <= interval.get("upper", math.inf), "CS-022")
+        need(
+            term.get("range", {}).get("min", -math.inf) <= value <= term.get("range", {}).get("max", math.inf), "CS-023"
+        )
+        need(entry["metric"].get("direction", term.get("direction")) == term.get("direction"), "CS-024")
+    state = manifest.get("training_state", {})
+    status = {name: part["status"] for name, part in state.get("parts", {}).items()}
+    exact = all(status.get(part) in ("present", "not-used") for part in ("scheduler", "scaler", "rng", "sampler"))
+    grade = ("fine-tunable", "exactly-resumable")[exact]
+    grade = grade if status.get("optimizer") == "present" else "inference-only"
+    need(state.get("resume_grade", grade) == grade, "CS-025")
+    sealed = sha_json({key: value for key, value in manifest.items() if key != "manifest_digest"})
+    need(manifest.get("manifest_digest", sealed) == sealed, "CS-026")
+    need(all(source["pointer"].split("/")[1] in manifest for source in manifest.get("field_sources", [])), "CS-027")
+    listed = {record["path"] for record in manifest["files"]}
+    need("state_tree" not in state or state["state_tree"] in listed, "CS-028")
+    open_nodes = [parse((root / "state.json").read_bytes())["tree"]] if "state.json" in listed else []
+    while open_nodes:
+        node = open_nodes.pop()
+        if isinstance(node, dict):
+            need(any(f"${tag}" in node for tag in TAGS), "CS-073")
+            known = [[t["group"], t["name"]] for t in manifest["weights"]["tensors"]]
+            need("$tensor" not in node or node["$tensor"] in known, "CS-074")
+            open_nodes += [node[key] for key in ("$dict", "$tuple", "$set", "$frozenset") if key in node]
+        open_nodes += node if isinstance(node, list) else []
+
+
+def read(root: Path) -> dict[str, Any]:
+    need((root / MANIFEST).is_file(), "CS-001")
+    manifest: dict[str, Any] = parse((root / MANIFEST).read_bytes())
+    schema = SCHEMAS / "checkpoint" / f"{manifest.get('schema_version')}.json"
+    need(schema.is_file(), "CS-013")
+    need(manifest.get("$schema") == f"urn:candle-spec:schemas:checkpoint:{manifest['schema_version']}", "CS-015")
+    check(manifest, json.loads(schema.read_bytes()), json.loads(schema.read_bytes()))
+    for step in (files, weights, meaning):
+        step(root, manifest)
+    return manifest
+
+
+if __name__ == "__main__":
+    for argument in sys.argv[1:]:
+        try:
+            read(Path(argument))
+            print(f"{argument}: ok")
+        except Broken as broken:
+            print(f"{argument}: {broken.args[0]}")
