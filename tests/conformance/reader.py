@@ -134,8 +134,7 @@ def files(root: Path, manifest: dict[str, Any]) -> None:
 
 
 def weights(root: Path, manifest: dict[str, Any]) -> None:
-    about = manifest["weights"]
-    tensors, groups = about["tensors"], about["groups"]
+    tensors, groups = manifest["weights"]["tensors"], manifest["weights"]["groups"]
     need(len({g["id"] for g in groups}) == len(groups), "CS-029")
     stored = {path: header((root / path).read_bytes()) for group in groups for path in group["files"]}
     for group in (group for group in groups if "index" in group):
@@ -143,9 +142,8 @@ def weights(root: Path, manifest: dict[str, Any]) -> None:
         need(all(key in stored[file] for key, file in index["weight_map"].items()), "CS-060")
         need(all(key in index["weight_map"] for shard in shards for key in shard), "CS-061")
         need(index["metadata"]["total_size"] == sum(len(r[2]) for shard in shards for r in shard.values()), "CS-062")
-    names = {(t["group"], t["name"]): t for t in tensors}
+    names, claimed = {(t["group"], t["name"]): t for t in tensors}, set()
     need(len(names) == len(tensors), "CS-072")
-    claimed = set()
     for tensor in tensors:
         if "alias_of" in tensor:
             target = names.get(tuple(tensor["alias_of"]), {"alias_of": True})
@@ -168,8 +166,9 @@ def weights(root: Path, manifest: dict[str, Any]) -> None:
     count = sum(math.prod(t["shape"]) for t in models if "alias_of" not in t)
     need(manifest["model"].get("parameter_count", count) == count, "CS-064")
     rows = sorted(([t["name"], t["dtype"], t["shape"], t["digest"]] for t in models), key=lambda r: r[0].encode())
-    need(about["content_digest"] == sha_json(rows), "CS-068")
-    need(about["values_digest"] == sha_json(sorted((r[1:] for r in rows), key=lambda r: (r[2], r[0], r[1]))), "CS-069")
+    need(manifest["weights"]["content_digest"] == sha_json(rows), "CS-068")
+    bare = sorted((row[1:] for row in rows), key=lambda row: (row[2], row[0], row[1]))
+    need(manifest["weights"]["values_digest"] == sha_json(bare), "CS-069")
 
 
 def meaning(root: Path, manifest: dict[str, Any]) -> None:
