@@ -1,7 +1,4 @@
-"""A reader of the format in standard Python alone, written from spec.md in under 200 lines: the text is enough.
-
-python tests/conformance/reader.py CHECKPOINT…      prints the id of a broken requirement, or ok
-"""
+"""A reader in standard Python alone, written from spec.md: reader.py CHECKPOINT… prints a broken requirement, or ok."""
 
 from __future__ import annotations
 
