@@ -1,0 +1,48 @@
+"""It works where a batch job runs: read-only input, no home folder, a user that no table knows."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def native(tmp_path: Path) -> Path:
+    """A small weights-only file of Keras 2 in a folder that cannot be written to."""
+    folder = tmp_path / "input"
+    folder.mkdir()
+    with h5py.File(folder / "uno.h5", "w") as file:
+        file.attrs["layer_names"] = [b"dense"]
+        group = file.create_group("dense")
+        group.attrs["weight_names"] = [b"dense/kernel:0"]
+        group.create_dataset("dense/kernel:0", data=np.arange(6, dtype="<f4").reshape(2, 3))
+    folder.chmod(0o555)
+    return folder / "uno.h5"
+
+
+def test_read_only_input_no_home_unknown_user(native: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    out.chmod(0o777)
+    environment = {key: value for key, value in os.environ.items() if key not in ("HOME", "USER", "LOGNAME")}
+    environment["PYTHONPATH"] = str(ROOT)
+    root = hasattr(os, "geteuid") and os.geteuid() == 0
+    for parent in [tmp_path, *tmp_path.parents]:
+        if root and str(parent).startswith("/tmp/"):
+            parent.chmod(parent.stat().st_mode | 0o055)
+    readable = root and all(os.stat(p).st_mode & 0o005 for p in [Path(sys.executable).resolve(), ROOT, *ROOT.parents])
+    command = [sys.executable, "-m", "candle_spec", "convert", str(native)]
+    result = subprocess.run(
+        command, cwd=out, env=environment, user=54321 if readable else None, capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 0, result.stderr
+    assert (out / "uno.h5.candle" / "candle-checkpoint.json").is_file()
+    assert "L0-L5 ok" in result.stdout
