@@ -72,6 +72,7 @@ fuzz: $(DEV)
 	$(BIN)/python -m tests.fuzz --seconds $(or $(SECONDS),60)
 
 bench: $(TEST)
+	$(BIN)/pip install -q -c constraints/test.txt -e '.[bench]'
 	$(BIN)/python -m benchmarks
 
 wheelhouse: $(DEV)

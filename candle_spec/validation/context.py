@@ -66,6 +66,11 @@ class Context:
         """The inventory, parsed."""
         return inventory.parse(self.entries)
 
+    @cached_property
+    def words(self) -> dict[str, Any]:
+        """The manifest without inventory and file list, whose texts the schema leaves no freedom."""
+        return {key: value for key, value in self.manifest.items() if key not in ("weights", "files")}
+
     def side_document(self, path: str) -> Any:
         """Parse a JSON file of the checkpoint.
 

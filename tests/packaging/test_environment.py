@@ -38,7 +38,9 @@ def test_read_only_input_no_home_unknown_user(native: Path, tmp_path: Path) -> N
     for parent in [tmp_path, *tmp_path.parents]:
         if root and str(parent).startswith("/tmp/"):
             parent.chmod(parent.stat().st_mode | 0o055)
-    readable = root and all(os.stat(p).st_mode & 0o005 for p in [Path(sys.executable).resolve(), ROOT, *ROOT.parents])
+    python = Path(sys.executable).resolve()
+    # An interpreter below root's home is out of reach for anybody else; then only the home folder is taken away.
+    readable = root and all(path.stat().st_mode & 0o005 for path in [python, *python.parents, ROOT, *ROOT.parents])
     command = [sys.executable, "-m", "candle_spec", "convert", str(native)]
     result = subprocess.run(
         command, cwd=out, env=environment, user=54321 if readable else None, capture_output=True, text=True, check=False

@@ -77,7 +77,7 @@ def _looks_like_code(context: Context, path: str) -> str:
 
 def privacy(context: Context) -> Iterator[Problem]:
     """Texts of the manifest hold no personal path, address or token, but where people are named on purpose."""
-    for place, value in pointer.leaves(context.manifest):
+    for place, value in pointer.leaves(context.words):
         if not isinstance(value, str) or len(value) > _LONGEST or "sha256:" in value[:7] or _PEOPLE.match(place):
             continue
         for pattern, what in _PERSONAL:

@@ -78,7 +78,7 @@ def moment_of(text: str) -> datetime | None:
 
 def identifiers(context: Context) -> Iterator[Problem]:
     """ORCID iDs have the right check digit; DOIs, RORs and SWHIDs have their shape."""
-    for place, value in pointer.leaves(context.manifest):
+    for place, value in pointer.leaves(context.words):
         key = place.rpartition("/")[2]
         if key == "orcid" and isinstance(value, str) and not orcid_valid(value):
             yield at("CKP2001", f"{value!r} is no valid ORCID iD", pointer=place)

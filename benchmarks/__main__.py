@@ -1,0 +1,36 @@
+"""``python -m benchmarks [--size MB] [--rounds N] [--only WORD]``: prints one table in Markdown."""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from pathlib import Path
+
+from benchmarks import conversion, machine, schema, startup
+from benchmarks.measure import Row, table
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--size", type=int, default=2_000, help="size of the .pt file in MB")
+    parser.add_argument("--rounds", type=int, default=5, help="rounds; every line is a median over them")
+    parser.add_argument("--only", default="", help="conversion, startup or schema")
+    parser.add_argument("--folder", type=Path, help="where the files are made (default: a temporary folder)")
+    given = parser.parse_args()
+    rows: list[Row] = []
+    with tempfile.TemporaryDirectory(dir=given.folder) as name:
+        folder = Path(name)
+        if given.only in ("", "startup"):
+            rows += startup.rows(folder, given.rounds)
+        if given.only in ("", "schema"):
+            rows += schema.rows(folder, given.rounds)
+        if given.only in ("", "conversion"):
+            rows += conversion.rows(folder, given.size, given.rounds)
+    print(machine.describe())
+    print()
+    print(table(rows))
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,160 @@
+"""The schema check of a manifest of 2,000 tensors, against validators of documents of the same size."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from benchmarks.measure import Row, Subject, alternate, faster
+
+_ROUNDS = 20
+
+# Levels L0 to L2 alone, many times over, without the time for imports and for compiling the schema.
+_OURS = """
+import sys, time
+from candle_spec.validation import validate
+validate(sys.argv[1], max_level=2)
+started = time.perf_counter()
+for _ in range({rounds}):
+    assert validate(sys.argv[1], max_level=2).ok
+print((time.perf_counter() - started) / {rounds})
+"""
+
+_REFERENCE = """
+import json, sys, time
+from candle_spec.manifest import check
+document = json.load(open(sys.argv[1] + "/candle-checkpoint.json"))
+for engine, times in (("fast", 20), ("reference", 2)):
+    check(document, engine=engine)
+    started = time.perf_counter()
+    for _ in range(times):
+        assert not [p for p in check(document, engine=engine) if p.severity == "error"]
+    print((time.perf_counter() - started) / times)
+"""
+
+# bioimageio.spec has no list as long as an inventory; its authors are the longest it takes: as many bytes of JSON.
+_BIOIMAGEIO = """
+import json, sys, time
+from bioimageio.spec import ValidationContext, validate_format
+axes = [{"type": "batch"}, {"type": "channel", "channel_names": ["c"]}]
+ends = lambda name: [{"id": name, "axes": axes, "test_tensor": {"source": "t.npy"}}]
+author = {"name": "Author Number", "affiliation": "Institute of Examples", "orcid": "0000-0002-1825-0097"}
+document = {"type": "model", "format_version": "0.5.4", "name": "bench model", "description": "d", "license": "MIT"}
+document |= {"cite": [{"text": "t", "doi": "10.1234/abc"}], "documentation": "README.md", "inputs": ends("x")}
+document |= {"outputs": ends("y"), "weights": {"onnx": {"source": "w.onnx", "opset_version": 15}}}
+document["authors"] = [author] * (int(sys.argv[1]) // len(json.dumps(author)))
+context = ValidationContext(perform_io_checks=False, log_warnings=False)
+assert validate_format(document, context=context).status == "valid-format"
+started = time.perf_counter()
+for _ in range(5):
+    validate_format(document, context=context)
+print((time.perf_counter() - started) / 5)
+"""
+
+
+def rows(folder: Path, rounds: int) -> list[Row]:
+    """Measure the check itself, and the command against check-jsonschema where that is installed."""
+    checkpoint = folder / "c.candle"
+    checkpoint.mkdir()
+    manifest = checkpoint / "candle-checkpoint.json"
+    manifest.write_text(json.dumps(_document(2_000)), encoding="utf-8")
+    (ours,) = _seconds(_OURS.format(rounds=_ROUNDS), str(checkpoint))
+    fast, reference = _seconds(_REFERENCE, str(checkpoint))
+    found = [_row("schema check of 2,000 tensors", fast, "jsonschema (Python)", reference, 20)]
+    if importlib.util.find_spec("bioimageio"):
+        (theirs,) = _seconds(_BIOIMAGEIO, str(manifest.stat().st_size))
+        found.append(_row("L0-L2 of 2,000 tensors", ours, "bioimageio.spec, as many bytes", theirs, 20))
+        found.append(_row("schema check alone", fast, "bioimageio.spec, as many bytes", theirs, 20))
+    if importlib.util.find_spec("check_jsonschema"):
+        found.append(_command(folder, manifest, rounds))
+    return found
+
+
+def _seconds(code: str, argument: str) -> list[float]:
+    done = subprocess.run([sys.executable, "-c", code, argument], capture_output=True, text=True, check=True)
+    return [float(line) for line in done.stdout.split()]
+
+
+def _row(what: str, ours: float, name: str, theirs: float, least: float) -> Row:
+    ratio = theirs / ours
+    against = f"{name}: {theirs * 1000:.0f} ms"
+    return Row(what, f"{ours * 1000:.1f} ms", against, f"{ratio:.0f}x faster", f"≥ {least}x", ratio >= least)
+
+
+def _command(folder: Path, manifest: Path, rounds: int) -> Row:
+    """The whole command, against check-jsonschema with an equivalent schema in one file."""
+    from candle_spec import resources
+
+    schema = folder / "tensors.schema.json"
+    schema.write_text(json.dumps(_flat(resources.read_json("common/tensor/1.0.0-dev.1.json"))), encoding="utf-8")
+    checkpoint = folder / "c.candle"
+    checkpoint.mkdir(exist_ok=True)
+    (checkpoint / "candle-checkpoint.json").write_bytes(manifest.read_bytes())
+    ours = Subject(
+        "validate", [sys.executable, "-m", "candle_spec", "validate", "-q", "--level", "L1", str(checkpoint)]
+    )
+    theirs = Subject(
+        "check-jsonschema", [sys.executable, "-m", "check_jsonschema", "--schemafile", str(schema), str(manifest)]
+    )
+    alternate([ours, theirs], rounds)
+    return faster("`validate --level L2`, the whole command", ours, theirs, 5)
+
+
+def _flat(tensor: dict[str, object]) -> dict[str, object]:
+    """A schema of about the same work: a list of objects with typed members and patterns."""
+    digest = {"type": "string", "pattern": "^sha256:[0-9a-f]{64}$"}
+    item = {
+        "type": "object",
+        "required": ["group", "name", "dtype", "shape", "digest", "file"],
+        "additionalProperties": False,
+        "properties": {
+            "group": {"type": "string", "pattern": "^[a-z]+$"},
+            "name": {"type": "string", "minLength": 1},
+            "dtype": {"enum": ["F32", "F64", "I64"]},
+            "shape": {"type": "array", "items": {"type": "integer", "minimum": 0}},
+            "digest": digest,
+            "file": {"type": "string"},
+        },
+    }
+    weights = {"type": "object", "properties": {"tensors": {"type": "array", "items": item}}}
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": str(tensor["title"]),
+        "properties": {"weights": weights},
+    }
+
+
+def _document(count: int) -> dict[str, object]:
+    digest = "sha256:" + "0" * 64
+    file = "model.safetensors"
+    about = {"dtype": "F32", "shape": [4, 4], "digest": digest, "file": file}
+    tensors = [{"group": "model", "name": f"l.{i}.weight", **about} for i in range(count)]
+    group = {"id": "model", "kind": "model", "root": "", "files": [file], "tensor_count": count}
+    group |= {"parameter_count": 16 * count, "size": 64 * count}
+    record = {
+        "path": "model.safetensors",
+        "size": 1,
+        "sha256": digest,
+        "media_type": "application/vnd.safetensors",
+        "role": "weights",
+    }
+    return {
+        "$schema": "urn:candle-spec:schemas:checkpoint:1.0.0-dev.1",
+        "schema_version": "1.0.0-dev.1",
+        "name": "bench",
+        "dates": {"created": "2026-11-24T00:00:00Z"},
+        "model": {"framework": {"name": "pytorch"}},
+        "files": [record],
+        "weights": {
+            "kind": "tensors",
+            "format": "safetensors",
+            "content_digest": digest,
+            "values_digest": digest,
+            "state_digest": digest,
+            "groups": [group],
+            "tensors": tensors,
+        },
+    }

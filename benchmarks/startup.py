@@ -1,0 +1,35 @@
+"""How long the command takes to do almost nothing."""
+
+from __future__ import annotations
+
+import statistics
+import sys
+from pathlib import Path
+
+from benchmarks.measure import Row, Subject, alternate, at_most
+
+
+def rows(folder: Path, rounds: int) -> list[Row]:
+    """Measure ``--version`` and ``inspect`` of a 5 KB file against an empty Python."""
+    import torch
+
+    small = folder / "small.pt"
+    torch.save({f"lin{i}.model.1.weight": torch.rand(1, 64 * i, 1, 1) for i in range(1, 6)}, small)
+    python = [sys.executable, "-c", "pass"]
+    command = [sys.executable, "-m", "candle_spec"]
+    empty = Subject("python -c pass", python)
+    version = Subject("--version", [*command, "--version"])
+    inspect = Subject("inspect", [*command, "inspect", str(small)])
+    alternate([empty, version, inspect], max(rounds, 3) * 3)
+    extra = statistics.median(a.seconds - b.seconds for a, b in zip(inspect.runs, empty.runs, strict=True))
+    return [
+        at_most("`candle-spec --version`", version, empty, 4),
+        Row(
+            f"`inspect` of a {small.stat().st_size / 1000:.0f} KB file",
+            f"{inspect.seconds * 1000:.0f} ms",
+            f"python -c pass: {empty.seconds * 1000:.0f} ms",
+            f"{extra * 1000:.0f} ms more",
+            "≤ 150 ms more",
+            extra <= 0.150,
+        ),
+    ]
