@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import struct
-import zipfile
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -13,9 +11,8 @@ from candle_spec.converters._keras_config import is_architecture, mapping, parse
 from candle_spec.converters._keras_layout import Dialect, dialect_of
 from candle_spec.errors import CandleSpecError, CorruptFileError, InvalidInputError, UnsupportedFormatError
 from candle_spec.readers.hdf5 import FileWindow, Group, MemoryWindow, Window, foreign, is_hdf5, read_tree
-from candle_spec.readers.zip_archive import ZipArchive
+from candle_spec.readers.zip_archive import ZipArchive, entry_names
 
-CONFIG: Final = "config.json"
 METADATA: Final = "metadata.json"
 WEIGHTS: Final = "model.weights.h5"
 CKPT_INFO: Final = "ckpt-info.json"
@@ -194,14 +191,10 @@ def is_archive(source: Source) -> bool:
     """
     if len(source.files) != 1:
         return False
-    try:
-        with source.files[0].path.open("rb") as file:
-            if file.read(4) != b"PK\x03\x04":
-                return False
-            with zipfile.ZipFile(file) as archive:
-                names = set(archive.namelist())
-    except (zipfile.BadZipFile, ValueError, struct.error):
-        return False
+    with source.files[0].path.open("rb") as file:
+        if file.read(4) != b"PK\x03\x04":
+            return False
+    names = set(entry_names(source.files[0].path) or [])
     return CONFIG in names and bool(names & {METADATA, WEIGHTS})
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import mmap
 import struct
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -147,12 +148,13 @@ def _code(archive: ZipArchive, root: str) -> dict[str, bytes]:
 
 def read_legacy(path: Path) -> TorchFile:
     """Read the structure of a legacy stream."""
-    with (
-        path.open("rb") as opened,
-        mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as mapped,
-        memoryview(mapped) as view,
-    ):
-        records, evidence = _legacy_records(view, path)
+    with path.open("rb") as opened:
+        mapped = mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ)
+    try:
+        records, evidence = _legacy_records(memoryview(mapped), path)
+    finally:
+        with suppress(BufferError):  # an error on its way out still holds slices of the map, and frees it with them
+            mapped.close()
     return TorchFile("legacy-stream", [records], evidence=evidence)
 
 

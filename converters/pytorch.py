@@ -11,11 +11,9 @@ files of torch before 0.2, tensors without bytes of their own (nested, wrapped, 
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Sequence
 from typing import Any, Final
 
-from candle_spec import limits
 from candle_spec.conversion.contract import (
     Detection,
     Field,
@@ -34,6 +32,7 @@ from candle_spec.converters._pytorch_rebuild import rebuild
 from candle_spec.converters._pytorch_walk import Walk
 from candle_spec.errors import UnsupportedFormatError
 from candle_spec.readers.torch_objects import TorchObjects
+from candle_spec.readers.zip_archive import entry_names
 
 _TITLES: Final = {
     "zip": "PyTorch zip archive",
@@ -103,10 +102,8 @@ def _variant(source: Source) -> str:
 
 def _zip_variant(source: Source) -> str:
     """Names decide; whether the archive is sound is seen when it is read."""
-    try:
-        with zipfile.ZipFile(source.files[0].path) as archive:
-            names = archive.namelist()[: limits.ZIP_ENTRIES]
-    except (zipfile.BadZipFile, ValueError, OverflowError, EOFError):
+    names = entry_names(source.files[0].path)
+    if names is None:
         # A cut-off archive has no directory; torch's own first entry still tells what it was.
         with source.files[0].path.open("rb") as opened:
             return "zip" if b"/data.pkl" in opened.read(256) else ""

@@ -17,7 +17,7 @@ from candle_spec.conversion.predictions import compare_predictions
 from candle_spec.conversion.restore import splice_of
 from candle_spec.conversion.splice import prove, read_extents
 from candle_spec.digests import digest_encoded, digest_file, digest_range
-from candle_spec.errors import InvalidInputError
+from candle_spec.errors import CorruptFileError, InvalidInputError, ProofFailedError
 from candle_spec.weights.sources import TensorSource
 
 
@@ -127,7 +127,10 @@ def _spliced(checkpoint: Checkpoint, conversion: Mapping[str, Any], native: Mapp
         document = read_extents(checkpoint.read_file(original["extents"]), original["extents"])
         splice = splice_of(checkpoint, document)
         name = document["native"]
-        digest = prove(native[name], splice) if name in native else digest_blocks(splice.blocks())
-        holds = digest == document["sha256"]
-        claims.append(Claim(f"{name} comes back byte for byte", holds, "" if holds else "another sha256"))
+        try:
+            digest = prove(native[name], splice) if name in native else digest_blocks(splice.blocks())
+            fault = "" if digest == document["sha256"] else "another sha256"
+        except (ProofFailedError, CorruptFileError) as error:
+            fault = error.message
+        claims.append(Claim(f"{name} comes back byte for byte", not fault, fault))
     return claims

@@ -7,6 +7,7 @@ beyond the file, ratios beyond what deflate can do.
 
 from __future__ import annotations
 
+import errno
 import struct
 import zipfile
 import zlib
@@ -16,10 +17,35 @@ from pathlib import Path
 from typing import Final
 
 from candle_spec import limits
-from candle_spec.errors import CorruptFileError, LimitExceededError, UnsafeContentError, UnsupportedFormatError
+from candle_spec.errors import (
+    CandleSpecError,
+    CorruptFileError,
+    LimitExceededError,
+    UnsafeContentError,
+    UnsupportedFormatError,
+)
 
 _LOCAL_HEADER: Final = 30
 _BLOCK: Final = 1 << 20
+
+DAMAGED: Final = (zipfile.BadZipFile, struct.error, ValueError, IndexError, OverflowError, EOFError, OSError)
+"""What :mod:`zipfile` raises for archives that are damaged."""
+
+
+def entry_names(path: Path) -> list[str] | None:
+    """Return the names in an archive, ``None`` for one that is damaged or none; nothing else of it is looked at."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return archive.namelist()[: limits.ZIP_ENTRIES]
+    except DAMAGED as error:
+        if _is_real(error):
+            raise
+        return None
+
+
+def _is_real(error: Exception) -> bool:
+    """Whether an error of the system is one of the disk, and not a seek to where no file can reach."""
+    return isinstance(error, OSError) and error.errno != errno.EINVAL
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +88,8 @@ class ZipArchive:
             with zipfile.ZipFile(path) as archive:
                 infos = archive.infolist()
                 self.entries: Mapping[str, Entry] = self._check(infos, archive)
-        except (zipfile.BadZipFile, struct.error, ValueError, OverflowError, EOFError) as error:
-            if isinstance(error, (CorruptFileError, UnsafeContentError)):
+        except DAMAGED as error:
+            if isinstance(error, CandleSpecError) or _is_real(error):
                 raise
             raise CorruptFileError(
                 f"the zip archive is damaged: {error}",

@@ -21,6 +21,7 @@ from candle_spec.readers.inert_pickle.nodes import Call, Global, Mapping, Persis
 _MARK: Final = object()
 _PROTOCOL: Final = 5
 _LONG_BYTES: Final = 1 << 12
+_STOP: Final = 0x2E
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +70,10 @@ class _Machine:
             opcodes += 1
             if opcodes > limits.PICKLE_OPCODES:
                 raise LimitExceededError(f"more than {limits.PICKLE_OPCODES} pickle opcodes", location=self._location)
-            if code == 0x2E:  # STOP
-                return Loaded(self._pop(), tuple(self._globals), tuple(self._persistent), self._at)
-            handler = _HANDLERS.get(code)
-            if handler is None:
-                raise self._corrupt(f"unknown pickle opcode 0x{code:02x}", position)
             try:
-                handler(self)
+                if code == _STOP:
+                    return Loaded(self._pop(), tuple(self._globals), tuple(self._persistent), self._at)
+                _HANDLERS[code](self)
             except CandleSpecError:
                 raise
             except (IndexError, KeyError, ValueError, TypeError, OverflowError, struct.error) as error:

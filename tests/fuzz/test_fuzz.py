@@ -1,0 +1,14 @@
+"""A second of fuzzing for each reader, repeatable; ``make fuzz`` runs longer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.fuzz.__main__ import READERS, fuzz
+
+
+@pytest.mark.parametrize("name", sorted(READERS))
+def test_damaged_input_gives_clear_errors(name: str, tmp_path: Path) -> None:
+    assert fuzz(name, 1.0, seed=1, folder=tmp_path) > 50
