@@ -13,6 +13,7 @@ from candle_spec.errors import CandleSpecError, CorruptFileError, InvalidInputEr
 from candle_spec.readers.hdf5 import FileWindow, Group, MemoryWindow, Window, foreign, is_hdf5, read_tree
 from candle_spec.readers.zip_archive import ZipArchive, entry_names
 
+CONFIG: Final = "config.json"
 METADATA: Final = "metadata.json"
 WEIGHTS: Final = "model.weights.h5"
 CKPT_INFO: Final = "ckpt-info.json"

@@ -167,7 +167,7 @@ def only_tiny() -> Iterator[None]:
 
 
 ALIAS = Tiny([("embedding", "F32", [5, 8]), ("head", "embedding", []), ("bias", "F32", [8])])
-ENCODED = Tiny([("phase", "C128", [3, 4]), ("gain", "F32", [16])])
+ENCODED = Tiny([("phase", "C128", [3, 4]), ("gain", "F32", [16]), ("twin", "F32", [16])])
 GROUPS = Tiny(
     [
         ("kernel", "F32", [4, 8]),

@@ -28,7 +28,16 @@ from candle_spec.errors import (
 _LOCAL_HEADER: Final = 30
 _BLOCK: Final = 1 << 20
 
-DAMAGED: Final = (zipfile.BadZipFile, struct.error, ValueError, IndexError, OverflowError, EOFError, OSError)
+DAMAGED: Final = (
+    zipfile.BadZipFile,
+    struct.error,
+    ValueError,
+    IndexError,
+    OverflowError,
+    EOFError,
+    OSError,
+    NotImplementedError,
+)
 """What :mod:`zipfile` raises for archives that are damaged."""
 
 
