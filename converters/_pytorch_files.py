@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import mmap
 import struct
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -55,6 +57,7 @@ class TorchFile:
     code: dict[str, bytes] = field(default_factory=dict)
     evidence: list[str] = field(default_factory=list)
     written: str = ""
+    checks: list[Callable[[], str]] = field(default_factory=list)
 
 
 def is_legacy(head: bytes) -> bool:
@@ -89,7 +92,16 @@ def read_zip(path: Path) -> TorchFile:
         version = archive.read(f"{root}version", limits.KIB).decode("ascii", "replace").strip()
         file.evidence.append(f"file format version {version}")
     file.written = archive.entry(f"{root}data.pkl").modified
+    # torch computes CRCs unless told not to (torch.serialization.set_crc32_options), and never looks at them.
+    storages = [archive.entry(f"{root}{part}/{key}") for part, key in _stored(file)]
+    file.checks = [partial(archive.crc_fault, entry) for entry in storages]
     return file
+
+
+def _stored(file: TorchFile) -> Iterator[tuple[str, str]]:
+    for records, folder in zip(file.records, ("data", "constants"), strict=False):
+        for key in records.storages:
+            yield folder, key
 
 
 def _byte_order(archive: ZipArchive, root: str) -> bool:

@@ -77,6 +77,8 @@ class Walk:
     _keep: list[Any] = field(default_factory=list)
     _names: set[tuple[str, str]] = field(default_factory=set)
     _owners: dict[tuple[Any, ...], tuple[str, str]] = field(default_factory=dict)
+    _attributes: int = 0
+    """How many modules' plain attributes we are in: what they share with a parameter is no name of a state dict."""
 
     def tree(self, node: Any, at: str = "", path: tuple[str, ...] = (), role: str = "") -> Any:
         """Return the state tree of a record.
@@ -193,7 +195,9 @@ class Walk:
             if key in _MODULE_PARTS and pairs is not None:
                 rows.append((key, self._module_part(value, pairs, place, inside, _MODULE_PARTS[key])))
             else:
+                self._attributes += 1
                 rows.append((self.tree(key, f"{at}/$dict/{index}/0"), self.tree(value, place, inside)))
+                self._attributes -= 1
         return state_tree.mapping(rows)
 
     def _module_part(
@@ -211,6 +215,9 @@ class Walk:
         return tree
 
     def _tensor(self, view: View, node: Any, path: tuple[str, ...], role: str) -> dict[str, Any]:
+        known = self._owners.get(view.identity) if isinstance(view, TensorView) else None
+        if known is not None and self._attributes:
+            return state_tree.tensor(*known)
         group, name = self._name(path)
         if not role and _BUFFERS.search(name):
             role = "buffer"

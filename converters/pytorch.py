@@ -136,6 +136,7 @@ def _native(source: Source, file: files.TorchFile) -> Native:
         fields=[infer_name(source, structure.names), *structure.fields],
         parts=_parts(groups, tensors, structure, file),
         pickles=[_pickle(source, records) for records in file.records],
+        checks=file.checks,
         weights_metadata={"format": "pt"},
     )
     _add_code(native, file)

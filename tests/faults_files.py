@@ -80,7 +80,7 @@ def of_each_file(kind: str, path: str) -> list[Fault]:
         *(Fault("CKP3003", f"{path} has another byte {place}/7", kind, _flip(path, place)) for place in range(8)),
         Fault("CKP3011", f"{path} is a pointer of Git LFS", kind, lambda root, m: _lfs(root, m, path)),
         Fault("CKP3003", f"{path} is a pointer to another", kind, lambda root, m: _lfs(root, m, path, digest=OTHER)),
-        Fault("CKP3002", f"{path} is half a pointer", kind, lambda root, _: _put(root, path, _LFS)),
+        Fault("CKP3011", f"{path} is half a pointer", kind, lambda root, _: _put(root, path, _LFS)),
     ]
 
 
@@ -388,7 +388,7 @@ WEIGHTS_FAULTS: tuple[Fault, ...] = (
     Fault("CKP4027", "a file missing in a group", "groups", _group(files=["optimizer.safetensors"])),
     Fault("CKP4027", "a group of no file", "sharded", lambda _, m: m["weights"]["groups"][0]["files"].pop()),
     Fault("CKP4027", "a tensor of no group", "plain", _tensor("steps", group="ema")),
-    Fault("CKP4028", "an encoding that is not known", "encoded", _parts(lambda e: e.update(name="x-zip"))),
+    Fault("CKP1003", "an encoding that is not known", "encoded", _parts(lambda e: e.update(name="x-zip"))),
     Fault("CKP4028", "a part missing", "encoded", _parts(lambda e: e.update(name="quantized"))),
     Fault(
         "CKP4028",

@@ -110,7 +110,7 @@ def _same_place(header: dict[str, Any]) -> None:
 
 
 SHAPES: dict[str, Any] = {
-    "another": [1],
+    "another": [3],
     "negative": [-4],
     "two negatives": [-6, -4],
     "2^63": [1 << 63],

@@ -111,7 +111,7 @@ def test_every_assertion_of_the_schema(bases: dict[str, Path], copy: Callable[[s
         codes = found(at)
         if expected_code(mutant.operator) not in codes:
             survivors.append((name, *mutant[:3], str(sorted(codes))))
-    assert survivors == []
+    assert not survivors, "\n".join(map(str, survivors))
 
 
 def test_every_assertion_of_the_side_documents(bases: dict[str, Path], copy: Callable[[str], Path]) -> None:
@@ -124,7 +124,7 @@ def test_every_assertion_of_the_side_documents(bases: dict[str, Path], copy: Cal
         checkpoints.write_manifest(at, manifest)
         if "CKP4030" not in (codes := found(at)):
             survivors.append((kind, path, *mutant[:3], str(sorted(codes))))
-    assert survivors == []
+    assert not survivors, "\n".join(map(str, survivors))
 
 
 @pytest.mark.parametrize(("kind", "path"), [("plain", "model.safetensors"), ("groups", "optimizer.safetensors")])
@@ -140,7 +140,7 @@ def test_every_rule_of_a_header(kind: str, path: str, copy: Callable[[str], Path
         checkpoints.write_manifest(at, manifest)
         if fault.code not in (codes := found(at)):
             survivors.append((fault.code, fault.name, str(sorted(codes))))
-    assert survivors == []
+    assert not survivors, "\n".join(map(str, survivors))
 
 
 def test_every_rule_of_a_header_is_broken_in_two_ways() -> None:
@@ -169,7 +169,7 @@ def test_every_byte_of_a_header(bases: dict[str, Path], copy: Callable[[str], Pa
         checkpoints.write_manifest(at, manifest)
         if not any(code.startswith("CKP4") for code in found(at)):
             survivors.append((str(place), chr(data[place])))
-    assert survivors == []
+    assert not survivors, "\n".join(map(str, survivors))
 
 
 SEALED_STEP = 5
@@ -193,7 +193,7 @@ def test_bytes_of_a_sealed_manifest(bases: dict[str, Path], copy: Callable[[str]
             (at / MANIFEST).write_bytes(data[:place] + bytes([data[place] ^ bit]) + data[place + 1 :])
             if not found(at) - {"CKP1014"}:
                 survivors.append((str(place), data[place - 20 : place + 20].decode()))
-    assert survivors == []
+    assert not survivors, "\n".join(map(str, survivors))
 
 
 def _apply(fault: Fault, at: Path) -> None:
@@ -211,20 +211,20 @@ def test_every_fault_of_files_and_weights(bases: dict[str, Path], copy: Callable
         _apply(fault, at)
         if fault.code not in (codes := found(at)):
             survivors.append((fault.code, fault.name, fault.kind, str(sorted(codes))))
-    assert survivors == []
+    assert not survivors, "\n".join(map(str, survivors))
 
 
 def test_no_fault_hides_another(bases: dict[str, Path], copy: Callable[[str], Path]) -> None:
     """Two faults at once, of two levels, are both found."""
     survivors: list[Survivor] = []
     first = next(fault for fault in FOLDER_FAULTS if fault.name == "an unlisted file")
-    for fault in WEIGHTS_FAULTS:
+    for fault in (fault for fault in WEIGHTS_FAULTS if fault.code > "CKP4"):
         at = copy(fault.kind)
         _apply(first, at)
         _apply(fault, at)
         if not {first.code, fault.code} <= (codes := found(at)):
             survivors.append((fault.code, fault.name, fault.kind, str(sorted(codes))))
-    assert survivors == []
+    assert not survivors, "\n".join(map(str, survivors))
 
 
 def _count(items: Iterable[Any]) -> int:
@@ -241,7 +241,7 @@ def test_total(bases: dict[str, Path], capsys: pytest.CaptureFixture[str]) -> No
         "bytes of a header": len(header_places(header)),
         "bytes of a sealed manifest": 2 * len(sealed_places(bases)),
         "faults of files and weights": len(file_faults(bases)),
-        "pairs of faults": len(WEIGHTS_FAULTS),
+        "pairs of faults": _count(fault for fault in WEIGHTS_FAULTS if fault.code > "CKP4"),
     }
     with capsys.disabled():
         print()

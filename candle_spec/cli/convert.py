@@ -67,7 +67,9 @@ def command(
 def _tell(converted: Any, seconds: float, *, as_json: bool, quiet: bool) -> None:
     from candle_spec.checkpoint.checkpoint import Checkpoint
     from candle_spec.conversion.summary import summarize_native, use_it
+    from candle_spec.problems import Severity
     from candle_spec.validation import verdict
+    from candle_spec.validation.reporters.text_report import problem_lines
 
     row = verdict(converted.report)
     if as_json:
@@ -81,6 +83,10 @@ def _tell(converted: Any, seconds: float, *, as_json: bool, quiet: bool) -> None
     lines += [f"  {_kept(converted)}", words.code_line(summary)]
     lines.append(f"-> {_shown(converted.path)}    {seconds:.1f} s    {_promise(converted.manifest)}")
     lines.append(f"   {row}")
+    for found in converted.report:
+        # Foreign code in a pickle has its own line above.
+        if found.severity is Severity.WARNING and found.code != "CKP5001":
+            lines += problem_lines(found)
     summary.use_it = use_it(Checkpoint(converted.path))
     click.echo("\n".join([*lines, *words.use_it_lines(summary)]))
 

@@ -41,7 +41,7 @@ def title_line(summary: Summary) -> str:
 
 def group_lines(summary: Summary) -> Iterator[str]:
     """Yield a line for each group."""
-    width = max([len(group.id) for group in summary.groups] + [12])
+    width = max([len(group.id) for group in summary.groups] + [13])
     for group in summary.groups:
         yield f"  {group.id:<{width}} {_group(group)}"
 
@@ -55,7 +55,7 @@ def _group(group: GroupLine) -> str:
 
 def meaning_lines(summary: Summary) -> Iterator[str]:
     """Yield what is known of topology, training and the rest, and what is not in the file."""
-    width = max([len(group.id) for group in summary.groups] + [12])
+    width = max([len(group.id) for group in summary.groups] + [13])
     known = dict(_known(summary.fields))
     for part in summary.parts:
         if part["status"] != "kept" or part["what"] in known:

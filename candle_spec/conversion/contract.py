@@ -169,6 +169,11 @@ class Native:
     embedded_code: list[str] = field(default_factory=list)
     """Places that hold program code (TorchScript source, Lambda bytecode), one sentence each."""
     problems: list[Problem] = field(default_factory=list)
+    checks: list[Callable[[], str]] = field(default_factory=list)
+    """Checksums inside the native file, compared while its tensors are converted: each gives ``""`` or what is wrong.
+
+    For checksums that writers may leave out or get wrong: a difference is a warning. What must hold, ``read`` checks.
+    """
     weights_metadata: Mapping[str, str] = field(default_factory=dict)
     """``{"format": "pt" | "tf" | "flax" | "np"}``, as the tools of the field expect in the weights' header."""
 

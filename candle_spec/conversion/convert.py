@@ -18,14 +18,15 @@ from candle_spec.checkpoint import manifest_file
 from candle_spec.checkpoint.layout import INLINE_TENSORS, INVENTORY, MANIFEST, STATE
 from candle_spec.conversion import registry
 from candle_spec.conversion.certificate import Certificate, certify, prove_originals
-from candle_spec.conversion.contract import Detection, Native
+from candle_spec.conversion.contract import Detection, Native, Part
 from candle_spec.conversion.manifest_builder import FileRecord, Inputs, build, tensor_entries
 from candle_spec.conversion.source import resolve_source
 from candle_spec.digests import digest_bytes, digest_json
 from candle_spec.errors import InvalidInputError, OutputExistsError, ProofFailedError
 from candle_spec.manifest.collection import urn
-from candle_spec.problems import Report
+from candle_spec.problems import Problem, Report
 from candle_spec.validation import validate
+from candle_spec.validation.catalogue import problem
 from candle_spec.weights.shards import SHARD_BYTES, GroupPlan, plan_group
 from candle_spec.weights.writer import Progress, Written, no_progress, write_groups
 
@@ -122,12 +123,13 @@ def _checked(folder: Path, target: Path, job: _Conversion, options: Options) -> 
     """
     report = validate(folder, jobs=options.jobs, known_digests=job.digests)
     report.path = str(target)
-    for problem in report.errors:
-        if any(problem.location.pointer.startswith(at) for at in options.values):
-            raise InvalidInputError(problem.message, location=problem.location.pointer, hint=problem.hint)
+    report.extend(job.warnings)
+    for found in report.errors:
+        if any(found.location.pointer.startswith(at) for at in options.values):
+            raise InvalidInputError(found.message, location=found.location.pointer, hint=found.hint)
         raise ProofFailedError(
-            f"the conversion made an invalid checkpoint: {problem.code} {problem.message}",
-            location=f"{problem.location.file} {problem.location.pointer}".strip(),
+            f"the conversion made an invalid checkpoint: {found.code} {found.message}",
+            location=f"{found.location.file} {found.location.pointer}".strip(),
             hint="nothing was left behind; please report the file",
         )
     return report
@@ -176,6 +178,7 @@ class _Conversion:
         self._progress = progress
         self._files: list[FileRecord] = []
         self.digests: dict[str | tuple[str, str], str] = {}
+        self.warnings: list[Problem] = []
 
     def run(self) -> dict[str, Any]:
         """Write everything, prove it, and return the manifest."""
@@ -188,10 +191,12 @@ class _Conversion:
         """Prove what was written and write everything that describes it."""
         certificate = certify(self._native, plans, self._staging, without_original=self._options.without_original)
         proofs = prove_originals(certificate, self._native, plans, self._staging, self._pool)
+        checks = [self._pool.submit(check) for check in self._native.checks]
         self._write_side_files()
         written.sync(self._staging.fs)
         digests = {key: future.result() for key, future in written.part_digests.items()}
         self.digests |= digests
+        self._compare_checksums([future.result() for future in checks])
         self._record_weights(plans, written)
         self._finish_originals(certificate, proofs, plans, digests)
         inputs = Inputs(self._native, plans, digests, self._files, certificate.to_json(), _created())
@@ -202,6 +207,14 @@ class _Conversion:
         self._staging.write(MANIFEST, manifest_file.dump(manifest))
         self.digests |= {record.path: record.digest for record in self._files}
         return manifest
+
+    def _compare_checksums(self, faults: list[str]) -> None:
+        """Say where a checksum inside the native file does not fit its bytes: in the report and in the certificate."""
+        wrong = [fault for fault in faults if fault]
+        self.warnings = [problem("CKP4032", fault) for fault in wrong]
+        if wrong:
+            reason = f"{len(wrong)} of {len(faults)} checksums inside the native file do not fit: {wrong[0]}"
+            self._native.parts.append(Part("checksums", "kept", reason, count=len(wrong)))
 
     def _plan(self) -> list[GroupPlan]:
         by_group: dict[str, list[Any]] = {group.id: [] for group in self._native.groups}

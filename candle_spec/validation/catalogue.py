@@ -41,10 +41,16 @@ def problem(code: str, message: str, location: Location | None = None, *, hint: 
 
 
 def from_error(error: CandleSpecError, file: str, default: str) -> Problem:
-    """Return the finding that an error speaks of; ``default`` is the code where it names none."""
-    code = error.code if error.code in catalogue() else default
-    line, column = _place(error.location)
-    found = problem(code, error.message, Location(file=file, line=line, column=column))
+    """Return the finding that an error speaks of.
+
+    Args:
+        error: The error.
+        file: The file that it speaks of; by default the one that its location names, relative to the checkpoint.
+        default: The code where it names none, or one of another level: a finding counts where it was made.
+    """
+    code = error.code if error.code in catalogue() and error.code[:4] == default[:4] else default
+    named, line, column = _place(error.location)
+    found = problem(code, error.message, Location(file=file or named, line=line, column=column))
     return replace(found, hint=error.hint) if error.hint else found
 
 
@@ -56,7 +62,9 @@ def cited(found: Problem) -> Problem:
     return replace(found, requirement=check.requirement, hint=found.hint or check.hint)
 
 
-def _place(location: str) -> tuple[int | None, int | None]:
-    """Line and column at the end of a location like ``manifest.json:3:7``."""
-    *_, line, column = ["", "", *location.split(":")]
-    return (int(line), int(column)) if line.isdigit() and column.isdigit() else (None, None)
+def _place(location: str) -> tuple[str, int | None, int | None]:
+    """File, line and column of a location like ``state.json:3:7``; no file for one outside the checkpoint."""
+    file, line, column = ["", *location.rsplit(":", 2)][-3:] if location.count(":") >= 2 else ("", "", "")
+    if not (line.isdigit() and column.isdigit()):
+        return ("" if location.startswith("/") else location), None, None
+    return ("" if file.startswith("/") else file), int(line), int(column)

@@ -6,16 +6,20 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from candle_spec.checkpoint import inventory
-from candle_spec.checkpoint.layout import walk
-from candle_spec.problems import Location, Problem
+from candle_spec.checkpoint.layout import pointer_target, walk
+from candle_spec.errors import CandleSpecError, CorruptFileError, MissingPathError
+from candle_spec.problems import Location, Problem, Severity
 from candle_spec.validation.catalogue import problem
 from candle_spec.validation.digesting import Digests
 from candle_spec.weights.safetensors import Header
 
-SAFETENSORS = "application/vnd.safetensors"
+SAFETENSORS: Final = "application/vnd.safetensors"
+
+NOT_HERE: Final = "tensors not here"
+"""Counts arrays in files that are withheld or were not fetched."""
 
 
 @dataclass(slots=True)
@@ -45,6 +49,7 @@ class Context:
         self.manifest: dict[str, Any] = {}
         self.checked: dict[str, int] = {}
         self.headers: dict[str, Header] = {}
+        self._side_faults: dict[str, list[Problem]] = {}
         self.digests = Digests(root, options.jobs, options.known_digests)
 
     @cached_property
@@ -58,7 +63,10 @@ class Context:
         weights = self.manifest["weights"]
         if "inventory" not in weights:
             return list(weights.get("tensors", []))
-        document = self.side_document(weights["inventory"])
+        path = weights["inventory"]
+        document = self.side_document(path)
+        if self.side_faults(path, "tensors", document):
+            raise CorruptFileError("the tensor inventory breaks its schema", location=path, code="CKP4030")
         return list(document["tensors"])
 
     @cached_property
@@ -75,18 +83,40 @@ class Context:
         """Parse a JSON file of the checkpoint.
 
         Raises:
-            CandleSpecError: It is missing, behind a link, or no JSON.
+            MissingPathError: It is not here: missing, withheld, behind a link, or a pointer to what was not fetched.
+            CorruptFileError: It is no JSON of this format (``CKP4030``).
         """
+        from candle_spec import limits
         from candle_spec.canonical import loads
-        from candle_spec.checkpoint.layout import resolve
 
-        return loads(resolve(self.root, path).read_bytes(), location=path)
+        if not self.readable(path):
+            raise MissingPathError(f"the file {path!r} is not here", location=path)
+        with (self.root / path).open("rb") as file:
+            data = file.read(limits.JSON_BYTES + 1)
+        try:
+            return loads(data, location=path)
+        except CandleSpecError as error:
+            message = f"it is no JSON of this format: {error.message}"
+            raise CorruptFileError(message, location=error.location, hint=error.hint, code="CKP4030") from error
+
+    def side_faults(self, path: str, schema: str, document: Any) -> list[Problem]:
+        """Return what its schema finds wrong with a side document, once."""
+        from candle_spec.manifest import check
+
+        if path not in self._side_faults:
+            found = check(document, schema=schema, file=path)
+            self._side_faults[path] = [fault for fault in found if fault.severity is Severity.ERROR]
+        return self._side_faults[path]
 
     def files(self, *roles: str) -> Iterable[dict[str, Any]]:
-        """Yield the listed files that are here, of some roles or of all."""
+        """Yield the listed files, of some roles or of all; withheld ones only where they are here all the same."""
         for record in self.manifest["files"]:
-            if "withheld" not in record and (not roles or record["role"] in roles):
+            if ("withheld" not in record or self.present(record["path"])) and (not roles or record["role"] in roles):
                 yield record
+
+    def readable(self, path: str) -> bool:
+        """Whether a path is a plain file in the folder, and not a pointer to one that was not fetched."""
+        return self.present(path) and pointer_target(self.root / path) is None
 
     def present(self, path: str) -> bool:
         """Whether a path is a plain file in the folder."""

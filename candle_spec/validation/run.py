@@ -13,7 +13,7 @@ from candle_spec.errors import CandleSpecError, InvalidInputError, MissingPathEr
 from candle_spec.manifest import Document, check, load_document
 from candle_spec.problems import Level, LevelResult, LevelState, Problem, Report, Severity
 from candle_spec.validation.catalogue import cited, from_error
-from candle_spec.validation.context import Context, Options
+from candle_spec.validation.context import NOT_HERE, Context, Options
 from candle_spec.validation.rules import files, safety, semantics, weights
 
 Rule = Callable[[Context], Iterable[Problem]]
@@ -114,6 +114,8 @@ def _parse(context: Context, report: Report) -> Document | None:
         report.problems.append(from_error(error, MANIFEST, "CKP0002"))
         report.levels.append(LevelResult(Level.PARSE, LevelState.FAILED))
         return None
+    except OSError as error:
+        raise InvalidInputError(f"the manifest cannot be read: {error.strerror}", location=report.path) from error
     report.levels.append(LevelResult(Level.PARSE, LevelState.OK, checked={"bytes": manifest.stat().st_size}))
     return document
 
@@ -142,10 +144,13 @@ def _level(level: Level, rules: tuple[Rule, ...], context: Context, document: Do
         report.levels.append(LevelResult(level, LevelState.NOT_RUN, f"{because} failed"))
         return
     context.checked = {}
-    found = [problem for rule in rules for problem in _guarded(rule, context, level)]
+    # Rules that need the same unreadable document all say so: once is enough.
+    found = list(dict.fromkeys(problem for rule in rules for problem in _guarded(rule, context, level)))
     report.extend(_located(found, document))
-    state = LevelState.FAILED if any(p.severity is Severity.ERROR for p in found) else LevelState.OK
-    report.levels.append(LevelResult(level, state, checked=dict(context.checked)))
+    state, reason = LevelState.FAILED if any(p.severity is Severity.ERROR for p in found) else LevelState.OK, ""
+    if state is LevelState.OK and level is Level.WEIGHTS and context.checked.get(NOT_HERE) and not context.headers:
+        state, reason = LevelState.NOT_RUN, "the weights are withheld or were not fetched"
+    report.levels.append(LevelResult(level, state, reason, checked=dict(context.checked)))
 
 
 _DEFAULT_CODES: Final = {
@@ -195,7 +200,16 @@ def verdict(report: Report) -> str:
             parts[-1][1].append(result.level)
         elif not (result.level is Level.READINESS and result.state is LevelState.NOT_RUN):
             parts.append((text, [result.level]))
-    return " · ".join(f"{_span(levels)} {text}" for text, levels in parts)
+    return " · ".join([*(f"{_span(levels)} {text}" for text, levels in parts), *_left_out(report)])
+
+
+def _left_out(report: Report) -> Iterator[str]:
+    """What could not be looked at, counted: a verdict on a part is never one on the whole."""
+    for result in report.levels:
+        for what, noun in (("withheld", "file"), ("not fetched", "file"), (NOT_HERE, "tensor")):
+            count = result.checked.get(what, 0)
+            if count:
+                yield f"{count} {noun}{'s' if count != 1 else ''} {what.removeprefix('tensors ')}"
 
 
 def _span(levels: list[Level]) -> str:

@@ -137,7 +137,10 @@ def _parse_json(text: bytes, location: str) -> dict[str, Any]:
         raise _corrupt("the header is nested too deeply", location, "CKP4002")
     try:
         document = json.loads(text.decode("utf-8"), object_pairs_hook=pairs)
-    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
+        "".join(document).encode("utf-8")  # half a surrogate pair, escaped, is JSON but no text
+    except CorruptFileError:
+        raise
+    except (ValueError, RecursionError) as error:  # also a number of more digits than the interpreter converts
         raise _corrupt(f"the header is not JSON: {error}", location, "CKP4002") from error
     if not isinstance(document, dict):
         raise _corrupt("the header is not a JSON object", location, "CKP4002")

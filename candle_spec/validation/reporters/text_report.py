@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import Final
 
@@ -9,6 +10,9 @@ from candle_spec.problems import Problem, Report, Severity
 from candle_spec.validation.run import verdict
 
 _MOST: Final = 50
+_LONGEST: Final = 400
+_UNPRINTABLE: Final = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+"""What moves the cursor, turns the writing direction or cannot be encoded: names of files and tensors are not ours."""
 _COLOURS: Final = {Severity.ERROR: "31", Severity.WARNING: "33", Severity.INFO: "36"}
 
 
@@ -28,7 +32,7 @@ def render(reports: Sequence[Report], *, colour: bool = False, infos: bool = Fal
 
 
 def _report(report: Report, colour: bool, infos: bool) -> Iterator[str]:
-    yield f"{report.path}    {verdict(report)}"
+    yield f"{printable(report.path)}    {printable(verdict(report))}"
     shown = [found for found in report.problems if infos or found.severity is not Severity.INFO]
     for found in shown[:_MOST]:
         yield from problem_lines(found, colour=colour)
@@ -41,9 +45,15 @@ def problem_lines(found: Problem, *, colour: bool = False) -> Iterator[str]:
     code = f"\x1b[{_COLOURS[found.severity]}m{found.code}\x1b[0m" if colour else found.code
     level = "" if found.severity is Severity.ERROR else f"{found.severity}: "
     cites = f"  [{found.requirement}]" if found.requirement else ""
-    yield f"  {place(found)}  {code}  {level}{found.message}{cites}".replace("  " * 2, "  ", 1)
+    yield f"  {printable(place(found))}  {code}  {level}{printable(found.message)}{cites}"
     if found.hint:
-        yield f"      -> {found.hint}"
+        yield f"      -> {printable(found.hint)}"
+
+
+def printable(text: str) -> str:
+    """Return a text, shortened, with what a terminal must not get written as escapes."""
+    shown = text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
+    return _UNPRINTABLE.sub(lambda match: match[0].encode("unicode_escape").decode("ascii"), shown)
 
 
 def place(found: Problem) -> str:

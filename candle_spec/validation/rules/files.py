@@ -40,7 +40,7 @@ def presence(context: Context) -> Iterator[Problem]:
     for path, record in listed.items():
         yield from _one(context, path, record)
     for path, (kind, _) in context.found.items():
-        if path in listed or path in RESERVED:
+        if path in listed or (path in RESERVED and kind == "file"):
             continue
         if kind != "file":
             yield at("CKP3006", f"{path!r} is a link or a special file", file=path)
@@ -59,11 +59,15 @@ def _one(context: Context, path: str, record: dict[str, Any]) -> Iterator[Proble
     withheld = "withheld" in record
     if kind == "link" or _behind_link(context, path):
         yield at("CKP3006", f"{path!r} is or passes through a link, which is not followed", file=path)
+    elif kind == "other":
+        yield at("CKP3006", f"{path!r} is a special file", file=path)
     elif withheld and kind != "file":
+        context.count("withheld")
         yield at("CKP3010", f"{path!r} is withheld: {record['withheld']['reason']}", file=path)
     elif kind != "file":
         yield at("CKP3001", f"{path!r} is missing", file=path)
     elif (pointed := pointer_target(context.root / path)) is not None:
+        context.count("not fetched")
         yield from _pointer(path, record, pointed)
     elif size != record["size"]:
         yield at("CKP3002", f"{path!r} has {size} bytes, the manifest says {record['size']}", file=path)

@@ -54,7 +54,7 @@ def code(context: Context) -> Iterator[Problem]:
     declared = bool(pointer.get(context.manifest, "/security/embedded_code"))
     for record in context.files():
         path = record["path"]
-        if not context.present(path) or record["role"] in ("residue", "extents", "weights", "training-state"):
+        if not context.readable(path) or record["role"] in ("residue", "extents", "weights", "training-state"):
             continue
         context.count("files")
         what = _looks_like_code(context, path)

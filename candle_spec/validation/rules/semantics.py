@@ -72,7 +72,7 @@ def moment_of(text: str) -> datetime | None:
         moment = datetime(year, month, day, hour, minute, second, tzinfo=UTC)
         zone = match.group(7)
         return moment if not zone or zone == "Z" else datetime.fromisoformat(text).astimezone(UTC)
-    except ValueError:
+    except (ValueError, OverflowError):  # no such day; or, in UTC, before the year 1 or after 9999
         return None
 
 
@@ -185,15 +185,31 @@ def _paths(manifest: dict[str, Any]) -> Iterator[tuple[str, str]]:
         for number, path in enumerate(group["files"]):
             yield f"/weights/groups/{index}/files/{number}", path
         yield from _named(manifest, f"/weights/groups/{index}", "index")
+    yield from _tensor_files(manifest)
     for index, _ in enumerate(pointer.get(manifest, "/conversion/restore/originals") or []):
         yield from _named(manifest, f"/conversion/restore/originals/{index}", "residue")
         yield from _named(manifest, f"/conversion/restore/originals/{index}", "extents")
     for side in ("inputs", "outputs"):
         for index, _ in enumerate(manifest.get(side, [])):
             yield from _named(manifest, f"/{side}/{index}/feature_list", "path")
+            for number, _ in enumerate(pointer.get(manifest, f"/{side}/{index}/preprocessing") or []):
+                yield from _named(manifest, f"/{side}/{index}/preprocessing/{number}", "artifact")
     for index, _ in enumerate(pointer.get(manifest, "/verification/vectors") or []):
         yield from _named(manifest, f"/verification/vectors/{index}", "inputs")
         yield from _named(manifest, f"/verification/vectors/{index}", "outputs")
+
+
+def _tensor_files(manifest: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield each weights file that the inventory names, once: at the first tensor in it."""
+    seen: set[str] = set()
+    for index, entry in enumerate(manifest["weights"].get("tensors", [])):
+        here = f"/weights/tensors/{index}"
+        parts = entry.get("encoding", {}).get("parts", {})
+        stored = [(pointer.join(["encoding", "parts", name, "file"]), part["file"]) for name, part in parts.items()]
+        for place, path in [("/file", entry["file"])] if "file" in entry else stored:
+            if path not in seen:
+                seen.add(path)
+                yield here + place, path
 
 
 def _named(manifest: dict[str, Any], place: str, member: str) -> Iterator[tuple[str, str]]:

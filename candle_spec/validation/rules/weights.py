@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
 from candle_spec.checkpoint.identity import identity
 from candle_spec.checkpoint.inventory import StoredArray, Tensor
@@ -12,27 +12,29 @@ from candle_spec.digests import digest_encoded, payload_digest
 from candle_spec.errors import CandleSpecError
 from candle_spec.problems import Location, Problem
 from candle_spec.validation.catalogue import from_error, problem
-from candle_spec.validation.context import SAFETENSORS, Context, at
+from candle_spec.validation.context import NOT_HERE, SAFETENSORS, Context, at
+from candle_spec.validation.rules.encodings import encoding_fault
+from candle_spec.validation.rules.originals import originals
 from candle_spec.weights.dtypes import DTYPES
 from candle_spec.weights.encodings import PARTS
 from candle_spec.weights.safetensors import read_header
+
+_MOST_FAULTS: Final = 20
+"""Faults shown of one side document: the first ones tell."""
 
 
 def headers(context: Context) -> Iterator[Problem]:
     """Every weights file obeys the rules of safetensors."""
     for record in context.files():
         path = record["path"]
-        if record["media_type"] != SAFETENSORS or not _readable(context, path):
+        # A file of a group is one of weights, whatever its media type says.
+        if not (record["media_type"] == SAFETENSORS or _is_weights(context, path)) or not context.readable(path):
             continue
         try:
             context.headers[path] = read_header(context.root / path)
             context.count("weights files")
         except CandleSpecError as error:
             yield from_error(error, path, "CKP4000")
-
-
-def _readable(context: Context, path: str) -> bool:
-    return context.present(path) and not (context.root / path).is_symlink()
 
 
 def inventory(context: Context) -> Iterator[Problem]:
@@ -69,6 +71,8 @@ def _encoding(tensor: Tensor) -> Iterator[Problem]:
     elif wanted and set(wanted) != set(tensor.arrays):
         message = f"{tensor.encoding} needs the parts {sorted(wanted)}, not {sorted(tensor.arrays)}"
         yield at("CKP4028", message, tensor=tensor.name)
+    elif fault := encoding_fault(tensor):
+        yield at("CKP4028", f"{tensor.encoding}: {fault}", tensor=tensor.name)
 
 
 def stored(context: Context) -> Iterator[Problem]:
@@ -111,25 +115,30 @@ def shards(context: Context) -> Iterator[Problem]:
     """An index maps exactly the arrays of its shards, and states their total size."""
     for group in context.manifest["weights"].get("groups", []):
         path = group.get("index")
-        if path is None or not _readable(context, path):
+        if path is None or not context.readable(path):
             continue
         index = context.side_document(path)
-        mapped = index.get("weight_map", {}) if isinstance(index, dict) else {}
+        mapped, about = _object(index, "weight_map"), _object(index, "metadata")
         held = {
-            key: file for file in group["files"] if file in context.headers for key in context.headers[file].entries
+            file: {entry.key: entry.size for entry in context.headers[file].entries.values()}
+            for file in group["files"]
+            if file in context.headers
         }
         for key, file in mapped.items():
-            if file in context.headers and key not in context.headers[file].entries:
+            if file not in group["files"] or (file in held and key not in held[file]):
                 yield at("CKP4010", f"the index maps {key!r} to {file!r}, which lacks it", file=path, tensor=key)
-        for key in held:
-            if key not in mapped:
-                yield at("CKP4011", f"{key!r} of {held[key]!r} is not in the index", file=path, tensor=key)
-        total = sum(
-            e.size for file in group["files"] if file in context.headers for e in context.headers[file].entries.values()
-        )
-        stated = (index.get("metadata") or {}).get("total_size") if isinstance(index, dict) else None
-        if stated != total and all(file in context.headers for file in group["files"]):
-            yield at("CKP4012", f"total_size is {stated}, the shards hold {total} bytes", file=path)
+        for file, sizes in held.items():
+            for key in sizes.keys() - mapped.keys():
+                yield at("CKP4011", f"{key!r} of {file!r} is not in the index", file=path, tensor=key)
+        stated, total = about.get("total_size"), sum(size for sizes in held.values() for size in sizes.values())
+        if (type(stated), stated) != (int, total) and len(held) == len(group["files"]):
+            yield at("CKP4012", f"total_size is {stated!r}, the shards hold {total} bytes", file=path)
+
+
+def _object(document: Any, member: str) -> dict[str, Any]:
+    """Return a member that is an object; one that is none holds nothing."""
+    value = document.get(member) if isinstance(document, dict) else None
+    return value if isinstance(value, dict) else {}
 
 
 def groups(context: Context) -> Iterator[Problem]:
@@ -171,8 +180,11 @@ def digests(context: Context) -> Iterator[Problem]:
     for tensor in context.tensors:
         for array in tensor.arrays.values():
             header = context.headers.get(array.file)
-            if header is None or array.key not in header.entries:
-                continue  # said elsewhere
+            if header is None:
+                context.count(NOT_HERE)  # why is said elsewhere
+                continue
+            if array.key not in header.entries:
+                continue
             context.count("tensors")
             if context.digests.array(array.file, header, array.key) != array.digest:
                 yield problem("CKP4024", "its bytes have another sha256", Location(array.file, tensor=tensor.name))
@@ -212,21 +224,23 @@ def _payload(context: Context, weights: dict[str, Any]) -> Iterator[Problem]:
 
 
 def side_documents(context: Context) -> Iterator[Problem]:
-    """State tree and extents obey their schemas; the tree names tensors that are there."""
-    from candle_spec.manifest import check
-
-    names = {(tensor.group, tensor.name) for tensor in context.tensors}
+    """State tree, extents and inventory obey their schemas; the tree names tensors that are there."""
     for record in context.files("state-tree", "extents", "tensor-inventory"):
         path, schema = record["path"], {"tensor-inventory": "tensors"}.get(record["role"], record["role"])
-        if not _readable(context, path):
+        if not context.readable(path):
             continue
-        document = context.side_document(path)
-        faults = [found for found in check(document, schema=schema, file=path) if found.severity == "error"]
-        for found in faults[:20]:
+        try:
+            document = context.side_document(path)
+        except CandleSpecError as error:
+            yield from_error(error, "", "CKP4030")
+            continue
+        faults = context.side_faults(path, schema, document)
+        for found in faults[:_MOST_FAULTS]:
             yield problem(
                 "CKP4030", f"{found.location.pointer}: {found.message}", Location(path, found.location.pointer)
             )
         if record["role"] == "state-tree" and not faults:
+            names = {(tensor.group, tensor.name) for tensor in context.tensors}
             yield from _references(document["tree"], names, path)
 
 
@@ -242,4 +256,4 @@ def _references(tree: Any, names: set[tuple[str, str]], path: str) -> Iterator[P
             open_nodes += node.values()
 
 
-RULES = (headers, inventory, stored, shards, groups, digests, content, side_documents)
+RULES = (headers, inventory, stored, shards, groups, digests, content, side_documents, originals)

@@ -1,0 +1,62 @@
+"""What brings the native files back: extents that fit the weights, and the file that the certificate names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from candle_spec import pointer
+from candle_spec.errors import CandleSpecError
+from candle_spec.problems import Problem
+from candle_spec.validation.context import Context, at
+
+
+def originals(context: Context) -> Iterator[Problem]:
+    """Extents are sorted, do not overlap, name arrays of their length, and speak of the certificate's native file."""
+    native = {record["path"]: record for record in pointer.get(context.manifest, "/conversion/native/files") or []}
+    for original in pointer.get(context.manifest, "/conversion/restore/originals") or []:
+        path = original["extents"]
+        if not context.readable(path):
+            continue
+        try:
+            document = context.side_document(path)
+        except CandleSpecError:  # the schema check of this document says so
+            continue
+        if context.side_faults(path, "extents", document):
+            continue
+        yield from _same_file(document, original, native.get(original["native"], {}), path)
+        yield from _extents(context, document, path)
+
+
+def _same_file(
+    document: dict[str, Any], original: dict[str, Any], record: dict[str, Any], path: str
+) -> Iterator[Problem]:
+    said = {"native": original["native"], "size": record.get("size"), "sha256": record.get("sha256")}
+    for name, value in said.items():
+        if document[name] != value:
+            message = f"{name} is {document[name]!r}, the certificate says {value!r}"
+            yield at("CKP4030", message, file=path, pointer=f"/{name}")
+    residue = document["residue"]["path"]
+    if residue != original["residue"]:
+        message = f"the residue is {residue!r}, the certificate says {original['residue']!r}"
+        yield at("CKP4030", message, file=path, pointer="/residue/path")
+
+
+def _extents(context: Context, document: dict[str, Any], path: str) -> Iterator[Problem]:
+    position = 0
+    for index, extent in enumerate(document["extents"]):
+        here = f"/extents/{index}"
+        if extent["offset"] < position:
+            yield at("CKP4030", "the extents overlap or are not sorted", file=path, pointer=here)
+        position = max(position, extent["offset"] + extent["length"])
+        header = context.headers.get(extent["file"])
+        if header is None and context.present(extent["file"]):
+            continue  # it cannot be read, which is said elsewhere
+        if header is None and extent["file"] in {record["path"] for record in context.manifest["files"]}:
+            continue  # missing or withheld
+        entry = header.entries.get(extent["key"]) if header is not None else None
+        if entry is None or entry.size != extent["length"]:
+            message = f"no array of {extent['length']} bytes is named {extent['key']!r} in {extent['file']!r}"
+            yield at("CKP4030", message, file=path, pointer=here)
+    if position > document["size"]:
+        yield at("CKP4030", "the extents reach beyond the native file", file=path, pointer="/size")

@@ -1,0 +1,65 @@
+"""The README shows what the commands print, and its Python runs."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+sys.path.insert(0, str(ROOT / "tools"))
+
+
+def shown(folder: Path) -> str:
+    """Run the README's example and return it as the README shows it."""
+    import fetch_corpus
+
+    if not fetch_corpus.cached(fetch_corpus.records()["oncomark"]).exists() and not os.environ.get("CI"):
+        pytest.skip("OncoMark is not in the cache: run python tools/fetch_corpus.py")
+    native = fetch_corpus.fetch("oncomark")
+    (folder / native.name).write_bytes(native.read_bytes())
+    lines = []
+    for words in (["convert", native.name], ["validate", f"{native.name}.candle"]):
+        command = [sys.executable, "-m", "candle_spec", *words]
+        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=True)
+        lines += [f"$ candle-spec {' '.join(words)}", done.stdout.rstrip(), ""]
+    return re.sub(r"\d+\.\d s", "0.3 s", "\n".join(lines).rstrip())
+
+
+def test_the_example_is_the_real_output(tmp_path: Path) -> None:
+    assert f"```\n{shown(tmp_path)}\n```" in README
+
+
+def test_the_python_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    monkeypatch.chdir(tmp_path)
+    network = torch.nn.Linear(4, 3)
+    torch.save({"model_state_dict": network.state_dict(), "epoch": 3}, "model.pt")
+    (block,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    loaded = torch.nn.Linear(4, 3)
+    exec(block, {"network": loaded})
+    assert torch.equal(loaded.weight, network.weight)
+
+
+def test_every_command_shown_exists() -> None:
+    from candle_spec.cli.main import GROUPS
+
+    known = {name for commands in GROUPS.values() for name in commands}
+    assert set(re.findall(r"^candle-spec ([a-z-]+)", README, re.MULTILINE)) <= known
+
+
+def test_every_target_shown_exists() -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    assert set(re.findall(r"make ([a-z-]+)", README)) <= targets
+
+
+def test_links_lead_somewhere() -> None:
+    for target in re.findall(r"\]\(([^)#]+)\)", README):
+        assert target.startswith("https://") or (ROOT / target).exists(), target
