@@ -55,6 +55,10 @@ def _header(code: str, name: str, change: Callable[[dict[str, Any]], Any]) -> He
     return HeaderFault(code, name, corrupt)
 
 
+def _set(member: str, value: Any) -> Callable[[dict[str, Any]], None]:
+    return lambda about: about.update({member: value})
+
+
 def _text(code: str, name: str, change: Callable[[bytes], bytes]) -> HeaderFault:
     """Change the header's text."""
 
@@ -224,16 +228,16 @@ HEADER_FAULTS: tuple[HeaderFault, ...] = (
     _header("CKP4004", "a hole at the start", lambda header: _shift(header, 8)),
     _header("CKP4004", "an empty array far away", lambda header: header.update(x=_nothing_at(1 << 40))),
     _header("CKP4004", "an empty array inside another", lambda header: header.update(x=_nothing_at(9))),
-    *(_entry("CKP4005", f"shape: {name}", lambda e, v=value: e.update(shape=v)) for name, value in SHAPES.items()),
-    *(_entry("CKP4005", f"offsets: {n}", lambda e, v=value: e.update(data_offsets=v)) for n, value in OFFSETS.items()),
+    *(_entry("CKP4005", f"shape: {name}", _set("shape", value)) for name, value in SHAPES.items()),
+    *(_entry("CKP4005", f"offsets: {name}", _set("data_offsets", value)) for name, value in OFFSETS.items()),
     _raw("CKP4006", "one byte missing", lambda data: data[:-1]),
     _raw("CKP4006", "all arrays missing", lambda data: joined(*_without_body(data))),
     _raw("CKP4006", "one byte more", lambda data: data + b"\0"),
     _raw("CKP4006", "a megabyte more", lambda data: data + bytes(1 << 20)),
     _header("CKP4006", "no entries", lambda header: {}),
     _header("CKP4006", "the last entry gone", lambda header: header.popitem() and None),
-    *(_entry("CKP4007", f"dtype: {name}", lambda e, v=value: e.update(dtype=v)) for name, value in DTYPES.items()),
-    *(_header("CKP4008", name, lambda h, v=value: h.update(__metadata__=v)) for name, value in METADATA.items()),
+    *(_entry("CKP4007", f"dtype: {name}", _set("dtype", value)) for name, value in DTYPES.items()),
+    *(_header("CKP4008", name, _set("__metadata__", value)) for name, value in METADATA.items()),
 )
 """Every rule of the format, broken by itself in at least two ways."""
 

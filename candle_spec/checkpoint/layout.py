@@ -29,8 +29,8 @@ _WINDOWS: Final = frozenset(
     ["con", "prn", "aux", "nul", *(f"com{n}" for n in range(1, 10)), *(f"lpt{n}" for n in range(1, 10))]
 )
 _FORBIDDEN: Final = re.compile(r'[\x00-\x1f\x7f<>:"|?*\\]')
-_POINTER_FILES: Final = (b"version https://git-lfs.github.com/spec/v1", b"/annex/objects/")
-_ANNEX_KEY: Final = re.compile(rb"/annex/objects/SHA256E?-s([0-9]{1,18})--([0-9a-f]{64})(\.[^/\s]*)?\n?")
+_LFS_POINTER: Final = b"version https://git-lfs.github.com/spec/v1\n"
+_ANNEX_POINTER: Final = re.compile(rb"/annex/objects/SHA256E?-s([0-9]{1,18})--([0-9a-f]{64})(\.[^/\s]*)?\n?")
 
 
 def path_fault(path: str) -> str:
@@ -56,6 +56,12 @@ def path_fault(path: str) -> str:
         if len(part.encode("utf-8", "surrogatepass")) > 255:
             return "unportable: a name longer than 255 bytes"
     return ""
+
+
+def portable_name(name: str) -> str:
+    """Return a file name that every system can store: what one of them cannot becomes ``_``."""
+    name = _FORBIDDEN.sub("_", name).rstrip(". ") or "_"
+    return f"_{name}" if name.partition(".")[0].lower() in _WINDOWS else name
 
 
 def resolve(root: Path, path: str) -> Path:
@@ -120,19 +126,20 @@ def tolerated(root: Path, path: str) -> bool:
 
 
 def pointer_target(path: Path) -> tuple[str, int] | None:
-    """Return digest and size that a pointer of Git LFS or git-annex names, ``None`` where the file is no pointer.
+    """Return digest and size that a pointer of Git LFS or git-annex names.
 
-    A pointer that names no SHA-256 gives ``("", -1)``. Layouts:
+    ``None`` where the file is no pointer, or one that names no SHA-256 and so nothing that could be compared. Layouts:
     https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md, https://git-annex.branchable.com/internals/pointer_file/
     """
     if path.stat().st_size > 1024:
         return None
     text = path.read_bytes()
-    if text.startswith(_POINTER_FILES[1]):
-        key = _ANNEX_KEY.fullmatch(text)
-        return (f"sha256:{key[2].decode('ascii')}", int(key[1])) if key else ("", -1)
-    if not text.startswith(_POINTER_FILES[0]):
+    if key := _ANNEX_POINTER.fullmatch(text):
+        return f"sha256:{key[2].decode('ascii')}", int(key[1])
+    if not text.startswith(_LFS_POINTER):
         return None
     fields = dict(line.split(b" ", 1) for line in text.splitlines() if b" " in line)
-    digest, size = fields.get(b"oid", b"").decode("ascii", "replace"), fields.get(b"size", b"")
-    return (digest, int(size)) if digest.startswith("sha256:") and re.fullmatch(rb"[0-9]{1,18}", size) else ("", -1)
+    digest, size = fields.get(b"oid", b""), fields.get(b"size", b"")
+    if not re.fullmatch(rb"sha256:[0-9a-f]{64}", digest) or not re.fullmatch(rb"[0-9]{1,18}", size):
+        return None
+    return digest.decode("ascii"), int(size)

@@ -15,7 +15,7 @@ from candle_spec import parallel
 from candle_spec.atomic import Fs, Staging, write_errors
 from candle_spec.canonical import pretty
 from candle_spec.checkpoint import manifest_file
-from candle_spec.checkpoint.layout import INLINE_TENSORS, INVENTORY, MANIFEST, STATE
+from candle_spec.checkpoint.layout import INLINE_TENSORS, INVENTORY, MANIFEST, STATE, portable_name
 from candle_spec.conversion import registry
 from candle_spec.conversion.certificate import Certificate, certify, prove_originals
 from candle_spec.conversion.contract import Detection, Native, Part
@@ -103,7 +103,7 @@ def convert(
     """
     options = options or Options()
     native, _ = read_native(source, options.topology)
-    target = Path(output) if output is not None else Path.cwd() / (native.source.path.name + SUFFIX)
+    target = Path(output) if output is not None else Path.cwd() / portable_name(native.source.path.name + SUFFIX)
     target = target.parent.resolve() / target.name
     _check_target(target, native, options)
     with Staging(target, overwrite=options.overwrite, fs=fs) as staging, _writing(target, options.jobs) as pool:

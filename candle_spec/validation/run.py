@@ -14,14 +14,14 @@ from candle_spec.manifest import Document, check, load_document
 from candle_spec.problems import Level, LevelResult, LevelState, Problem, Report, Severity
 from candle_spec.validation.catalogue import cited, from_error
 from candle_spec.validation.context import NOT_HERE, Context, Options
-from candle_spec.validation.rules import files, safety, semantics, weights
+from candle_spec.validation.rules import certificate, features, files, safety, semantics, uses, weights
 
 Rule = Callable[[Context], Iterable[Problem]]
 
 RULES: Final[dict[Level, tuple[Rule, ...]]] = {
-    Level.SEMANTICS: semantics.RULES,
+    Level.SEMANTICS: (*semantics.RULES, *uses.L2_RULES, *certificate.L2_RULES, *features.L2_RULES),
     Level.FILES: files.RULES,
-    Level.WEIGHTS: weights.RULES,
+    Level.WEIGHTS: (*weights.RULES, *certificate.L4_RULES, *features.L4_RULES),
     Level.SAFETY: safety.RULES,
 }
 """The checks of each level; to add one: a function in ``rules/``, its code in ``schemas/checks.json``."""
@@ -96,14 +96,19 @@ def checkpoint_root(path: str | Path) -> Path:
 
 def find_checkpoints(path: str | Path) -> list[Path]:
     """Return all checkpoints at or below a folder, sorted; checkpoints are not searched, links not followed."""
-    where = Path(path)
-    if (where / MANIFEST).is_file():
-        return [where]
     found: list[Path] = []
-    for entry in sorted(where.iterdir()) if where.is_dir() else []:
-        if entry.is_dir() and not entry.is_symlink() and not entry.name.startswith("."):
-            found += find_checkpoints(entry)
-    return found
+    waiting = [Path(path)]  # no recursion: folders may be nested deeper than calls
+    while waiting:
+        folder = waiting.pop()
+        if (folder / MANIFEST).is_file():
+            found.append(folder)
+        elif folder.is_dir():
+            waiting += (
+                entry
+                for entry in folder.iterdir()
+                if entry.is_dir() and not entry.is_symlink() and not entry.name.startswith(".")
+            )
+    return sorted(found)
 
 
 def _parse(context: Context, report: Report) -> Document | None:

@@ -23,7 +23,7 @@ def paths(context: Context) -> Iterator[Problem]:
             yield at("CKP3005", f"the path {path!r} leaves the checkpoint", pointer=pointer)
         elif fault:
             yield at("CKP3008", f"{path!r}: {fault.removeprefix('unportable: ')}", pointer=pointer)
-        if path in RESERVED:
+        if path.lower() in RESERVED:  # some systems cannot tell the cases apart
             yield at("CKP3012", f"{path!r} is reserved and must not be listed", pointer=pointer)
         other = seen.get(path.lower())
         seen.setdefault(path.lower(), path)
@@ -40,12 +40,12 @@ def presence(context: Context) -> Iterator[Problem]:
     for path, record in listed.items():
         yield from _one(context, path, record)
     for path, (kind, _) in context.found.items():
-        if path in listed or (path in RESERVED and kind == "file"):
-            continue
-        if kind != "file":
-            yield at("CKP3006", f"{path!r} is a link or a special file", file=path)
-        elif path.rpartition("/")[2] == MANIFEST:
+        if kind == "file" and "/" in path and path.rpartition("/")[2] == MANIFEST:
             yield at("CKP3013", "a second manifest lies in the folder", file=path)
+        elif path in listed or (path in RESERVED and kind == "file"):
+            continue
+        elif kind != "file":
+            yield at("CKP3006", f"{path!r} is a link or a special file", file=path)
         elif tolerated(context.root, path):
             yield at("CKP3014", f"{path!r} is not listed; such files are tolerated", file=path)
         else:

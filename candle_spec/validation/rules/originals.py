@@ -40,15 +40,20 @@ def _same_file(
     if residue != original["residue"]:
         message = f"the residue is {residue!r}, the certificate says {original['residue']!r}"
         yield at("CKP4030", message, file=path, pointer="/residue/path")
+    stated = original.get("residue_size", document["residue"]["size"])
+    if stated != document["residue"]["size"]:
+        message = f"the residue has {document['residue']['size']} bytes, the certificate says {stated}"
+        yield at("CKP4030", message, file=path, pointer="/residue/size")
 
 
 def _extents(context: Context, document: dict[str, Any], path: str) -> Iterator[Problem]:
-    position = 0
+    position = covered = 0
     for index, extent in enumerate(document["extents"]):
         here = f"/extents/{index}"
         if extent["offset"] < position:
             yield at("CKP4030", "the extents overlap or are not sorted", file=path, pointer=here)
         position = max(position, extent["offset"] + extent["length"])
+        covered += extent["length"]
         header = context.headers.get(extent["file"])
         if header is None and context.present(extent["file"]):
             continue  # it cannot be read, which is said elsewhere
@@ -58,5 +63,10 @@ def _extents(context: Context, document: dict[str, Any], path: str) -> Iterator[
         if entry is None or entry.size != extent["length"]:
             message = f"no array of {extent['length']} bytes is named {extent['key']!r} in {extent['file']!r}"
             yield at("CKP4030", message, file=path, pointer=here)
+        elif sorted(extent.get("order", ())) not in ([], list(range(len(entry.shape)))):
+            yield at("CKP4030", f"order is not one of the axes of {extent['key']!r}", file=path, pointer=here)
     if position > document["size"]:
         yield at("CKP4030", "the extents reach beyond the native file", file=path, pointer="/size")
+    elif covered + document["residue"]["size"] != document["size"]:
+        message = f"extents and residue have {covered} and {document['residue']['size']} bytes, not {document['size']}"
+        yield at("CKP4030", message, file=path, pointer="/residue/size")

@@ -14,6 +14,8 @@ from candle_spec.checkpoint.resume import resume_grade
 from candle_spec.digests import digest_json
 from candle_spec.problems import Problem
 from candle_spec.validation.context import Context, at
+from candle_spec.validation.rules.identifiers import fault_of
+from candle_spec.validation.rules.uses import expand
 
 _TIME: Final = re.compile(
     r"([0-9]{4})-([0-9]{2})-([0-9]{2})(?:T([0-9]{2}):([0-9]{2}):([0-9]{2})(?:\.[0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2}))?"
@@ -49,14 +51,15 @@ def provenance(context: Context) -> Iterator[Problem]:
 def times(context: Context) -> Iterator[Problem]:
     """Dates exist in the calendar, come in order, and are not in the future."""
     moments: dict[str, datetime] = {}
-    for name, text in context.manifest.get("dates", {}).items():
-        moment = moment_of(text)
-        if moment is None:
-            yield at("CKP2004", f"{text!r} is no date or time of RFC 3339", pointer=f"/dates/{name}")
-        else:
-            moments[name] = moment
-            if (moment - datetime.now(UTC)).days >= 1:
-                yield at("CKP2006", f"{text!r} is in the future", pointer=f"/dates/{name}")
+    for pattern in ("/dates/*", "/evaluation/*/date"):
+        for place, text in expand(context.manifest, pattern):
+            moment = moment_of(text)
+            if moment is None:
+                yield at("CKP2004", f"{text!r} is no date or time of RFC 3339", pointer=place)
+                continue
+            moments[place.removeprefix("/dates/")] = moment
+            if (moment - datetime.now(UTC)).days >= 1 and place != "/dates/available":
+                yield at("CKP2006", f"{text!r} is in the future", pointer=place)
     if "trained" in moments and "published" in moments and moments["trained"] > moments["published"]:
         yield at("CKP2006", "it was published before it was trained", pointer="/dates/published")
 
@@ -69,7 +72,7 @@ def moment_of(text: str) -> datetime | None:
     try:
         year, month, day = (int(part) for part in match.group(1, 2, 3))
         hour, minute, second = (int(part or 0) for part in match.group(4, 5, 6))
-        moment = datetime(year, month, day, hour, minute, second, tzinfo=UTC)
+        moment = datetime(year, month, day, hour, minute, min(second, 59), tzinfo=UTC)  # a leap second is one, too
         zone = match.group(7)
         return moment if not zone or zone == "Z" else datetime.fromisoformat(text).astimezone(UTC)
     except (ValueError, OverflowError):  # no such day; or, in UTC, before the year 1 or after 9999
@@ -77,41 +80,20 @@ def moment_of(text: str) -> datetime | None:
 
 
 def identifiers(context: Context) -> Iterator[Problem]:
-    """ORCID iDs have the right check digit; DOIs, RORs and SWHIDs have their shape."""
+    """Identifiers have the shape and the check digits of their scheme."""
     for place, value in pointer.leaves(context.words):
-        key = place.rpartition("/")[2]
-        if key == "orcid" and isinstance(value, str) and not orcid_valid(value):
-            yield at("CKP2001", f"{value!r} is no valid ORCID iD", pointer=place)
-        elif (
-            key == "ror"
-            and isinstance(value, str)
-            and not re.fullmatch(r"(https://ror\.org/)?0[a-hj-km-np-tv-z0-9]{6}[0-9]{2}", value)
-        ):
-            yield at("CKP2001", f"{value!r} is no valid ROR", pointer=place)
-    for list_name in ("identifier", "related_identifiers"):
-        for index, entry in enumerate(context.manifest.get(list_name, [])):
-            shape = _SHAPES.get(entry["scheme"])
-            if shape is not None and not shape.fullmatch(entry["value"]):
-                where = f"/{list_name}/{index}/value"
-                yield at("CKP2001", f"{entry['value']!r} is no valid {entry['scheme'].upper()}", pointer=where)
-
-
-_SHAPES: Final = {
-    "doi": re.compile(r"(https://doi\.org/|doi:)?10\.[0-9]{4,9}/[^\s]+"),
-    "swhid": re.compile(r"swh:1:(cnt|dir|rev|rel|snp):[0-9a-f]{40}(;[^\s]+)?"),
-    "uuid": re.compile(r"(urn:uuid:)?[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"),
-}
-
-
-def orcid_valid(text: str) -> bool:
-    """Whether an ORCID iD has its shape and check digit (ISO 7064 mod 11-2)."""
-    digits = text.removeprefix("https://orcid.org/")
-    if not re.fullmatch(r"[0-9]{4}-[0-9]{4}-[0-9]{4}-[0-9]{3}[0-9X]", digits):
-        return False
-    total = 0
-    for digit in digits.replace("-", "")[:15]:
-        total = (total + int(digit)) * 2
-    return "0123456789X"[(12 - total % 11) % 11] == digits[-1]
+        scheme = "ror" if place.endswith("_ror") else place.rpartition("/")[2]
+        if scheme in ("orcid", "ror") and isinstance(value, str) and (fault := fault_of(scheme, value)):
+            yield at("CKP2001", fault, pointer=place)
+    for pattern in (
+        "/identifier/*",
+        "/related_identifiers/*",
+        "/base_model/*/identifier",
+        "/training/datasets/*/identifier",
+    ):
+        for place, entry in expand(context.manifest, pattern):
+            if fault := fault_of(entry["scheme"], entry["value"]):
+                yield at("CKP2001", fault, pointer=f"{place}/value")
 
 
 def placeholders(context: Context) -> Iterator[Problem]:
@@ -164,9 +146,12 @@ def references(context: Context) -> Iterator[Problem]:
         if path not in listed:
             yield at("CKP2023", f"{path!r} is not listed in files", pointer=place)
     groups = [group["id"] for group in context.manifest["weights"].get("groups", [])]
-    for index, name in enumerate(groups):
+    for index, group in enumerate(context.manifest["weights"].get("groups", [])):
+        name, kind, here = group["id"], group["kind"], f"/weights/groups/{index}/id"
         if name in groups[:index]:
-            yield at("CKP2024", f"the group {name!r} is there twice", pointer=f"/weights/groups/{index}/id")
+            yield at("CKP2024", f"the group {name!r} is there twice", pointer=here)
+        if name.partition(".")[0] != kind:
+            yield at("CKP2024", f"the id {name!r} must be {kind!r}, or {kind!r}, a dot and a key", pointer=here)
     for name, part in context.manifest.get("training_state", {}).get("parts", {}).items():
         if "group" in part and part["group"] not in groups:
             place = pointer.join(["training_state", "parts", name, "group"])

@@ -155,20 +155,26 @@ def groups(context: Context) -> Iterator[Problem]:
             if group.get(name, number) != number:
                 where = f"/weights/groups/{index}/{name}"
                 yield at("CKP4027", f"{name} is {group[name]}, the inventory gives {number}", pointer=where)
-        files = {array.file for tensor in solid for array in tensor.arrays.values()}
-        if not files <= set(group["files"]):
-            yield at(
-                "CKP4027",
-                f"files lacks {sorted(files - set(group['files']))}",
-                pointer=f"/weights/groups/{index}/files",
-            )
+        yield from _group_files(group, {array.file for tensor in solid for array in tensor.arrays.values()}, index)
     stated = context.manifest["model"].get("parameter_count")
     models = [t for t in context.tensors if t.group.partition(".")[0] == "model" and t.alias_of is None]
     counted = sum(math.prod(tensor.shape) for tensor in models)
-    if stated is not None and models and stated != counted:
+    if stated is not None and (models or context.manifest["weights"]["kind"] == "tensors") and stated != counted:
         yield at(
             "CKP4021", f"parameter_count is {stated}, the tensors give {counted}", pointer="/model/parameter_count"
         )
+
+
+def _group_files(group: dict[str, Any], used: set[str], index: int) -> Iterator[Problem]:
+    """The files of a group are those of its tensors (one without any, where it has none); several have an index."""
+    here, listed = f"/weights/groups/{index}/files", set(group["files"])
+    if missing := sorted(used - listed):
+        yield at("CKP4027", f"files lacks {missing}", pointer=here)
+    spare = sorted(listed - used)
+    if len(spare) > (0 if used else 1) or len(listed) < len(group["files"]):
+        yield at("CKP4027", f"files names {spare or 'a file'} without need", pointer=here)
+    if len(listed) > 1 and "index" not in group:
+        yield at("CKP4011", "the group has several files and no index", pointer=here)
 
 
 def _size(array: StoredArray) -> int:

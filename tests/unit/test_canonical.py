@@ -1,0 +1,91 @@
+"""JSON is read strictly, hashed by RFC 8785 and written the same every time."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from candle_spec import limits
+from candle_spec.canonical import canonical, loads, pretty, tag_number
+from candle_spec.errors import CandleSpecError, InvalidInputError
+
+safe = 2**53 - 1
+scalars = st.none() | st.booleans() | st.integers(-safe, safe) | st.floats(-safe, safe) | st.text()
+values = st.recursive(
+    scalars,
+    lambda inner: st.lists(inner, max_size=5) | st.dictionaries(st.text(), inner, max_size=5),
+    max_leaves=30,
+)
+
+FAULTS = [
+    ("CKP0001", b'{"a": "\xff"}'),
+    ("CKP0002", b'{"a": }'),
+    ("CKP0002", b""),
+    ("CKP0003", b'{"a": 1, "b": {"c": 1, "c": 2}}'),
+    ("CKP0004", b"[" * 300 + b"]" * 300),
+    ("CKP0004", b"[" * 100_000),
+    ("CKP0004", b"1" * 5_000),
+    ("CKP0005", b"\xef\xbb\xbf{}"),
+    ("CKP0006", b"[NaN]"),
+    ("CKP0006", b"[-Infinity]"),
+    ("CKP0006", b"[1e999]"),
+]
+
+
+@pytest.mark.parametrize(("code", "data"), FAULTS)
+def test_each_fault_has_its_code(code: str, data: bytes) -> None:
+    with pytest.raises(CandleSpecError) as caught:
+        loads(data, location="x.json")
+    assert caught.value.code == code
+    assert caught.value.location.startswith("x.json")
+
+
+def test_a_document_that_is_too_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "JSON_BYTES", 10)
+    with pytest.raises(CandleSpecError, match="more than 10"):
+        loads(b"[1, 2, 3, 4]", location="x")
+
+
+@given(values)
+def test_readable_form_reads_back(value: Any) -> None:
+    data = pretty(value, one_line=("tensors",))
+    assert loads(data, location="x") == value
+    assert pretty(loads(data, location="x"), one_line=("tensors",)) == data
+
+
+@given(values)
+def test_canonical_form_is_one(value: Any) -> None:
+    data = canonical(value)
+    assert canonical(json.loads(data)) == data
+
+
+def test_canonical_vectors() -> None:
+    """From RFC 8785, section 3.2.3 and appendix B."""
+    numbers = [333333333.33333329, 1e30, 4.5, 2e-3, 1e-27, 0.0, -0.0, 5e-324, 9007199254740991]
+    assert canonical(numbers) == b"[333333333.3333333,1e+30,4.5,0.002,1e-27,0,0,5e-324,9007199254740991]"
+    keys = {"€": 1, "\r": 2, "\ufb33": 3, "1": 4, "😀": 5, "\x80": 6, "ö": 7}
+    assert list(json.loads(canonical(keys)).values()) == [2, 4, 6, 7, 1, 5, 3]
+
+
+@pytest.mark.parametrize("value", [2**53, float("nan"), "\ud800"])
+def test_what_has_no_canonical_form(value: Any) -> None:
+    with pytest.raises(InvalidInputError):
+        canonical(value)
+
+
+def test_one_tensor_a_line() -> None:
+    text = pretty({"tensors": [{"name": "a", "shape": [1, 2]}, {"name": "b"}]}, one_line=("tensors",)).decode()
+    assert text.splitlines()[2:4] == ['    {"name": "a", "shape": [1, 2]},', '    {"name": "b"}']
+
+
+@pytest.mark.parametrize(
+    ("value", "tagged"),
+    [(1, 1), (True, True), (2**53, {"$int": "9007199254740992"}), (0.5, 0.5), (float("inf"), {"$float": "inf"})],
+)
+def test_tagged_numbers(value: Any, tagged: Any) -> None:
+    assert tag_number(value) == tagged
+    assert type(tag_number(value)) is type(tagged)
