@@ -240,6 +240,28 @@ def cs_074(made: Made) -> None:
     )
 
 
+def cs_077(made: Made) -> None:
+    made.manifest["conversion"] = {
+        "tool": {"name": "conformance", "version": "1"},
+        "native": {
+            "format": "npz",
+            "title": "NumPy archive",
+            "files": [{"path": "m.npz", "size": 7, "sha256": sha(b"native\n")}],
+            "digest": sha(b"other"),
+        },
+        "parts": [{"what": "model", "status": "kept"}],
+        "proof": {"tensors": 2, "bytes": 32, "equal": True},
+        "restore": {"byte_exact": "not-kept", "cost": "the native file is not here"},
+    }
+
+
+def cs_078(made: Made) -> None:
+    made.files["genes.txt"] = b"BRCA1\nTP53\n"
+    made.list_file("genes.txt", "text/plain", "feature-list")
+    features = {"path": "genes.txt", "count": 2, "digest": sha(b"TP53\nBRCA1")}
+    made.manifest["inputs"] = [{"id": "expression", "kind": "tensor", "feature_list": features}]
+
+
 def cs_081(made: Made) -> None:
     made.files["run.py"] = b'print("hello")\n'
     made.list_file("run.py", "text/x-python", "other")
@@ -341,6 +363,8 @@ FAULTS: dict[str, tuple[str, Fault]] = {
     "CS-072": ("name-twice", cs_072),
     "CS-073": ("state-tree-tag", lambda m: side(m, "state.json", "state-tree", {"tree": {"$wrong": 1}}, "state-tree")),
     "CS-074": ("state-names-nothing", cs_074),
+    "CS-077": ("certificate-of-other-files", cs_077),
+    "CS-078": ("features-in-another-order", cs_078),
     "CS-081": ("undeclared-code", cs_081),
 }
 

@@ -8,20 +8,21 @@ import math
 import re
 import struct
 import sys
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 SCHEMAS = Path(__file__).resolve().parents[2] / "schemas"
-SIZES = {"BOOL": 1, "U8": 1, "I8": 1, "U16": 2, "I16": 2, "F16": 2, "BF16": 2, "U32": 4, "I32": 4, "F32": 4, "U64": 8}
-SIZES |= {"I64": 8, "F64": 8, "C64": 8, "F8_E4M3": 1, "F8_E5M2": 1, "F8_E4M3FNUZ": 1, "F8_E5M2FNUZ": 1, "F8_E8M0": 1}
+WIDTHS = {1: "BOOL U8 I8 F8_E4M3 F8_E5M2 F8_E4M3FNUZ F8_E5M2FNUZ F8_E8M0", 2: "U16 I16 F16 BF16", 4: "U32 I32 F32"}
+SIZES = {name: width for width, names in {**WIDTHS, 8: "U64 I64 F64 C64"}.items() for name in names.split()}
 PARTS = {"complex_pairs": {"values"}, "quantized": {"values", "scales", "zero_points"}, "strings": {"bytes", "offsets"}}
 PARTS |= {f"sparse_{n}": {"compressed", "plain", "values"} for n in ("csr", "csc", "bsr", "bsc")}
 PARTS |= {"sparse_coo": {"indices", "values"}, "packed": {"values"}, "raw": {"values"}}
 DEVICES = {"con", "prn", "aux", "nul"} | {f"{n}{i}" for n in ("com", "lpt") for i in range(1, 10)}
 TAGS = "int float complex str bytes dict tuple set frozenset tensor scalar global object ref".split()
 KINDS: dict[str, Any] = {"object": dict, "array": list, "string": str, "integer": int, "number": (int, float)}
-MANIFEST = "candle-checkpoint.json"
+MANIFEST, CODE = "candle-checkpoint.json", (".py", ".so", ".dll", ".exe", ".sh", ".pkl")
 
 
 class Broken(Exception):
@@ -39,6 +40,10 @@ def sha(data: bytes) -> str:
 
 def sha_json(value: Any) -> str:
     return sha(json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode())
+
+
+def ordered(rows: list[list[Any]]) -> list[list[Any]]:
+    return sorted(rows, key=lambda row: row[0].encode())
 
 
 def children(node: Any) -> list[Any]:
@@ -82,9 +87,8 @@ def check(value: Any, at: dict[str, Any], root: dict[str, Any]) -> None:
 
 
 def header(data: bytes) -> dict[str, tuple[str, list[int], bytes]]:
-    need(len(data) >= 8, "CS-050")
-    length = struct.unpack("<Q", data[:8])[0]
-    need(length <= 100_000_000, "CS-058")
+    length = struct.unpack("<Q", data[:8])[0] if len(data) >= 8 else math.inf
+    need(length <= 100_000_000, "CS-058" if len(data) >= 8 else "CS-050")
     need(8 + length <= len(data), "CS-050")
     try:
         entries = parse(data[8 : 8 + length])
@@ -120,10 +124,9 @@ def files(root: Path, manifest: dict[str, Any]) -> None:
         if "withheld" not in record:
             need(not (root / path).is_symlink(), "CS-035")
             need((root / path).is_file(), "CS-030")
-            data = (root / path).read_bytes()
-            need(len(data) == record["size"], "CS-031")
-            need(sha(data) == record["sha256"], "CS-032")
-            need(record["role"] == "code" or not path.endswith((".py", ".so", ".dll", ".exe", ".sh", ".pkl")), "CS-081")
+            need((root / path).stat().st_size == record["size"], "CS-031")
+            need(sha((root / path).read_bytes()) == record["sha256"], "CS-032")
+            need(record["role"] == "code" or not path.endswith(CODE), "CS-081")
     for found in root.rglob("*"):
         need(not found.is_symlink(), "CS-035")
         if found.is_file() and found.relative_to(root).as_posix() not in {*seen.values(), MANIFEST}:
@@ -131,41 +134,74 @@ def files(root: Path, manifest: dict[str, Any]) -> None:
 
 
 def weights(root: Path, manifest: dict[str, Any]) -> None:
-    tensors, groups = manifest["weights"]["tensors"], manifest["weights"]["groups"]
-    need(len({g["id"] for g in groups}) == len(groups), "CS-029")
+    about, groups, tensors = manifest["weights"], manifest["weights"].get("groups", []), inventory(root, manifest)
+    need(
+        len({g["id"] for g in groups}) == len(groups) and all(g["id"].split(".")[0] == g["kind"] for g in groups),
+        "CS-029",
+    )
     stored = {path: header((root / path).read_bytes()) for group in groups for path in group["files"]}
     for group in (group for group in groups if "index" in group):
-        index, shards = parse((root / group["index"]).read_bytes()), [stored[file] for file in group["files"]]
-        need(all(key in stored[file] for key, file in index["weight_map"].items()), "CS-060")
-        need(all(key in index["weight_map"] for shard in shards for key in shard), "CS-061")
-        need(index["metadata"]["total_size"] == sum(len(r[2]) for shard in shards for r in shard.values()), "CS-062")
-    names, claimed = {(t["group"], t["name"]): t for t in tensors}, set()
+        index, shards = parse((root / group["index"]).read_bytes()), {file: stored[file] for file in group["files"]}
+        need(all(key in shards.get(file, ()) for key, file in index["weight_map"].items()), "CS-060")
+        need(all(key in index["weight_map"] for shard in shards.values() for key in shard), "CS-061")
+        total = sum(len(data) for shard in shards.values() for _, _, data in shard.values())
+        need(index["metadata"]["total_size"] == total, "CS-062")
+    names, claimed = {(t["group"], t["name"]): t for t in tensors}, {}
     need(len(names) == len(tensors), "CS-072")
     for tensor in tensors:
         if "alias_of" in tensor:
-            target = names.get(tuple(tensor["alias_of"]), {"alias_of": True})
-            need(
-                "alias_of" not in target and all(tensor[k] == target[k] for k in ("dtype", "shape", "digest")), "CS-066"
-            )
+            target = names.get(tuple(tensor["alias_of"]), tensor)
+            need("alias_of" not in target and row(target) == row(tensor), "CS-066")
             continue
         encoding = tensor.get("encoding", {"name": "structured", "parts": {"": tensor}})
         need(encoding["name"] == "structured" or set(encoding["parts"]) == PARTS.get(encoding["name"]), "CS-071")
         for part in encoding["parts"].values():
             place = part["file"], part.get("key", tensor["name"])
             need(place[1] in stored[place[0]] and place not in claimed, "CS-063")
-            claimed.add(place)
             dtype, shape, data = stored[place[0]][place[1]]
-            need((dtype, shape) == (part["dtype"], part["shape"]), "CS-065")
+            need([dtype, shape] == row(part)[:2], "CS-065")
             need(sha(data) == part["digest"], "CS-067")
-    need(claimed == {(file, key) for file, rows in stored.items() for key in rows}, "CS-063")
-    need(all(g["tensor_count"] == sum(t["group"] == g["id"] for t in tensors) for g in groups), "CS-070")
+            claimed[place] = tensor["group"], len(data)
+        parts = {name: row(part) for name, part in encoding["parts"].items()}
+        made = sha_json({"encoding": encoding["name"], "params": encoding.get("params", {}), "parts": parts})
+        need("encoding" not in tensor or tensor["digest"] == made, "CS-067")
+    need(set(claimed) == {(file, key) for file, rows in stored.items() for key in rows}, "CS-063")
+    for group in groups:
+        size = sum(size for of, size in claimed.values() if of == group["id"])
+        need(
+            (group["tensor_count"], group["size"]) == (sum(t["group"] == group["id"] for t in tensors), size), "CS-070"
+        )
     models = [t for t in tensors if t["group"].split(".")[0] == "model"]
     count = sum(math.prod(t["shape"]) for t in models if "alias_of" not in t)
-    need(manifest["model"].get("parameter_count", count) == count, "CS-064")
-    rows = sorted(([t["name"], t["dtype"], t["shape"], t["digest"]] for t in models), key=lambda r: r[0].encode())
-    need(manifest["weights"]["content_digest"] == sha_json(rows), "CS-068")
-    bare = sorted((row[1:] for row in rows), key=lambda row: (row[2], row[0], row[1]))
-    need(manifest["weights"]["values_digest"] == sha_json(bare), "CS-069")
+    need(about["kind"] == "payload" or manifest["model"].get("parameter_count", count) == count, "CS-064")
+    proof = manifest.get("conversion", {}).get("proof", {})
+    solid, size = sum("alias_of" not in t for t in tensors), sum(size for _, size in claimed.values())
+    need((proof.get("tensors", solid), proof.get("bytes", size)) == (solid, size), "CS-077")
+    identity(manifest, tensors, models)
+
+
+def inventory(root: Path, manifest: dict[str, Any]) -> Any:
+    about = manifest["weights"]
+    return (
+        parse((root / about["inventory"]).read_bytes())["tensors"] if "inventory" in about else about.get("tensors", [])
+    )
+
+
+def row(about: dict[str, Any]) -> list[Any]:
+    return [about["dtype"], about["shape"], about["digest"]]
+
+
+def identity(manifest: dict[str, Any], tensors: list[Any], models: list[Any]) -> None:
+    about, listed = manifest["weights"], {record["path"]: record for record in manifest["files"]}
+    several, full = len({t["group"] for t in models}) > 1, [[f"{t['group']}/{t['name']}", *row(t)] for t in tensors]
+    rows = ordered([[f"{t['group']}/{t['name']}" if several else t["name"], *row(t)] for t in models])
+    if about["kind"] == "payload":
+        kept = [(entry["role"], listed[entry["path"]]) for entry in about["payload"]]
+        rows = sorted([role, file["media_type"], file["size"], file["sha256"]] for role, file in kept)
+    need(about["content_digest"] == sha_json(rows), "CS-068")
+    bare = sorted((row(t) for t in models), key=lambda row: (row[2], row[0], row[1]))
+    need(about.get("values_digest", sha_json(bare)) == sha_json(bare), "CS-069")
+    need(about.get("state_digest", sha_json(ordered(full))) == sha_json(ordered(full)), "CS-069")
 
 
 def meaning(root: Path, manifest: dict[str, Any]) -> None:
@@ -181,30 +217,40 @@ def meaning(root: Path, manifest: dict[str, Any]) -> None:
     for entry in manifest.get("evaluation", []):
         term, interval, value = terms.get(entry["metric"]["id"], {}), entry.get("interval", {}), entry["value"]
         need(interval.get("lower", -math.inf) <= value <= interval.get("upper", math.inf), "CS-022")
-        need(
-            term.get("range", {}).get("min", -math.inf) <= value <= term.get("range", {}).get("max", math.inf), "CS-023"
-        )
+        bounds = term.get("range", {})
+        need(bounds.get("min", -math.inf) <= value <= bounds.get("max", math.inf), "CS-023")
         need(entry["metric"].get("direction", term.get("direction")) == term.get("direction"), "CS-024")
-    state = manifest.get("training_state", {})
+    for stated in (each["feature_list"] for each in manifest.get("inputs", []) if "feature_list" in each):
+        lines = (root / stated["path"]).read_bytes().replace(b"\r\n", b"\n").removesuffix(b"\n")
+        need((lines.count(b"\n") + 1, sha(lines)) == (stated["count"], stated.get("digest", sha(lines))), "CS-078")
+    native = manifest.get("conversion", {}).get("native", {"files": []})
+    rows = ordered([[record["path"], record["size"], record["sha256"]] for record in native["files"]])
+    need(not rows or native["digest"] == (rows[0][2] if len(rows) == 1 else sha_json(rows)), "CS-077")
+    state, roles = manifest.get("training_state", {}), {record["path"]: record["role"] for record in manifest["files"]}
     status = {name: part["status"] for name, part in state.get("parts", {}).items()}
     exact = all(status.get(part) in ("present", "not-used") for part in ("scheduler", "scaler", "rng", "sampler"))
-    grade = ("fine-tunable", "exactly-resumable")[exact]
-    grade = grade if status.get("optimizer") == "present" else "inference-only"
+    grade = ("fine-tunable", "exactly-resumable")[exact] if status.get("optimizer") == "present" else "inference-only"
     need(state.get("resume_grade", grade) == grade, "CS-025")
     sealed = sha_json({key: value for key, value in manifest.items() if key != "manifest_digest"})
     need(manifest.get("manifest_digest", sealed) == sealed, "CS-026")
     need(all(source["pointer"].split("/")[1] in manifest for source in manifest.get("field_sources", [])), "CS-027")
-    listed = {record["path"] for record in manifest["files"]}
-    need("state_tree" not in state or state["state_tree"] in listed, "CS-028")
-    open_nodes = [parse((root / "state.json").read_bytes())["tree"]] if "state.json" in listed else []
-    while open_nodes:
-        node = open_nodes.pop()
-        if isinstance(node, dict):
-            need(any(f"${tag}" in node for tag in TAGS), "CS-073")
-            known = [[t["group"], t["name"]] for t in manifest["weights"]["tensors"]]
-            need("$tensor" not in node or node["$tensor"] in known, "CS-074")
-            open_nodes += [node[key] for key in ("$dict", "$tuple", "$set", "$frozenset") if key in node]
-        open_nodes += node if isinstance(node, list) else []
+    need("state_tree" not in state or roles.get(state["state_tree"]) == "state-tree", "CS-028")
+    known = [[t["group"], t["name"]] for t in inventory(root, manifest)]
+    for path in (path for path, role in roles.items() if role == "state-tree"):
+        for node in nodes(parse((root / path).read_bytes())["tree"]):
+            need(not isinstance(node, dict) or any(f"${tag}" in node for tag in TAGS), "CS-073")
+            need(not isinstance(node, dict) or node.get("$tensor", known[:1]) in [*known, known[:1]], "CS-074")
+
+
+def nodes(node: Any) -> Iterator[Any]:
+    yield node
+    inner = (
+        [node[f"${tag}"] for tag in ("dict", "tuple", "set", "frozenset") if f"${tag}" in node]
+        if isinstance(node, dict)
+        else node
+    )
+    for child in inner if isinstance(inner, list) else []:
+        yield from nodes(child)
 
 
 def read(root: Path) -> dict[str, Any]:
