@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from candle_spec.checkpoint.checkpoint import Checkpoint
-from candle_spec.checkpoint.layout import MANIFEST
+from candle_spec.checkpoint.layout import is_checkpoint
 from candle_spec.conversion.convert import Options, read_native
 from candle_spec.conversion.convert import convert as _convert
 from candle_spec.conversion.restore import How, RestoredFile, restore
@@ -65,12 +65,6 @@ def inspect(path: str | Path, *, topology: str | Path | None = None) -> Summary:
     if is_checkpoint(path):
         return summarize_checkpoint(Checkpoint(path))
     return summarize_native(read_native(path, topology)[0])
-
-
-def is_checkpoint(path: str | Path) -> bool:
-    """Whether ``path`` is a checkpoint of the common format (or its manifest)."""
-    where = Path(path)
-    return (where / MANIFEST).is_file() or (where.name == MANIFEST and where.is_file())
 
 
 def load(path: str | Path) -> Checkpoint:

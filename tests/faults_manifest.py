@@ -43,9 +43,9 @@ def _orcid(text: str) -> Callable[[Path, Manifest], None]:
     return _set("/creators/0/orcid", text)
 
 
-def _metric(value: Any, metric: str = "auc-roc", **more: Any) -> Callable[[Path, Manifest], None]:
-    about: dict[str, Any] = {"id": metric, "name": metric} | more.pop("metric", {})
-    return _set("/evaluation", [{"metric": about, "value": value, "split": "test", **more}])
+def _metric(value: float, direction: str = "maximize") -> Callable[[Path, Manifest], None]:
+    metric = {"id": "auc-roc", "name": "AUC", "direction": direction}
+    return _set("/evaluation", [{"metric": metric, "value": value, "split": "test"}])
 
 
 def _source(at: str, value_digest: str) -> Callable[[Path, Manifest], None]:
@@ -116,7 +116,7 @@ SEMANTIC_FAULTS: tuple[Fault, ...] = (
         "CKP2001",
         "a ROR",
         "described",
-        _set("/creators/0/affiliation", [{"name": "X", "ror": "https://ror.org/0abcdilo1"}]),
+        _set("/creators/0/affiliation", [{"name": "X", "ror": "https://ror.org/0abcdil01"}]),
     ),
     Fault("CKP2001", "a DOI", "described", _identifier("doi", "11.5072/x")),
     Fault("CKP2001", "a DOI without suffix", "described", _identifier("doi", "10.5072/")),
@@ -138,7 +138,7 @@ SEMANTIC_FAULTS: tuple[Fault, ...] = (
     Fault("CKP2007", "an area of 1.2", "described", _metric(1.2)),
     Fault("CKP2007", "an area of 93 percent", "described", _metric(93)),
     Fault("CKP2007", "an area below 0", "described", _metric(-0.001)),
-    Fault("CKP2008", "an area to minimize", "described", _metric(0.9, metric={"direction": "minimize"})),
+    Fault("CKP2008", "an area to minimize", "described", _metric(0.9, "minimize")),
     Fault("CKP2011", "too good a grade", "plain", _set("/training_state/resume_grade", "exactly-resumable")),
     Fault("CKP2011", "too bad a grade", "groups", _set("/training_state/resume_grade", "inference-only")),
     Fault("CKP2020", "a title after the seal", "described", _after_seal("/title", "Another")),

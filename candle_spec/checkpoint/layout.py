@@ -58,6 +58,12 @@ def path_fault(path: str) -> str:
     return ""
 
 
+def is_checkpoint(path: str | Path) -> bool:
+    """Whether ``path`` is a checkpoint's folder, or its manifest."""
+    where = Path(path)
+    return (where / MANIFEST).is_file() or (where.name == MANIFEST and where.is_file())
+
+
 def portable_name(name: str) -> str:
     """Return a file name that every system can store: what one of them cannot becomes ``_``."""
     name = _FORBIDDEN.sub("_", name).rstrip(". ") or "_"

@@ -66,7 +66,7 @@ def _checkpoints(path: Path) -> Iterator[Path]:
         MissingPathError: Nothing is there, or no checkpoint; native ones seen are counted.
         InvalidInputError: It is a native checkpoint.
     """
-    from candle_spec.api import is_checkpoint
+    from candle_spec.checkpoint.layout import is_checkpoint
     from candle_spec.validation import find_checkpoints
 
     if not path.exists():

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from candle_spec.conversion.summary import GroupLine, Summary
 from candle_spec.errors import CandleSpecError
+
+if TYPE_CHECKING:
+    from candle_spec.conversion.summary import GroupLine, Summary
 
 
 def size(count: int) -> str:

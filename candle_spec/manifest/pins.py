@@ -23,7 +23,7 @@ def digest(name: str, version: str = collection.CURRENT) -> str:
 
 
 def differing() -> Iterator[str]:
-    """Yield one sentence for every packaged schema that is not the one that the index names (``CKP1013``)."""
+    """Yield one sentence for every packaged schema that is not the one that the index names."""
     for release, about in releases().items():
         for name, entry in about["schemas"].items():
             version = entry["version"]

@@ -62,8 +62,7 @@ def validate(
     context = Context(root, options)
     try:
         document = _parse(context, report)
-        if document is not None:
-            _schema(context, document, report)
+        _schema(context, document, report)
         for level, rules in RULES.items():
             _level(level, rules, context, document, report)
         _later_levels(context, report)
@@ -125,9 +124,10 @@ def _parse(context: Context, report: Report) -> Document | None:
     return document
 
 
-def _schema(context: Context, document: Document, report: Report) -> None:
-    if context.options.max_level < Level.SCHEMA:
-        report.levels.append(LevelResult(Level.SCHEMA, LevelState.NOT_RUN, "not asked for"))
+def _schema(context: Context, document: Document | None, report: Report) -> None:
+    if context.options.max_level < Level.SCHEMA or document is None:
+        reason = f"{Level.PARSE.label} failed" if document is None else "not asked for"
+        report.levels.append(LevelResult(Level.SCHEMA, LevelState.NOT_RUN, reason))
         return
     found = [cited(problem) for problem in check(document.value, file=MANIFEST)]
     report.extend(_located(found, document))
@@ -139,7 +139,7 @@ def _schema(context: Context, document: Document, report: Report) -> None:
 
 def _level(level: Level, rules: tuple[Rule, ...], context: Context, document: Document | None, report: Report) -> None:
     failed = [
-        result.level for result in report.levels if result.level in _NEEDS[level] and result.state is not LevelState.OK
+        result.level for result in report.levels if result.level in _NEEDS[level] and result.state is LevelState.FAILED
     ]
     if level > context.options.max_level:
         report.levels.append(LevelResult(level, LevelState.NOT_RUN, "not asked for"))

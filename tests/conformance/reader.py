@@ -8,7 +8,6 @@ import math
 import re
 import struct
 import sys
-from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -205,11 +204,10 @@ def identity(manifest: dict[str, Any], tensors: list[Any], models: list[Any]) ->
 
 
 def meaning(root: Path, manifest: dict[str, Any]) -> None:
-    for text in manifest["dates"].values():
-        try:
-            datetime.fromisoformat(text.replace("Z", "+00:00"))
-        except ValueError:
-            raise Broken("CS-021") from None
+    try:
+        _ = [datetime.fromisoformat(text.replace("Z", "+00:00")) for text in manifest["dates"].values()]
+    except ValueError:
+        raise Broken("CS-021") from None
     for orcid in (person["orcid"] for person in manifest.get("creators", []) if "orcid" in person):
         total = sum(int(digit) << (15 - i) for i, digit in enumerate(orcid.replace("-", "")[:15]))
         need("0123456789X"[(12 - total % 11) % 11] == orcid[-1], "CS-020")
@@ -236,21 +234,13 @@ def meaning(root: Path, manifest: dict[str, Any]) -> None:
     need(all(source["pointer"].split("/")[1] in manifest for source in manifest.get("field_sources", [])), "CS-027")
     need("state_tree" not in state or roles.get(state["state_tree"]) == "state-tree", "CS-028")
     known = [[t["group"], t["name"]] for t in inventory(root, manifest)]
-    for path in (path for path, role in roles.items() if role == "state-tree"):
-        for node in nodes(parse((root / path).read_bytes())["tree"]):
-            need(not isinstance(node, dict) or any(f"${tag}" in node for tag in TAGS), "CS-073")
-            need(not isinstance(node, dict) or node.get("$tensor", known[:1]) in [*known, known[:1]], "CS-074")
-
-
-def nodes(node: Any) -> Iterator[Any]:
-    yield node
-    inner = (
-        [node[f"${tag}"] for tag in ("dict", "tuple", "set", "frozenset") if f"${tag}" in node]
-        if isinstance(node, dict)
-        else node
-    )
-    for child in inner if isinstance(inner, list) else []:
-        yield from nodes(child)
+    open_nodes = [parse((root / path).read_bytes())["tree"] for path, role in roles.items() if role == "state-tree"]
+    while open_nodes:
+        node = open_nodes.pop()
+        tags = [key for key in node if key.startswith("$")] if isinstance(node, dict) else []
+        need(all(tag[1:] in TAGS for tag in tags), "CS-073")
+        need("$tensor" not in tags or node["$tensor"] in known, "CS-074")
+        open_nodes += children(node)
 
 
 def read(root: Path) -> dict[str, Any]:
