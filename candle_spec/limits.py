@@ -58,3 +58,6 @@ HDF5_OBJECTS: Final = 1_000_000
 
 HDF5_DEPTH: Final = 256
 """Nesting of groups in an HDF5 file."""
+
+PROTOBUF_DEPTH: Final = 100
+"""Nesting of messages in a protocol buffer, the limit of the official readers."""
