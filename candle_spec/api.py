@@ -35,6 +35,7 @@ def convert(
     output: str | Path | None = None,
     *,
     topology: str | Path | None = None,
+    context: str | Path | None = None,
     overwrite: bool = False,
     without_original: bool = False,
     values: Mapping[str, Any] | None = None,
@@ -46,6 +47,7 @@ def convert(
         source: A file or a folder that a framework wrote.
         output: The new folder; by default ``<file name>.candle`` in the current folder.
         topology: A separate file with the network's architecture.
+        context: A folder around the source that may be read for what describes it: scores, scalers, settings.
         overwrite: Replace the output if it is a checkpoint.
         without_original: Leave out what brings the native file back byte for byte.
         values: Values for the manifest by JSON Pointer, for example ``{"/name": "uno"}``.
@@ -55,16 +57,23 @@ def convert(
         CandleSpecError: One of its children says what is wrong with the source or the output.
     """
     options = Options(
-        topology=topology, overwrite=overwrite, without_original=without_original, values=values or {}, jobs=jobs
+        topology=topology,
+        context=context,
+        overwrite=overwrite,
+        without_original=without_original,
+        values=values or {},
+        jobs=jobs,
     )
     return Checkpoint(_convert(source, output, options).path)
 
 
-def inspect(path: str | Path, *, topology: str | Path | None = None) -> Summary:
+def inspect(path: str | Path, *, topology: str | Path | None = None, context: str | Path | None = None) -> Summary:
     """Return what is in a checkpoint, native or common; no weights are read and nothing of it is run."""
     if is_checkpoint(path):
         return summarize_checkpoint(Checkpoint(path))
-    return summarize_native(read_native(path, topology)[0])
+    native, _ = read_native(path, topology, context)
+    with native.resources:
+        return summarize_native(native)
 
 
 def load(path: str | Path) -> Checkpoint:

@@ -239,7 +239,7 @@ class _Reading:
         parts.append(Part("metadata", "kept", "attributes and structure of the HDF5 file, typed"))
         assets = [side for side in self._found.side_files if side.role == "artifact"]
         if assets:
-            parts.append(Part("assets", "kept", count=len(assets), size=sum(len(side.data) for side in assets)))
+            parts.append(Part("assets", "kept", count=len(assets), size=sum(side.size for side in assets)))
         left = self._unread + self._found.unkept
         if left:
             parts.append(Part("unknown", "residue", f"not understood: {', '.join(sorted(left)[:5])}", count=len(left)))

@@ -53,6 +53,11 @@ def _source(at: str, value_digest: str) -> Callable[[Path, Manifest], None]:
     return lambda _, manifest: manifest["field_sources"].append(entry)
 
 
+def _original_twice(_: Path, manifest: Manifest) -> None:
+    originals = manifest["conversion"]["restore"]["originals"]
+    originals.append(dict(originals[0]))
+
+
 def _deep(data: bytes) -> bytes:
     return data.replace(b"{", b'{"x":' + b"[" * 300 + b"]" * 300 + b",", 1)
 
@@ -141,6 +146,14 @@ SEMANTIC_FAULTS: tuple[Fault, ...] = (
     Fault("CKP2008", "an area to minimize", "described", _metric(0.9, "minimize")),
     Fault("CKP2011", "too good a grade", "plain", _set("/training_state/resume_grade", "exactly-resumable")),
     Fault("CKP2011", "too bad a grade", "groups", _set("/training_state/resume_grade", "inference-only")),
+    Fault("CKP2012", "another digest of the native files", "plain", _set("/conversion/native/digest", OTHER)),
+    Fault("CKP2012", "an original of nothing", "plain", _set("/conversion/restore/originals/0/native", "ghost.tiny")),
+    Fault("CKP2012", "an original twice", "plain", _original_twice),
+    Fault("CKP2013", "more features than an axis has", "described", _set("/inputs/0/feature_list/count", 4)),
+    Fault("CKP4033", "a tensor less in the proof", "plain", _set("/conversion/proof/tensors", 3)),
+    Fault("CKP4033", "a byte more in the proof", "alias", _set("/conversion/proof/bytes", 193)),
+    Fault("CKP4034", "another number of features", "described", _set("/inputs/0/feature_list/count", 4)),
+    Fault("CKP4034", "other features", "described", _set("/inputs/0/feature_list/digest", OTHER)),
     Fault("CKP2020", "a title after the seal", "described", _after_seal("/title", "Another")),
     Fault("CKP2020", "a name after the seal", "plain", _after_seal("/name", "plaim")),
     Fault("CKP2020", "another seal", "plain", _set("/manifest_digest", OTHER)),

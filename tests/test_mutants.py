@@ -2,7 +2,7 @@
 
 (a) every assertion of the schemas that a manifest reaches, broken by its operators; and those of the side documents;
 (b) every rule of the safetensors header, broken in the bytes of real files;
-(c) every fault of the files, of what the manifest says of them, and of what it says of the weights.
+(c) every fault of the files, of what the manifest says of them, of what it says of the weights, and of its values.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from candle_spec.validation import validate
 from tests import checkpoints
 from tests.faults_files import FOLDER_FAULTS, Fault, files_of, of_each_file
 from tests.faults_header import HEADER_FAULTS, parts
+from tests.faults_manifest import SEMANTIC_FAULTS, TEXT_FAULTS
 from tests.faults_weights import WEIGHTS_FAULTS
 from tests.mutation import Mutant, expected_code, mutants
 
@@ -86,7 +87,7 @@ def side_mutants(bases: dict[str, Path]) -> Iterator[tuple[str, str, Mutant]]:
 
 
 def file_faults(bases: dict[str, Path]) -> list[Fault]:
-    """Return all faults of files, folders and weights."""
+    """Return all faults of files, folders and weights, of the manifest's text and of what it means."""
     each = [
         fault
         for kind in ("plain", "groups", "sharded", "inventory")
@@ -94,7 +95,7 @@ def file_faults(bases: dict[str, Path]) -> list[Fault]:
         if kind == "plain" or path.endswith((".safetensors", ".index.json", "tensors.json"))
         for fault in of_each_file(kind, path)
     ]
-    return [*each, *FOLDER_FAULTS, *WEIGHTS_FAULTS]
+    return [*each, *FOLDER_FAULTS, *WEIGHTS_FAULTS, *TEXT_FAULTS, *SEMANTIC_FAULTS]
 
 
 def test_the_checkpoints_are_sound(bases: dict[str, Path]) -> None:
@@ -205,7 +206,7 @@ def _apply(fault: Fault, at: Path) -> None:
         checkpoints.write_manifest(at, manifest)
 
 
-def test_every_fault_of_files_and_weights(bases: dict[str, Path], copy: Callable[[str], Path]) -> None:
+def test_every_fault_of_files_weights_and_values(bases: dict[str, Path], copy: Callable[[str], Path]) -> None:
     survivors: list[Survivor] = []
     for fault in file_faults(bases):
         at = copy(fault.kind)
@@ -240,7 +241,7 @@ def test_total(bases: dict[str, Path], capsys: pytest.CaptureFixture[str]) -> No
         "rules of a header": 2 * len(HEADER_FAULTS),
         "bytes of a header": len(header_places(header)),
         "bytes of a sealed manifest": 2 * len(sealed_places(bases)),
-        "faults of files and weights": len(file_faults(bases)),
+        "faults of files, weights and values": len(file_faults(bases)),
         "pairs of faults": _count(fault for fault in WEIGHTS_FAULTS if fault.code > "CKP4"),
     }
     with capsys.disabled():

@@ -21,6 +21,9 @@ _UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 2**10, "M
 @click.argument("source", type=click.Path(path_type=Path))
 @click.argument("output", type=click.Path(path_type=Path), required=False)
 @click.option("--topology", type=click.Path(path_type=Path), help="A separate file with the network's architecture.")
+@click.option(
+    "--context", type=click.Path(path_type=Path), help="A folder around it that may be read: scores, scalers."
+)
 @click.option("--overwrite", is_flag=True, help="Replace the output, if it is a checkpoint.")
 @click.option("--without-original", is_flag=True, help="Leave out what brings the native file back byte for byte.")
 @click.option("--shard-size", default="5GB", show_default=True, metavar="SIZE", help="Largest weights file.")
@@ -33,6 +36,7 @@ def command(
     source: Path,
     output: Path | None,
     topology: Path | None,
+    context: Path | None,
     overwrite: bool,
     without_original: bool,
     shard_size: str,
@@ -51,6 +55,7 @@ def command(
 
     options = Options(
         topology=topology,
+        context=context,
         overwrite=overwrite,
         without_original=without_original,
         shard_bytes=_bytes(shard_size),

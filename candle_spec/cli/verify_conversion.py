@@ -14,13 +14,23 @@ from candle_spec.cli import exit_codes
 @click.argument("checkpoint", type=click.Path(path_type=Path))
 @click.option("--native", type=click.Path(path_type=Path), help="The native checkpoint it was made from.")
 @click.option("--topology", type=click.Path(path_type=Path), help="The separate file with the architecture.")
+@click.option(
+    "--context", type=click.Path(path_type=Path), help="A folder around it that may be read: scores, scalers."
+)
 @click.option("--no-predictions", is_flag=True, help="Do not run the framework.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
-def command(checkpoint: Path, native: Path | None, topology: Path | None, no_predictions: bool, as_json: bool) -> int:
+def command(
+    checkpoint: Path,
+    native: Path | None,
+    topology: Path | None,
+    context: Path | None,
+    no_predictions: bool,
+    as_json: bool,
+) -> int:
     """Prove the certificate of CHECKPOINT again: native against common, and predictions where the framework is here."""
     from candle_spec.conversion.verify import verify_conversion
 
-    proof = verify_conversion(checkpoint, native, topology=topology, predictions=not no_predictions)
+    proof = verify_conversion(checkpoint, native, topology=topology, context=context, predictions=not no_predictions)
     if as_json:
         claims = [{"what": c.what, "holds": c.holds, "detail": c.detail} for c in proof.claims]
         click.echo(json.dumps({"path": str(proof.path), "ok": proof.ok, "claims": claims}, indent=2))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -11,7 +12,7 @@ from typing import Any
 
 from candle_spec.atomic import Staging
 from candle_spec.checkpoint.manifest_file import SCHEMA_VERSION
-from candle_spec.conversion.contract import Native, NativeFile
+from candle_spec.conversion.contract import Native, NativeFile, Part
 from candle_spec.conversion.manifest_builder import FileRecord, tool
 from candle_spec.conversion.splice import Splice, StoredExtent, extents_of, prove, write_residue
 from candle_spec.digests import digest_file, digest_file_list
@@ -86,13 +87,15 @@ class Certificate:
         Raises:
             ProofFailedError: An array differs.
         """
-        covered = {(extent.file, extent.key) for original in self.originals for extent in original.extents}
+        covered: Counter[tuple[str, str | None]] = Counter()
+        for original in self.originals:
+            for extent in original.extents:
+                covered[extent.file, extent.key] += extent.length
         for part in _parts(plans):
-            if (part.file, part.key) not in covered and digest_blocks(part.part.data.blocks()) != digests[
-                part.file, part.key
-            ]:
+            place, data = (part.file, part.key), part.part.data
+            if covered[place] != data.size and digest_blocks(data.blocks()) != digests[place]:
                 raise ProofFailedError(f"the stored array {part.key!r} is not what was read", location=part.file)
-            self.bytes += part.part.data.size
+            self.bytes += data.size
         self.tensors = sum(1 for tensor in self.native.tensors if tensor.alias_of is None)
 
     def to_json(self) -> dict[str, Any]:
@@ -149,10 +152,15 @@ def all_files(native: Native) -> list[NativeFile]:
 def certify(native: Native, plans: Sequence[GroupPlan], staging: Staging, *, without_original: bool) -> Certificate:
     """Begin the certificate: write the residue of every native file, unless it is not to be kept."""
     certificate = Certificate(native)
+    if native.source.links:
+        names = ", ".join(sorted(native.source.links)[:5])
+        native.parts.append(Part("links", "dropped", f"not followed, not restored: {names}", len(native.source.links)))
     if without_original:
         return certificate
+    sides = [*native.payload, *native.side_files]
+    whole_files = {side.path: side.data for side in sides if not isinstance(side.data, bytes)}
     for number, file in enumerate(all_files(native)):
-        extents = extents_of(file.path, plans)
+        extents = extents_of(file.path, plans, whole_files)
         original = Original(file, number, extents, 0)
         original.residue_size = write_residue(file.path, file.size, extents, original.residue_path, staging)
         certificate.originals.append(original)

@@ -12,12 +12,13 @@ or follows a link.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from candle_spec.problems import Problem
-from candle_spec.weights.sources import TensorSource
+from candle_spec.weights.sources import Bytes, TensorSource
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +38,15 @@ class Source:
         path: The path that was named.
         files: Its files, sorted by name.
         topology: A separate file with the network's architecture, where the user named one.
+        links: Links inside the folder by name, with what they point to; none leads out of it, none is followed.
+        context: A folder around the source that the user allowed to look into for what describes it.
     """
 
     path: Path
     files: tuple[NativeFile, ...]
     topology: NativeFile | None = None
+    links: Mapping[str, str] = field(default_factory=dict)
+    context: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,12 +102,25 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class SideFile:
-    """A file to put beside the weights: topology or artifact, its bytes in memory (bounded)."""
+    """A file to put beside the weights: topology, artifact or payload.
+
+    Attributes:
+        path: Its path in the checkpoint, portable.
+        data: Its bytes: in memory if few, else streamed. What stands in a native file is stored once: the byte-exact
+            restore takes it from here.
+        media_type: Its media type.
+        role: Its role in ``files``; of a payload, what it is to the model (``"booster"``).
+    """
 
     path: str
-    data: bytes
+    data: bytes | Bytes
     media_type: str
     role: str
+
+    @property
+    def size(self) -> int:
+        """Number of bytes."""
+        return len(self.data) if isinstance(self.data, bytes) else self.data.size
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +181,8 @@ class Native:
     state: Any = None
     """The state tree: the native structure as typed JSON (:mod:`candle_spec.weights.state_tree`), or ``None``."""
     side_files: list[SideFile] = field(default_factory=list)
+    payload: list[SideFile] = field(default_factory=list)
+    """Native texts or files that are themselves the model (boosters); tensors derived from them: kind ``derived``."""
     fields: list[Field] = field(default_factory=list)
     parts: list[Part] = field(default_factory=list)
     pickles: list[InertPickle] = field(default_factory=list)
@@ -176,6 +196,8 @@ class Native:
     """
     weights_metadata: Mapping[str, str] = field(default_factory=dict)
     """``{"format": "pt" | "tf" | "flax" | "np"}``, as the tools of the field expect in the weights' header."""
+    resources: ExitStack = field(default_factory=ExitStack)
+    """What has to be let go when the tensors are no longer needed: temporary folders, memory maps."""
 
 
 class Rebuild(Protocol):

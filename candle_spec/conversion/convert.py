@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -18,7 +19,7 @@ from candle_spec.checkpoint import manifest_file
 from candle_spec.checkpoint.layout import INLINE_TENSORS, INVENTORY, MANIFEST, STATE, portable_name
 from candle_spec.conversion import registry
 from candle_spec.conversion.certificate import Certificate, certify, prove_originals
-from candle_spec.conversion.contract import Detection, Native, Part
+from candle_spec.conversion.contract import Detection, Native, Part, SideFile
 from candle_spec.conversion.manifest_builder import FileRecord, Inputs, build, tensor_entries
 from candle_spec.conversion.source import resolve_source
 from candle_spec.digests import digest_bytes, digest_json
@@ -39,6 +40,7 @@ class Options:
 
     Attributes:
         topology: A separate file with the network's architecture.
+        context: A folder around the source that may be read for what describes it.
         overwrite: Replace the output if it is a checkpoint.
         without_original: Leave out the residue: smaller, but the native file cannot come back byte for byte.
         shard_bytes: Largest weights file.
@@ -47,6 +49,7 @@ class Options:
     """
 
     topology: str | Path | None = None
+    context: str | Path | None = None
     overwrite: bool = False
     without_original: bool = False
     shard_bytes: int = SHARD_BYTES
@@ -64,13 +67,17 @@ class Converted:
     report: Report
 
 
-def read_native(path: str | Path, topology: str | Path | None = None) -> tuple[Native, Detection]:
+def read_native(
+    path: str | Path, topology: str | Path | None = None, context: str | Path | None = None
+) -> tuple[Native, Detection]:
     """Read the structure of a native checkpoint; no weights are read, nothing of it is run.
+
+    Who calls this closes :attr:`Native.resources` when the tensors are no longer needed.
 
     Raises:
         CandleSpecError: See :func:`convert`.
     """
-    source = resolve_source(path, topology)
+    source = resolve_source(path, topology, context)
     converter, detection = registry.detect(source)
     return converter.read(source), detection
 
@@ -102,11 +109,15 @@ def convert(
         WriteFailedError: The system refused to write; nothing was committed.
     """
     options = options or Options()
-    native, _ = read_native(source, options.topology)
+    native, _ = read_native(source, options.topology, options.context)
     target = Path(output) if output is not None else Path.cwd() / portable_name(native.source.path.name + SUFFIX)
     target = target.parent.resolve() / target.name
     _check_target(target, native, options)
-    with Staging(target, overwrite=options.overwrite, fs=fs) as staging, _writing(target, options.jobs) as pool:
+    with (
+        native.resources,
+        Staging(target, overwrite=options.overwrite, fs=fs) as staging,
+        _writing(target, options.jobs) as pool,
+    ):
         job = _Conversion(native, staging, pool, options, progress)
         manifest = job.run()
         report = _checked(staging.path, target, job, options)
@@ -190,9 +201,9 @@ class _Conversion:
     def _describe(self, plans: list[GroupPlan], written: Written) -> dict[str, Any]:
         """Prove what was written and write everything that describes it."""
         certificate = certify(self._native, plans, self._staging, without_original=self._options.without_original)
+        self._write_side_files()
         proofs = prove_originals(certificate, self._native, plans, self._staging, self._pool)
         checks = [self._pool.submit(check) for check in self._native.checks]
-        self._write_side_files()
         written.sync(self._staging.fs)
         digests = {key: future.result() for key, future in written.part_digests.items()}
         self.digests |= digests
@@ -238,9 +249,25 @@ class _Conversion:
 
     def _write_side_files(self) -> None:
         for side in self._native.side_files:
-            self._write(side.path, side.data, side.media_type, side.role)
+            self._write_side(side, side.role)
+        for side in self._native.payload:
+            self._write_side(side, "payload")
         if self._native.state is not None:
             self._write_json(STATE, "state-tree", {"tree": self._native.state}, "state-tree")
+
+    def _write_side(self, side: SideFile, role: str) -> None:
+        """Write a file beside the weights: from memory, or streamed like a tensor."""
+        if isinstance(side.data, bytes):
+            self._write(side.path, side.data, side.media_type, role)
+            return
+        state, size = hashlib.sha256(), 0
+        with self._staging.create(side.path) as target:
+            for block in side.data.blocks():
+                self._staging.fs.write(target, block)
+                state.update(block)
+                size += len(block)
+            self._staging.fs.sync_file(target)
+        self._files.append(FileRecord(side.path, size, "sha256:" + state.hexdigest(), side.media_type, role))
 
     def _write_json(self, name: str, schema: str, members: Mapping[str, Any], role: str) -> None:
         version = manifest_file.SCHEMA_VERSION

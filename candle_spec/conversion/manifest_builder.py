@@ -15,7 +15,7 @@ from candle_spec.checkpoint.layout import INLINE_TENSORS, INVENTORY, STATE
 from candle_spec.checkpoint.manifest_file import SCHEMA_VERSION
 from candle_spec.checkpoint.resume import EXACT, resume_grade
 from candle_spec.conversion.contract import Group, Native
-from candle_spec.digests import digest_encoded, digest_json
+from candle_spec.digests import digest_encoded, digest_json, payload_digest
 from candle_spec.manifest.collection import urn
 from candle_spec.weights.shards import GroupPlan, StoredPart
 from candle_spec.weights.sources import TensorSource
@@ -173,14 +173,29 @@ def _parameters(entries: Sequence[Mapping[str, Any]]) -> int:
 
 
 def _weights(inputs: Inputs, entries: list[dict[str, Any]]) -> dict[str, Any]:
-    weights: dict[str, Any] = {"kind": "tensors", "format": "safetensors"}
+    weights: dict[str, Any] = {"kind": "payload" if inputs.native.payload else "tensors", "format": "safetensors"}
     weights |= identity(entries)
+    if inputs.native.payload:
+        weights |= _payload(inputs)
+        if not entries:
+            return {key: weights[key] for key in ("kind", "content_digest", "payload")}
     weights["groups"] = [_group(group, inputs, entries) for group in inputs.native.groups]
     if len(entries) > INLINE_TENSORS:
         weights["inventory"] = INVENTORY
     else:
         weights["tensors"] = entries
     return weights
+
+
+def _payload(inputs: Inputs) -> dict[str, Any]:
+    """Return the files that are the model, and the identity that they make."""
+    records = {record.path: record for record in inputs.files}
+    kept = [(side.role, records[side.path]) for side in inputs.native.payload]
+    rows = [(role, record.media_type, record.size, record.digest) for role, record in kept]
+    return {
+        "content_digest": payload_digest(rows),
+        "payload": [{"role": side.role, "path": side.path} for side in inputs.native.payload],
+    }
 
 
 def _group(group: Group, inputs: Inputs, entries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Final
 
@@ -12,20 +13,22 @@ from candle_spec.errors import CorruptFileError, InvalidInputError, MissingPathE
 _MAX_FILES: Final = 100_000
 
 
-def resolve_source(path: str | Path, topology: str | Path | None = None) -> Source:
+def resolve_source(path: str | Path, topology: str | Path | None = None, context: str | Path | None = None) -> Source:
     """Return the files of the native checkpoint at ``path``.
 
     Args:
         path: A file or a folder; a link given here is followed once.
         topology: A separate file with the network's architecture.
+        context: A folder around the source that may be read for what describes it.
 
     Raises:
         MissingPathError: Nothing is there.
         InvalidInputError: It is a checkpoint of the common format already.
-        UnsafeContentError: A folder holds a link or a special file, or far too many files.
+        UnsafeContentError: A folder holds a link out of it or a special file, or far too many files.
         CorruptFileError: The file is empty.
     """
     real = _real(path)
+    links: dict[str, str] = {}
     if real.is_file():
         files: tuple[NativeFile, ...] = (_native(real, real.name),)
     elif (real / MANIFEST).exists():
@@ -33,12 +36,20 @@ def resolve_source(path: str | Path, topology: str | Path | None = None) -> Sour
             "this is a checkpoint of the common format already", location=str(path), hint="candle-spec validate"
         )
     else:
-        files = tuple(_folder_files(real))
+        files = tuple(_folder_files(real, links))
     if not files:
         raise MissingPathError("the folder holds no files", location=str(path))
     if all(file.size == 0 for file in files):
         raise CorruptFileError("the file is empty", location=str(path), hint="fetch or copy it again")
-    return Source(real, files, _topology(topology, files) if topology is not None else None)
+    separate = _topology(topology, files) if topology is not None else None
+    return Source(real, files, separate, links, _context(context, real) if context is not None else None)
+
+
+def _context(context: str | Path, source: Path) -> Path:
+    folder = _real(context)
+    if folder not in source.parents and folder != source:
+        raise InvalidInputError("the context is not a folder around the source", location=str(context))
+    return folder
 
 
 def _real(path: str | Path) -> Path:
@@ -63,12 +74,15 @@ def _topology(path: str | Path, files: tuple[NativeFile, ...]) -> NativeFile:
     return _native(real, name)
 
 
-def _folder_files(folder: Path) -> list[NativeFile]:
+def _folder_files(folder: Path, links: dict[str, str]) -> list[NativeFile]:
     files: list[NativeFile] = []
     for found in walk(folder):
+        if found.kind == "link" and (target := _inner_target(folder, found.path)):
+            links[found.path] = target
+            continue
         if found.kind != "file":
             raise UnsafeContentError(
-                f"{found.path!r} is a link or a special file: it is not followed",
+                f"{found.path!r} is a link out of the folder or a special file: it is not followed",
                 location=str(folder),
                 hint="copy the real files into the folder",
             )
@@ -76,3 +90,10 @@ def _folder_files(folder: Path) -> list[NativeFile]:
         if len(files) > _MAX_FILES:
             raise UnsafeContentError(f"the folder holds more than {_MAX_FILES} files", location=str(folder))
     return files
+
+
+def _inner_target(folder: Path, name: str) -> str:
+    """Return what a link points to, or ``""`` where that is outside the folder; nothing is opened."""
+    target = os.readlink(folder / name)
+    inside = os.path.normpath(os.path.join(os.path.dirname(name), target))
+    return "" if os.path.isabs(target) or inside.split(os.sep)[0] == ".." else target

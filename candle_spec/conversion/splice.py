@@ -19,8 +19,9 @@ from candle_spec.atomic import Fs, Staging
 from candle_spec.canonical import loads
 from candle_spec.digests import BLOCK
 from candle_spec.errors import CorruptFileError, ProofFailedError
-from candle_spec.weights.safetensors import Header, read_header
-from candle_spec.weights.shards import GroupPlan, StoredPart
+from candle_spec.weights.safetensors import Entry, Header, read_header
+from candle_spec.weights.shards import GroupPlan
+from candle_spec.weights.sources import Bytes
 
 SMALLEST: Final = 64
 """Extents shorter than this stay in the residue: describing them would take more than they hold."""
@@ -33,58 +34,71 @@ class StoredExtent:
     Attributes:
         offset: First byte in the native file.
         length: Number of bytes.
-        file: Weights file in the checkpoint.
-        key: Array in that file.
+        file: File in the checkpoint.
+        key: Array in that weights file; ``None`` where the file itself, as a whole, holds the bytes.
         order: Axes of the stored array from slowest to fastest in the native file, ``None`` for row-major.
         swap: Size of the numbers whose bytes stand in the other order, 0 for none.
+        start: First byte in the array or file.
     """
 
     offset: int
     length: int
     file: str
-    key: str
+    key: str | None
     order: tuple[int, ...] | None = None
     swap: int = 0
+    start: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """The extent as it stands in the extents file."""
-        about: dict[str, Any] = {"offset": self.offset, "length": self.length, "file": self.file, "key": self.key}
+        about: dict[str, Any] = {"offset": self.offset, "length": self.length, "file": self.file}
+        if self.key is not None:
+            about["key"] = self.key
         if self.order is not None:
             about["order"] = list(self.order)
         if self.swap:
             about["swap"] = self.swap
+        if self.start:
+            about["start"] = self.start
         return about
 
     @classmethod
     def from_json(cls, about: Mapping[str, Any]) -> StoredExtent:
         """Read an extent from the extents file."""
         order = tuple(about["order"]) if "order" in about else None
-        return cls(about["offset"], about["length"], about["file"], about["key"], order, about.get("swap", 0))
+        swap, start = about.get("swap", 0), about.get("start", 0)
+        return cls(about["offset"], about["length"], about["file"], about.get("key"), order, swap, start)
 
 
-def extents_of(path: Path, plans: Iterable[GroupPlan]) -> list[StoredExtent]:
-    """Return the extents of one native file: sorted, none overlapping another, none tiny."""
-    found = [
-        extent
-        for plan in plans
-        for file in plan.files
-        for part in file.parts.values()
-        if (extent := _extent(path, part))
-    ]
+def extents_of(path: Path, plans: Iterable[GroupPlan], whole_files: Mapping[str, Bytes]) -> list[StoredExtent]:
+    """Return the extents of one native file: sorted, none overlapping another, none tiny.
+
+    Args:
+        path: The native file.
+        plans: Where the arrays are stored.
+        whole_files: Other files of the checkpoint, by path, and where their bytes come from.
+    """
+    parts = [part for plan in plans for file in plan.files for part in file.parts.values()]
+    found = [extent for part in parts for extent in _extents(path, part.part.data, part.file, part.key)]
+    found += [extent for name, data in whole_files.items() for extent in _extents(path, data, name, None)]
     chosen: list[StoredExtent] = []
     position = 0
-    for extent in sorted(found, key=lambda e: (e.offset, -e.length, e.file, e.key)):
+    for extent in sorted(found, key=lambda e: (e.offset, -e.length, e.file, e.key or "")):
         if extent.offset >= position:
             chosen.append(extent)
             position = extent.offset + extent.length
     return chosen
 
 
-def _extent(path: Path, stored: StoredPart) -> StoredExtent | None:
-    extent = stored.part.data.extent
-    if extent is None or extent.path != path or extent.length < SMALLEST:
-        return None
-    return StoredExtent(extent.offset, extent.length, stored.file, stored.key, extent.order, extent.swap)
+def _extents(path: Path, data: Bytes, file: str, key: str | None) -> Iterator[StoredExtent]:
+    for e in data.extents:
+        if e.path == path and e.length >= SMALLEST:
+            yield StoredExtent(e.offset, e.length, file, key, e.order, e.swap, e.start)
+
+
+def fault_of(size: int, length: int, start: int, rearranged: bool) -> bool:
+    """Whether an extent does not fit the stored bytes: beyond them, or rearranged and not the whole of them."""
+    return start + length > size or (rearranged and (start, length) != (0, size))
 
 
 def gaps(extents: Sequence[StoredExtent], size: int) -> Iterator[tuple[int, int]]:
@@ -197,17 +211,25 @@ class Splice:
     def _extent(self, extent: StoredExtent, files: dict[str, FileIO]) -> Iterator[bytes | memoryview]:
         if extent.file not in files:
             files[extent.file] = FileIO(self._root / extent.file)
-            self._headers[extent.file] = read_header(self._root / extent.file)
-        entry = self._headers[extent.file].entries.get(extent.key)
-        if entry is None or entry.size != extent.length:
-            raise CorruptFileError(
-                f"no stored array of {extent.length} bytes is named {extent.key!r}", location=extent.file
-            )
-        if extent.order is None and not extent.swap:
-            files[extent.file].seek(entry.offset)
+        entry = self._entry(extent)
+        if entry is None or (extent.order is None and not extent.swap):
+            files[extent.file].seek((entry.offset if entry else 0) + extent.start)
             yield from read_blocks(files[extent.file], extent.length, extent.file)
             return
         yield from _rearranged(self._root / extent.file, entry.offset, entry.dtype, entry.shape, extent)
+
+    def _entry(self, extent: StoredExtent) -> Entry | None:
+        """Return the stored array of an extent, checked to hold it; ``None`` for a whole file."""
+        if extent.key is None:
+            return None
+        if extent.file not in self._headers:
+            self._headers[extent.file] = read_header(self._root / extent.file)
+        entry = self._headers[extent.file].entries.get(extent.key)
+        if entry is None or fault_of(entry.size, extent.length, extent.start, bool(extent.order or extent.swap)):
+            raise CorruptFileError(
+                f"no stored array that holds {extent.length} bytes is named {extent.key!r}", location=extent.file
+            )
+        return entry
 
 
 def _rearranged(

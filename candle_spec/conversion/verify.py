@@ -39,6 +39,7 @@ def verify_conversion(
     native: str | Path | None = None,
     *,
     topology: str | Path | None = None,
+    context: str | Path | None = None,
     predictions: bool = True,
 ) -> Proof:
     """Check a conversion's certificate anew.
@@ -50,6 +51,7 @@ def verify_conversion(
         checkpoint: The checkpoint.
         native: The native checkpoint from which it was made.
         topology: The separately named architecture, if there was one.
+        context: The folder around it that was read, if one was.
         predictions: Whether to compare predictions where the framework is installed (this loads the native file by
             its framework in a process of its own, safely: no pickle, no Lambda).
 
@@ -63,10 +65,11 @@ def verify_conversion(
     proof = Proof(opened.path)
     proof.claims.append(_stored_digests(opened))
     if native is not None:
-        read, _ = read_native(native, topology)
-        proof.claims.append(_same_files(read, conversion))
-        proof.claims.append(_same_tensors(read, opened))
-        proof.claims += _spliced(opened, conversion, {file.name: file.path for file in all_files(read)})
+        read, _ = read_native(native, topology, context)
+        with read.resources:
+            proof.claims.append(_same_files(read, conversion))
+            proof.claims.append(_same_tensors(read, opened))
+            proof.claims += _spliced(opened, conversion, {file.name: file.path for file in all_files(read)})
     else:
         proof.claims += _spliced(opened, conversion, {})
     if predictions:

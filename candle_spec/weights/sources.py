@@ -2,15 +2,15 @@
 
 A :class:`TensorSource` is a logical tensor of a native checkpoint. Its bytes are one or more :class:`Part`, each a
 row-major little-endian array of a stored dtype whose :class:`Bytes` can be streamed any number of times.
-Where the bytes stand in the native file as they are (or permuted, or byte-swapped), the part says so by its
-:class:`Extent`, and the native file can be spliced together again from the stored tensors.
+Where the bytes stand in native files as they are (or permuted, or byte-swapped), the part says so by its
+:class:`Extent` list, and the native files can be spliced together again from the stored tensors.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
@@ -24,15 +24,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Extent:
-    """Where a part's bytes stand in a native file.
+    """Where bytes of a part stand in a native file.
 
     Attributes:
         path: The native file.
         offset: First byte.
-        length: Number of bytes; equals the part's size, for an extent holds each element exactly once.
+        length: Number of bytes.
         order: Axes of the stored array in the order in which they vary in the native file, slowest first;
-            ``None`` for row-major.
+            ``None`` for row-major. Such an extent holds the whole array.
         swap: Size in bytes of the numbers whose bytes stand in the other order (a big-endian file); 0 for none.
+            Such an extent holds the whole array.
+        start: Byte of the stored array at which the extent's bytes stand; an array may stand in several places.
     """
 
     path: Path
@@ -40,6 +42,7 @@ class Extent:
     length: int
     order: tuple[int, ...] | None = None
     swap: int = 0
+    start: int = 0
 
     @property
     def verbatim(self) -> bool:
@@ -56,8 +59,8 @@ class Bytes(Protocol):
         ...
 
     @property
-    def extent(self) -> Extent | None:
-        """Where they stand in a native file, if they do."""
+    def extents(self) -> tuple[Extent, ...]:
+        """Where they stand in native files, by ``start``; what no extent covers is made in another way."""
         ...
 
     def blocks(self) -> Iterator[bytes | memoryview]:
@@ -74,8 +77,8 @@ class FileBytes:
     size: int
 
     @property
-    def extent(self) -> Extent | None:
-        return Extent(self.path, self.offset, self.size) if self.size else None
+    def extents(self) -> tuple[Extent, ...]:
+        return (Extent(self.path, self.offset, self.size),) if self.size else ()
 
     def blocks(self) -> Iterator[bytes | memoryview]:
         buffer = memoryview(bytearray(min(BLOCK, self.size) or 1))
@@ -117,12 +120,12 @@ class StridedBytes:
         return math.prod(self.shape) * item_size(self.dtype)
 
     @property
-    def extent(self) -> Extent | None:
+    def extents(self) -> tuple[Extent, ...]:
         order = dense_order(self.shape, self.strides)
         if order is None or not self.size:
-            return None
+            return ()
         row_major = order == tuple(range(len(self.shape)))
-        return Extent(self.path, self.offset, self.size, None if row_major else order, self.swap)
+        return (Extent(self.path, self.offset, self.size, None if row_major else order, self.swap),)
 
     @property
     def swap(self) -> int:
@@ -158,8 +161,8 @@ class MemoryBytes:
         return len(self.data)
 
     @property
-    def extent(self) -> Extent | None:
-        return None
+    def extents(self) -> tuple[Extent, ...]:
+        return ()
 
     def blocks(self) -> Iterator[bytes | memoryview]:
         if self.data:
@@ -174,11 +177,51 @@ class MadeBytes:
     make: Callable[[], Iterator[bytes | memoryview]]
 
     @property
-    def extent(self) -> Extent | None:
-        return None
+    def extents(self) -> tuple[Extent, ...]:
+        return ()
 
     def blocks(self) -> Iterator[bytes | memoryview]:
         return self.make()
+
+
+@dataclass(frozen=True, slots=True)
+class ChainedBytes:
+    """Bytes of a row-major array that stand in pieces, one after the other: chunks along its first axis.
+
+    Attributes:
+        pieces: The pieces in their order.
+    """
+
+    pieces: tuple[Bytes, ...]
+
+    @property
+    def size(self) -> int:
+        return sum(piece.size for piece in self.pieces)
+
+    @property
+    def extents(self) -> tuple[Extent, ...]:
+        found: list[Extent] = []
+        start = 0
+        for piece in self.pieces:
+            # A permuted or swapped extent holds a whole array, and a piece is not one.
+            found += [replace(e, start=start + e.start) for e in piece.extents if e.verbatim]
+            start += piece.size
+        return tuple(found)
+
+    def blocks(self) -> Iterator[bytes | memoryview]:
+        for piece in self.pieces:
+            yield from piece.blocks()
+
+
+def verbatim(data: Bytes) -> tuple[Extent, ...]:
+    """Return the extents from which the bytes can be copied as they are, or none if they have to be made."""
+    extents = data.extents
+    position = 0
+    for extent in extents:
+        if not extent.verbatim or extent.start != position:
+            return ()
+        position += extent.length
+    return extents if position == data.size else ()
 
 
 @dataclass(frozen=True, slots=True)

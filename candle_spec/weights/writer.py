@@ -18,7 +18,7 @@ from candle_spec.atomic import Fs, Staging
 from candle_spec.digests import digest_file, digest_range
 from candle_spec.errors import CorruptFileError
 from candle_spec.weights.shards import GroupPlan, PlannedFile
-from candle_spec.weights.sources import Bytes
+from candle_spec.weights.sources import Bytes, verbatim
 
 Progress = Callable[[int], None]
 """Called with the number of bytes done since the last call, from any thread."""
@@ -110,11 +110,12 @@ def _write_file(
 def _write_part(
     data: Bytes, target: BinaryIO, staging: Staging, sources: dict[Path, BinaryIO], stack: ExitStack
 ) -> None:
-    extent = data.extent
-    if extent is not None and extent.verbatim:
+    extents = verbatim(data)
+    for extent in extents:
         if extent.path not in sources:
             sources[extent.path] = stack.enter_context(extent.path.open("rb", buffering=0))
         staging.fs.copy_range(sources[extent.path], extent.offset, extent.length, target)
+    if extents:
         return
     for block in data.blocks():
         staging.fs.write(target, block)

@@ -1,14 +1,12 @@
 """A reader in standard Python alone, written from spec.md: reader.py CHECKPOINT… prints a broken requirement, or ok."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import math
 import re
-import struct
 import sys
-from datetime import datetime
+from calendar import monthrange
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +16,7 @@ SIZES = {name: width for width, names in {**WIDTHS, 8: "U64 I64 F64 C64"}.items(
 PARTS = {"complex_pairs": {"values"}, "quantized": {"values", "scales", "zero_points"}, "strings": {"bytes", "offsets"}}
 PARTS |= {f"sparse_{n}": {"compressed", "plain", "values"} for n in ("csr", "csc", "bsr", "bsc")}
 PARTS |= {"sparse_coo": {"indices", "values"}, "packed": {"values"}, "raw": {"values"}}
-DEVICES = {"con", "prn", "aux", "nul"} | {f"{n}{i}" for n in ("com", "lpt") for i in range(1, 10)}
+STORABLE = re.compile(r'(?i)(?!(con|prn|aux|nul|com\d|lpt\d)(\.|$))[^\x00-\x1f\x7f<>:"|?*\\]+(?<![. ])')
 TAGS = "int float complex str bytes dict tuple set frozenset tensor scalar global object ref".split()
 KINDS: dict[str, Any] = {"object": dict, "array": list, "string": str, "integer": int, "number": (int, float)}
 MANIFEST, CODE = "candle-checkpoint.json", (".py", ".so", ".dll", ".exe", ".sh", ".pkl")
@@ -49,16 +47,17 @@ def children(node: Any) -> list[Any]:
     return list(node.values()) if isinstance(node, dict) else node if isinstance(node, list) else []
 
 
-def parse(data: bytes) -> Any:
-    def pairs(items: list[tuple[str, Any]]) -> dict[str, Any]:
-        need(len(dict(items)) == len(items), "CS-005")
-        return dict(items)
+def once(members: list[tuple[str, Any]], requirement: str) -> Any:
+    return need(len(dict(members)) == len(members), requirement) or dict(members)
 
+
+def parse(data: bytes, twice: str = "CS-005", wrong: str = "CS-004") -> Any:
     need(not data.startswith(b"\xef\xbb\xbf"), "CS-003")
+    hooks: Any = {"object_pairs_hook": lambda m: once(m, twice), "parse_constant": lambda _: need(0, "CS-007")}
     try:
-        document = json.loads(data.decode(), object_pairs_hook=pairs, parse_constant=lambda _: need(False, "CS-007"))
+        document = json.loads(data.decode(), **hooks)
     except ValueError as error:
-        raise Broken("CS-003" if isinstance(error, UnicodeDecodeError) else "CS-004") from None
+        raise Broken("CS-003" if isinstance(error, UnicodeDecodeError) else wrong) from None
     level, depth = [document], 0
     while level := [child for parent in level for child in children(parent)]:
         need((depth := depth + 1) <= 256, "CS-006")
@@ -68,12 +67,9 @@ def parse(data: bytes) -> Any:
 def check(value: Any, at: dict[str, Any], root: dict[str, Any]) -> None:
     while "$ref" in at:
         urn, _, fragment = at["$ref"].partition("#")
-        if urn:
-            *folder, version = urn.removeprefix("urn:candle-spec:schemas:").split(":")
-            root = json.loads((SCHEMAS.joinpath(*folder) / f"{version}.json").read_bytes())
-        at = root
-        for part in filter(None, fragment.split("/")):
-            at = at[part]
+        name = urn.removeprefix("urn:candle-spec:schemas:").replace(":", "/")
+        root = json.loads((SCHEMAS / f"{name}.json").read_bytes()) if urn else root
+        at = reduce(lambda node, part: node[part], filter(None, fragment.split("/")), root)
     if isinstance(at.get("type"), str) and at["type"] in KINDS:
         need(isinstance(value, KINDS[at["type"]]) and not isinstance(value, bool), "CS-012")
     if isinstance(value, dict):
@@ -86,13 +82,10 @@ def check(value: Any, at: dict[str, Any], root: dict[str, Any]) -> None:
 
 
 def header(data: bytes) -> dict[str, tuple[str, list[int], bytes]]:
-    length = struct.unpack("<Q", data[:8])[0] if len(data) >= 8 else math.inf
-    need(length <= 100_000_000, "CS-058" if len(data) >= 8 else "CS-050")
+    length = int.from_bytes(data[:8], "little")
+    need(length <= 100_000_000, "CS-058")
     need(8 + length <= len(data), "CS-050")
-    try:
-        entries = parse(data[8 : 8 + length])
-    except Broken as broken:
-        raise Broken("CS-052" if broken.args[0] == "CS-005" else "CS-051") from None
+    entries = parse(data[8 : 8 + length], "CS-052", "CS-051")
     need(data[8:9] == b"{", "CS-051")
     metadata = entries.pop("__metadata__", {})
     need(isinstance(metadata, dict) and all(isinstance(v, str) for v in metadata.values()), "CS-057")
@@ -103,8 +96,7 @@ def header(data: bytes) -> dict[str, tuple[str, list[int], bytes]]:
         need(entry["dtype"] in SIZES, "CS-056")
         need(end - begin == math.prod(entry["shape"]) * SIZES[entry["dtype"]], "CS-054")
         need(begin == position, "CS-053")
-        found[key] = (entry["dtype"], entry["shape"], data[8 + length + begin : 8 + length + end])
-        position = end
+        found[key], position = (entry["dtype"], entry["shape"], data[8 + length + begin : 8 + length + end]), end
     need(8 + length + position == len(data), "CS-055")
     return found
 
@@ -114,14 +106,11 @@ def files(root: Path, manifest: dict[str, Any]) -> None:
     for record in manifest["files"]:
         path, parts = record["path"], record["path"].split("/")
         need(not path.startswith("/") and ".." not in parts, "CS-034")
-        need(all(p and p[-1] not in ". " and not re.search(r'[\x00-\x1f\x7f<>:"|?*\\]', p) for p in parts), "CS-037")
-        need(not any(p.partition(".")[0].lower() in DEVICES for p in parts), "CS-037")
+        need(all(STORABLE.fullmatch(part) for part in parts), "CS-037")
         need(path not in (MANIFEST, "candle-checkpoint.sig"), "CS-040")
-        need(seen.get(path.lower()) != path, "CS-038")
-        need(path.lower() not in seen, "CS-036")
+        need(path.lower() not in seen, "CS-038" if seen.get(path.lower()) == path else "CS-036")
         seen[path.lower()] = path
         if "withheld" not in record:
-            need(not (root / path).is_symlink(), "CS-035")
             need((root / path).is_file(), "CS-030")
             need((root / path).stat().st_size == record["size"], "CS-031")
             need(sha((root / path).read_bytes()) == record["sha256"], "CS-032")
@@ -132,27 +121,22 @@ def files(root: Path, manifest: dict[str, Any]) -> None:
             raise Broken("CS-002" if found.name == MANIFEST else "CS-033")
 
 
-def weights(root: Path, manifest: dict[str, Any]) -> None:
-    about, groups, tensors = manifest["weights"], manifest["weights"].get("groups", []), inventory(root, manifest)
-    need(
-        len({g["id"] for g in groups}) == len(groups) and all(g["id"].split(".")[0] == g["kind"] for g in groups),
-        "CS-029",
-    )
+def weights(root: Path, manifest: dict[str, Any], tensors: list[dict[str, Any]]) -> None:
+    about, groups = manifest["weights"], manifest["weights"].get("groups", [])
+    need(len({g["id"] for g in groups if g["id"].split(".")[0] == g["kind"]}) == len(groups), "CS-029")
     stored = {path: header((root / path).read_bytes()) for group in groups for path in group["files"]}
     for group in (group for group in groups if "index" in group):
         index, shards = parse((root / group["index"]).read_bytes()), {file: stored[file] for file in group["files"]}
         need(all(key in shards.get(file, ()) for key, file in index["weight_map"].items()), "CS-060")
         need(all(key in index["weight_map"] for shard in shards.values() for key in shard), "CS-061")
-        total = sum(len(data) for shard in shards.values() for _, _, data in shard.values())
-        need(index["metadata"]["total_size"] == total, "CS-062")
+        sizes = (len(array[2]) for shard in shards.values() for array in shard.values())
+        need(index["metadata"]["total_size"] == sum(sizes), "CS-062")
     names, claimed = {(t["group"], t["name"]): t for t in tensors}, {}
     need(len(names) == len(tensors), "CS-072")
     for tensor in tensors:
-        if "alias_of" in tensor:
-            target = names.get(tuple(tensor["alias_of"]), tensor)
-            need("alias_of" not in target and row(target) == row(tensor), "CS-066")
-            continue
-        encoding = tensor.get("encoding", {"name": "structured", "parts": {"": tensor}})
+        alias, target = "alias_of" in tensor, names.get(tuple(tensor.get("alias_of", ())), tensor)
+        need(not alias or ("alias_of" not in target and row(target) == row(tensor)), "CS-066")
+        encoding = tensor.get("encoding", {"name": "structured", "parts": {} if alias else {"": tensor}})
         need(encoding["name"] == "structured" or set(encoding["parts"]) == PARTS.get(encoding["name"]), "CS-071")
         for part in encoding["parts"].values():
             place = part["file"], part.get("key", tensor["name"])
@@ -166,33 +150,14 @@ def weights(root: Path, manifest: dict[str, Any]) -> None:
         need("encoding" not in tensor or tensor["digest"] == made, "CS-067")
     need(set(claimed) == {(file, key) for file, rows in stored.items() for key in rows}, "CS-063")
     for group in groups:
-        size = sum(size for of, size in claimed.values() if of == group["id"])
-        need(
-            (group["tensor_count"], group["size"]) == (sum(t["group"] == group["id"] for t in tensors), size), "CS-070"
-        )
+        own = [n for of, n in claimed.values() if of == group["id"]], [t for t in tensors if t["group"] == group["id"]]
+        need((group["tensor_count"], group["size"]) == (len(own[1]), sum(own[0])), "CS-070")
     models = [t for t in tensors if t["group"].split(".")[0] == "model"]
     count = sum(math.prod(t["shape"]) for t in models if "alias_of" not in t)
     need(about["kind"] == "payload" or manifest["model"].get("parameter_count", count) == count, "CS-064")
-    proof = manifest.get("conversion", {}).get("proof", {})
-    solid, size = sum("alias_of" not in t for t in tensors), sum(size for _, size in claimed.values())
-    need((proof.get("tensors", solid), proof.get("bytes", size)) == (solid, size), "CS-077")
-    identity(manifest, tensors, models)
-
-
-def inventory(root: Path, manifest: dict[str, Any]) -> Any:
-    about = manifest["weights"]
-    return (
-        parse((root / about["inventory"]).read_bytes())["tensors"] if "inventory" in about else about.get("tensors", [])
-    )
-
-
-def row(about: dict[str, Any]) -> list[Any]:
-    return [about["dtype"], about["shape"], about["digest"]]
-
-
-def identity(manifest: dict[str, Any], tensors: list[Any], models: list[Any]) -> None:
-    about, listed = manifest["weights"], {record["path"]: record for record in manifest["files"]}
-    several, full = len({t["group"] for t in models}) > 1, [[f"{t['group']}/{t['name']}", *row(t)] for t in tensors]
+    proof = {"tensors": sum("alias_of" not in t for t in tensors), "bytes": sum(size for _, size in claimed.values())}
+    need(proof.items() <= manifest.get("conversion", {}).get("proof", proof).items(), "CS-077")
+    listed, several = {record["path"]: record for record in manifest["files"]}, len({t["group"] for t in models}) > 1
     rows = ordered([[f"{t['group']}/{t['name']}" if several else t["name"], *row(t)] for t in models])
     if about["kind"] == "payload":
         kept = [(entry["role"], listed[entry["path"]]) for entry in about["payload"]]
@@ -200,23 +165,25 @@ def identity(manifest: dict[str, Any], tensors: list[Any], models: list[Any]) ->
     need(about["content_digest"] == sha_json(rows), "CS-068")
     bare = sorted((row(t) for t in models), key=lambda row: (row[2], row[0], row[1]))
     need(about.get("values_digest", sha_json(bare)) == sha_json(bare), "CS-069")
-    need(about.get("state_digest", sha_json(ordered(full))) == sha_json(ordered(full)), "CS-069")
+    state = ordered([[f"{t['group']}/{t['name']}", *row(t)] for t in tensors])
+    need(about.get("state_digest", sha_json(state)) == sha_json(state), "CS-069")
 
 
-def meaning(root: Path, manifest: dict[str, Any]) -> None:
-    try:
-        _ = [datetime.fromisoformat(text.replace("Z", "+00:00")) for text in manifest["dates"].values()]
-    except ValueError:
-        raise Broken("CS-021") from None
+def row(about: dict[str, Any]) -> list[Any]:
+    return [about["dtype"], about["shape"], about["digest"]]
+
+
+def meaning(root: Path, manifest: dict[str, Any], tensors: list[dict[str, Any]]) -> None:
+    for year, month, day in (map(int, text[:10].split("-")) for text in manifest["dates"].values()):
+        need(day <= monthrange(year, month)[1], "CS-021")
     for orcid in (person["orcid"] for person in manifest.get("creators", []) if "orcid" in person):
         total = sum(int(digit) << (15 - i) for i, digit in enumerate(orcid.replace("-", "")[:15]))
         need("0123456789X"[(12 - total % 11) % 11] == orcid[-1], "CS-020")
     terms = {t["id"]: t for t in json.loads((SCHEMAS / "vocabularies/metrics.json").read_bytes())["terms"]}
     for entry in manifest.get("evaluation", []):
         term, interval, value = terms.get(entry["metric"]["id"], {}), entry.get("interval", {}), entry["value"]
-        need(interval.get("lower", -math.inf) <= value <= interval.get("upper", math.inf), "CS-022")
-        bounds = term.get("range", {})
-        need(bounds.get("min", -math.inf) <= value <= bounds.get("max", math.inf), "CS-023")
+        need(interval.get("lower", value) <= value <= interval.get("upper", value), "CS-022")
+        need(term.get("range", {}).get("min", value) <= value <= term.get("range", {}).get("max", value), "CS-023")
         need(entry["metric"].get("direction", term.get("direction")) == term.get("direction"), "CS-024")
     for stated in (each["feature_list"] for each in manifest.get("inputs", []) if "feature_list" in each):
         lines = (root / stated["path"]).read_bytes().replace(b"\r\n", b"\n").removesuffix(b"\n")
@@ -233,7 +200,7 @@ def meaning(root: Path, manifest: dict[str, Any]) -> None:
     need(manifest.get("manifest_digest", sealed) == sealed, "CS-026")
     need(all(source["pointer"].split("/")[1] in manifest for source in manifest.get("field_sources", [])), "CS-027")
     need("state_tree" not in state or roles.get(state["state_tree"]) == "state-tree", "CS-028")
-    known = [[t["group"], t["name"]] for t in inventory(root, manifest)]
+    known = [[t["group"], t["name"]] for t in tensors]
     open_nodes = [parse((root / path).read_bytes())["tree"] for path, role in roles.items() if role == "state-tree"]
     while open_nodes:
         node = open_nodes.pop()
@@ -246,12 +213,14 @@ def meaning(root: Path, manifest: dict[str, Any]) -> None:
 def read(root: Path) -> dict[str, Any]:
     need((root / MANIFEST).is_file(), "CS-001")
     manifest: dict[str, Any] = parse((root / MANIFEST).read_bytes())
-    schema = SCHEMAS / "checkpoint" / f"{manifest.get('schema_version')}.json"
-    need(schema.is_file(), "CS-013")
+    need((SCHEMAS / "checkpoint" / f"{manifest.get('schema_version')}.json").is_file(), "CS-013")
     need(manifest.get("$schema") == f"urn:candle-spec:schemas:checkpoint:{manifest['schema_version']}", "CS-015")
-    check(manifest, json.loads(schema.read_bytes()), json.loads(schema.read_bytes()))
-    for step in (files, weights, meaning):
-        step(root, manifest)
+    check(manifest, {"$ref": manifest["$schema"]}, {})
+    files(root, manifest)
+    about = manifest["weights"]
+    side = parse((root / about["inventory"]).read_bytes()) if "inventory" in about else about
+    for step in (weights, meaning):
+        step(root, manifest, side.get("tensors", []))
     return manifest
 
 

@@ -54,8 +54,7 @@ def test_strided_bytes_are_numpys(tmp_path: Path, made: tuple[Any, Any], block: 
     little = view.astype(view.dtype.newbyteorder("<")) if base.itemsize > 1 else view
     assert got == again == np.ascontiguousarray(little).tobytes()
     assert len(got) == data.size
-    extent = data.extent
-    if extent is not None:
+    for extent in data.extents:
         native = path.read_bytes()[extent.offset : extent.offset + extent.length]
         stored = np.frombuffer(got, f"V{base.itemsize}").reshape(view.shape)
         turned = stored.transpose(extent.order) if extent.order is not None else stored

@@ -178,7 +178,7 @@ def unreadable_codes(copy: Callable[..., Path], monkeypatch: pytest.MonkeyPatch)
             yield
 
         with monkeypatch.context() as patch:
-            patch.setitem(RULES, level, (refuse, refuse))  # type: ignore[arg-type]
+            patch.setitem(RULES, level, (refuse, refuse))
             report = validate(at)
         assert [problem.code for problem in report.errors] == [f"CKP{int(level)}000"]
         assert [result.level for result in report.levels if result.state is LevelState.FAILED] == [level]

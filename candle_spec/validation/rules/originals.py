@@ -54,19 +54,28 @@ def _extents(context: Context, document: dict[str, Any], path: str) -> Iterator[
             yield at("CKP4030", "the extents overlap or are not sorted", file=path, pointer=here)
         position = max(position, extent["offset"] + extent["length"])
         covered += extent["length"]
-        header = context.headers.get(extent["file"])
-        if header is None and context.present(extent["file"]):
-            continue  # it cannot be read, which is said elsewhere
-        if header is None and extent["file"] in {record["path"] for record in context.manifest["files"]}:
-            continue  # missing or withheld
-        entry = header.entries.get(extent["key"]) if header is not None else None
-        if entry is None or entry.size != extent["length"]:
-            message = f"no array of {extent['length']} bytes is named {extent['key']!r} in {extent['file']!r}"
+        if message := _fault(context, extent):
             yield at("CKP4030", message, file=path, pointer=here)
-        elif sorted(extent.get("order", ())) not in ([], list(range(len(entry.shape)))):
-            yield at("CKP4030", f"order is not one of the axes of {extent['key']!r}", file=path, pointer=here)
     if position > document["size"]:
         yield at("CKP4030", "the extents reach beyond the native file", file=path, pointer="/size")
     elif covered + document["residue"]["size"] != document["size"]:
         message = f"extents and residue have {covered} and {document['residue']['size']} bytes, not {document['size']}"
         yield at("CKP4030", message, file=path, pointer="/residue/size")
+
+
+def _fault(context: Context, extent: dict[str, Any]) -> str:
+    """Return why an extent does not fit the file that holds its bytes, or ``""``."""
+    file, start, length = extent["file"], extent.get("start", 0), extent["length"]
+    if "key" not in extent:
+        size = next((record["size"] for record in context.manifest["files"] if record["path"] == file), -1)
+        return "" if start + length <= size else f"{file!r} does not hold the bytes [{start}, {start + length})"
+    header = context.headers.get(file)
+    if header is None and (context.present(file) or file in {record["path"] for record in context.manifest["files"]}):
+        return ""  # it is missing, withheld or cannot be read, which is said elsewhere
+    entry = header.entries.get(extent["key"]) if header is not None else None
+    rearranged = "order" in extent or "swap" in extent
+    if entry is None or start + length > entry.size or (rearranged and (start, length) != (0, entry.size)):
+        return f"no array that holds {length} bytes is named {extent['key']!r} in {file!r}"
+    if sorted(extent.get("order", ())) not in ([], list(range(len(entry.shape)))):
+        return f"order is not one of the axes of {extent['key']!r}"
+    return ""
