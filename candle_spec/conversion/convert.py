@@ -21,6 +21,7 @@ from candle_spec.conversion import registry
 from candle_spec.conversion.certificate import Certificate, certify, prove_originals
 from candle_spec.conversion.contract import Detection, Native, Part, SideFile
 from candle_spec.conversion.manifest_builder import FileRecord, Inputs, build, tensor_entries
+from candle_spec.conversion.meaning import infer_name
 from candle_spec.conversion.source import resolve_source
 from candle_spec.digests import digest_bytes, digest_json
 from candle_spec.errors import InvalidInputError, OutputExistsError, ProofFailedError
@@ -79,7 +80,10 @@ def read_native(
     """
     source = resolve_source(path, topology, context)
     converter, detection = registry.detect(source)
-    return converter.read(source), detection
+    native = converter.read(source)
+    if all(found.pointer != "/name" for found in native.fields):
+        native.fields.insert(0, infer_name(source))
+    return native, detection
 
 
 def convert(
