@@ -42,10 +42,10 @@ $(DEV): $(CORE)
 	touch $@
 
 demo: $(CORE)
-	$(BIN)/python tools/demo.py
+	$(BIN)/python -m tools.demo
 
 test: $(TEST) $(DEV)
-	$(BIN)/python tools/fetch_corpus.py
+	$(BIN)/python -m tools.fetch_corpus
 	$(BIN)/python -m pytest
 
 lint: $(DEV)
@@ -53,8 +53,7 @@ lint: $(DEV)
 	$(BIN)/ruff format --check .
 
 types: $(TEST) $(DEV)
-	$(BIN)/mypy -p candle_spec
-	$(BIN)/mypy tools
+	$(BIN)/mypy -p candle_spec -p tools
 
 layers: $(DEV)
 	$(BIN)/lint-imports
@@ -63,10 +62,10 @@ docs: $(DEV)
 	$(BIN)/python -m pytest tests/docs
 
 regen: $(DEV)
-	$(BIN)/python tools/regen.py
+	$(BIN)/python -m tools.regen
 
 regen-check: $(DEV)
-	$(BIN)/python tools/regen.py --check
+	$(BIN)/python -m tools.regen --check
 
 fuzz: $(DEV)
 	$(BIN)/python -m tests.fuzz --seconds $(or $(SECONDS),60)
@@ -76,7 +75,7 @@ bench: $(TEST)
 	$(BIN)/python -m benchmarks
 
 wheelhouse: $(DEV)
-	$(BIN)/python tools/wheelhouse.py
+	$(BIN)/python -m tools.wheelhouse
 
 package: $(DEV)
 	$(BIN)/python -m build --outdir dist .

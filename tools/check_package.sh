@@ -21,8 +21,8 @@ for missing in torch tensorflow keras; do
         exit 1
     fi
 done
-keras=$("$root/.venv/bin/python" "$root/tools/fetch_corpus.py" --path oncomark)
-torch=$("$root/.venv/bin/python" "$root/tools/fetch_corpus.py" --path lpips-alex)
+keras=$(cd "$root" && .venv/bin/python -m tools.fetch_corpus --path oncomark)
+torch=$(cd "$root" && .venv/bin/python -m tools.fetch_corpus --path lpips-alex)
 for native in "$keras" "$torch"; do
     "$work/venv/bin/candle-spec" convert "$native"
     "$work/venv/bin/candle-spec" validate "$(basename "$native").candle"

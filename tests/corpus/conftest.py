@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import os
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parents[2] / "tools"))
-import fetch_corpus
+from tools import fetch_corpus
 
 _MISSING: list[str] = []
 
@@ -36,7 +34,7 @@ def corpus_file(request: pytest.FixtureRequest) -> CorpusFile:
     name = request.param
     record = fetch_corpus.records()[name]
     if not fetch_corpus.cached(record).exists():
-        reason = f"{name} is not in the cache: run python tools/fetch_corpus.py"
+        reason = f"{name} is not in the cache: run python -m tools.fetch_corpus"
         if os.environ.get("CI"):
             pytest.fail(reason)
         pytest.skip(reason)

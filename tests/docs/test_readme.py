@@ -12,15 +12,14 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-sys.path.insert(0, str(ROOT / "tools"))
 
 
 def shown(folder: Path) -> str:
     """Run the README's example and return it as the README shows it."""
-    import fetch_corpus
+    from tools import fetch_corpus
 
     if not fetch_corpus.cached(fetch_corpus.records()["oncomark"]).exists() and not os.environ.get("CI"):
-        pytest.skip("OncoMark is not in the cache: run python tools/fetch_corpus.py")
+        pytest.skip("OncoMark is not in the cache: run python -m tools.fetch_corpus")
     native = fetch_corpus.fetch("oncomark")
     (folder / native.name).write_bytes(native.read_bytes())
     lines = []

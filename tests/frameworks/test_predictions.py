@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import pytest
 
 import candle_spec
 from candle_spec.conversion.predictions import compare_predictions
-
-sys.path.insert(0, str(Path(__file__).parents[2] / "tools"))
-import fetch_corpus
+from tools import fetch_corpus
 
 
 def corpus(name: str) -> Path:
     import os
 
     if not fetch_corpus.cached(fetch_corpus.records()[name]).exists() and not os.environ.get("CI"):
-        pytest.skip(f"{name} is not in the cache: run python tools/fetch_corpus.py")
+        pytest.skip(f"{name} is not in the cache: run python -m tools.fetch_corpus")
     return fetch_corpus.fetch(name)
 
 
