@@ -173,8 +173,8 @@ def test_index_names_every_schema_and_its_digest() -> None:
 
 def test_generated_files_are_up_to_date() -> None:
     pytest.importorskip("datamodel_code_generator")
-    command = [sys.executable, str(ROOT / "tools" / "regen.py"), "--check"]
-    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    command = [sys.executable, "-m", "tools.regen", "--check"]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stdout + result.stderr
 
 
