@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from candle_spec.canonical import canonical
-from candle_spec.errors import CorruptFileError
+from candle_spec.errors import TruncatedFileError
 
 BLOCK: Final = 1 << 20
 """Bytes read at once: fits the second-level cache, so that hashing runs at the speed of the processor."""
@@ -47,7 +47,7 @@ def digest_range(path: Path, offset: int, size: int) -> str:
         while size:
             count = file.readinto(buffer[: min(size, len(buffer))])
             if not count:
-                raise CorruptFileError("the file ended inside a tensor", location=str(path))
+                raise TruncatedFileError("the file ended inside a tensor", location=str(path))
             state.update(buffer[:count])
             size -= count
     return "sha256:" + state.hexdigest()

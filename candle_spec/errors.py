@@ -17,6 +17,9 @@ class CandleSpecError(Exception):
         code: The check's permanent code (``CKPnnnn``) where the fault is one that validation reports.
     """
 
+    refusal: str = "internal"
+    """Class of a refused conversion (``schemas/vocabularies/refusals.json``)."""
+
     def __init__(self, message: str, *, location: str = "", hint: str = "", code: str = "") -> None:
         super().__init__(message)
         self.message = message
@@ -32,17 +35,43 @@ class CandleSpecError(Exception):
 class InvalidInputError(CandleSpecError, ValueError):
     """A value, a path or an option given by the caller cannot be used."""
 
+    refusal = "unclear"
+
 
 class MissingPathError(CandleSpecError, FileNotFoundError):
     """A path given by the caller does not exist, or holds nothing to work on."""
+
+    refusal = "part-missing"
 
 
 class CorruptFileError(CandleSpecError, ValueError):
     """A file breaks the rules of its own format: it was cut off, changed, or made by a faulty writer."""
 
+    refusal = "damaged"
+
+
+class EmptyFileError(CorruptFileError):
+    """A file holds nothing."""
+
+    refusal = "empty"
+
+
+class TruncatedFileError(CorruptFileError):
+    """A file ends before its content does: a copy or a download was interrupted."""
+
+    refusal = "truncated"
+
+
+class MissingPartError(CorruptFileError):
+    """A checkpoint of several files lacks one that another of them names."""
+
+    refusal = "part-missing"
+
 
 class UnsafeContentError(CandleSpecError, ValueError):
     """Content that could harm: a path out of its folder, a link, a bomb. Most likely corrupted or malicious."""
+
+    refusal = "unsafe"
 
 
 class LimitExceededError(UnsafeContentError):
@@ -52,6 +81,23 @@ class LimitExceededError(UnsafeContentError):
 class UnsupportedFormatError(CandleSpecError, ValueError):
     """The content is of a kind or a version that cannot be read; the hint says what would help."""
 
+    refusal = "unsupported"
+
+
+class ForeignContentError(UnsupportedFormatError):
+    """The content is no native checkpoint known here.
+
+    Args:
+        message: What it is.
+        refusal: Its class: ``foreign``, or what a failed transfer left (``pointer``, ``error-page``, ``apple-double``).
+        location: The file.
+        hint: What would help.
+    """
+
+    def __init__(self, message: str, *, refusal: str = "foreign", location: str = "", hint: str = "") -> None:
+        super().__init__(message, location=location, hint=hint)
+        self.refusal = refusal
+
 
 class UnknownVersionError(UnsupportedFormatError):
     """A document of this format, but of a version that this package does not know; never read as a neighbour."""
@@ -60,13 +106,19 @@ class UnknownVersionError(UnsupportedFormatError):
 class OutputExistsError(CandleSpecError, FileExistsError):
     """The output is already there and the caller did not ask to replace it."""
 
+    refusal = "output"
+
 
 class WriteFailedError(CandleSpecError, OSError):
     """The system refused to write: full disk, no permission. Nothing half-written is left under the final name."""
 
+    refusal = "output"
+
 
 class MissingDependencyError(CandleSpecError, ImportError):
     """An optional package is not installed; the hint is the exact install line."""
+
+    refusal = "needs-package"
 
 
 class UntrustedCodeError(CandleSpecError, PermissionError):
@@ -75,3 +127,5 @@ class UntrustedCodeError(CandleSpecError, PermissionError):
 
 class ProofFailedError(CandleSpecError, RuntimeError):
     """A conversion did not reproduce the native file or its tensors: nothing was committed."""
+
+    refusal = "not-proved"

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from candle_spec import limits
-from candle_spec.errors import CorruptFileError, UnsupportedFormatError
+from candle_spec.errors import CorruptFileError, TruncatedFileError, UnsupportedFormatError
 from candle_spec.readers import inert_pickle
 from candle_spec.readers.inert_pickle import Loaded
 from candle_spec.readers.torch_objects import ITEM_BYTES, Storage, storage_dtype
@@ -203,13 +203,13 @@ def _legacy_storage(
     view: memoryview, at: int, key: str, identities: dict[str, Any], records: Records, path: Path, little: bool
 ) -> int:
     if key not in identities or at + 8 > len(view):
-        raise CorruptFileError(f"the storage {key!r} is missing or cut off", location=str(path))
+        raise TruncatedFileError(f"the storage {key!r} is missing or cut off", location=str(path))
     identity = identities[key]
     numel: int = struct.unpack("<q" if little else ">q", view[at : at + 8])[0]
     dtype = storage_dtype(identity[1])
     size = numel * ITEM_BYTES.get(dtype, 1)
     if numel < 0 or at + 8 + size > len(view):
-        raise CorruptFileError(
+        raise TruncatedFileError(
             f"the storage {key!r} states {numel} elements: more than the file holds",
             location=str(path),
             hint="the file was cut off; fetch it again",

@@ -10,7 +10,8 @@ from typing import Any
 
 import click
 
-from candle_spec.cli import words
+from candle_spec.cli import exit_codes, words
+from candle_spec.cli.convert_tree import REPORTS, convert_tree
 from candle_spec.cli.progress import bar
 from candle_spec.errors import InvalidInputError
 
@@ -30,6 +31,10 @@ _UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 2**10, "M
 @click.option("--name", help="The model's name, instead of an inferred one.")
 @click.option("--set", "values", multiple=True, metavar="POINTER=VALUE", help="A value for the manifest: /title=Uno.")
 @click.option("--jobs", type=click.IntRange(1), help="Threads (default: at most 2).")
+@click.option("-r", "--recursive", is_flag=True, help="Convert every checkpoint below the folder SOURCE into OUTPUT.")
+@click.option("--plan", "plan_only", is_flag=True, help="With --recursive: only say what would be done.")
+@click.option("--report", type=click.Choice(REPORTS), default="text", help="With --recursive: how to print the rows.")
+@click.option("--baseline", type=click.Path(path_type=Path), help="With --recursive: a JSON report of known refusals.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")
 def command(
@@ -43,10 +48,17 @@ def command(
     name: str | None,
     values: tuple[str, ...],
     jobs: int | None,
+    recursive: bool,
+    plan_only: bool,
+    report: str,
+    baseline: Path | None,
     as_json: bool,
     quiet: bool,
-) -> None:
+) -> int:
     """Convert the native checkpoint SOURCE (a file or a folder) to the common format.
+
+    With --recursive SOURCE is a folder of checkpoints of any kind: each becomes one below OUTPUT, what cannot be
+    converted is listed with its reason, and a second run goes on where the first one stopped.
 
     Without OUTPUT the new checkpoint is <file name>.candle in the current folder. The format is found by content;
     nothing that the file names is imported or run.
@@ -62,11 +74,17 @@ def command(
         jobs=jobs,
         values=_values(name, values),
     )
+    if recursive:
+        report = "json" if as_json else report
+        return convert_tree(source, output, options, plan_only=plan_only, report=report, baseline=baseline)
+    if plan_only or baseline is not None or report != "text":
+        raise InvalidInputError("--plan, --report and --baseline go with --recursive", hint="add -r")
     started = time.monotonic()
     total = source.stat().st_size if source.is_file() else 0
     with bar("converting", total, quiet=quiet or as_json) as progress:
         converted = convert(source, output, options, progress=progress)
     _tell(converted, time.monotonic() - started, as_json=as_json, quiet=quiet)
+    return exit_codes.OK
 
 
 def _tell(converted: Any, seconds: float, *, as_json: bool, quiet: bool) -> None:

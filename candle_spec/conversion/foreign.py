@@ -1,6 +1,6 @@
 """Name content that is no checkpoint, so that a stranger's mistake is explained instead of reported as noise.
 
-To add a kind: one row in ``_MAGIC`` (first bytes) or one branch in :func:`_by_text`.
+To add a kind: one row in ``_MAGIC`` (first bytes) or in ``_TEXT`` (the beginning of a text).
 """
 
 from __future__ import annotations
@@ -8,47 +8,72 @@ from __future__ import annotations
 from typing import Final
 
 from candle_spec.conversion.contract import Source
+from candle_spec.errors import ForeignContentError
 
 _HEAD: Final = 4096
 
 _MAGIC: Final[tuple[tuple[int, bytes, str, str], ...]] = (
-    (0, b"\x1f\x8b", "a gzip file", "unpack it first"),
-    (0, b"BZh", "a bzip2 file", "unpack it first"),
-    (0, b"\xfd7zXZ\x00", "an xz file", "unpack it first"),
+    (0, b"\x1f\x8b", "a gzip file without a known checkpoint in it", "unpack it first"),
+    (0, b"BZh", "a bzip2 file without a known checkpoint in it", "unpack it first"),
+    (0, b"\xfd7zXZ\x00", "an xz file without a known checkpoint in it", "unpack it first"),
     (0, b"\x28\xb5\x2f\xfd", "a zstandard file", "unpack it first"),
     (0, b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive", "unpack it first"),
     (0, b"Rar!\x1a\x07", "a RAR archive", "unpack it first"),
-    (257, b"ustar", "a tar archive", "unpack it first"),
+    (257, b"ustar", "a tar archive without a known checkpoint in it", "unpack it first"),
     (0, b"%PDF-", "a PDF document", "this is a document about a model, perhaps, not the model"),
     (0, b"\x7fELF", "a program for Linux", "it will not be run; ask its owner for the checkpoint"),
     (0, b"MZ", "a program for Windows", "it will not be run; ask its owner for the checkpoint"),
     (0, b"\x89PNG", "a PNG image", ""),
+    (0, b"\xff\xd8\xff", "a JPEG image", ""),
     (0, b"PAR1", "an Apache Parquet table", "this is data, not a model"),
     (0, b"SQLite format 3\x00", "an SQLite database", ""),
     (0, b"GGUF", "a GGUF model of llama.cpp", "this format is not read yet"),
-    (4, b"TFL3", "a TensorFlow Lite model", "this format is not read yet; the original model is worth more"),
-    (0, b"\x93NUMPY", "a NumPy array", "this format is not read yet"),
+    (0, b"CBM1", "a CatBoost model", "save it as JSON: model.save_model('model.json', format='json')"),
     (0, b"\x89HDF\r\n\x1a\n", "an HDF5 file that no framework known here wrote", "candle-spec inspect says more"),
     (0, b"PK\x03\x04", "a zip archive without a known checkpoint in it", "unpack it and name the file inside"),
 )
 
+_APPLE_DOUBLE: Final = (b"\x00\x05\x16\x07", b"\x00\x05\x16\x00")
+_TEXT: Final[tuple[tuple[bytes, str, str, str], ...]] = (
+    (
+        b"version https://git-lfs.github.com/spec/v1",
+        "pointer",
+        "a Git LFS pointer: the real file was not fetched",
+        "git lfs pull",
+    ),
+    (
+        b"<!doctype html",
+        "error-page",
+        "an HTML page, most likely an error page saved by a download",
+        "download it again",
+    ),
+    (b"<html", "error-page", "an HTML page, most likely an error page saved by a download", "download it again"),
+    (b"<?xml", "error-page", "an XML document, most likely a storage service's error", "download it again"),
+    (b"<error", "error-page", "an XML document, most likely a storage service's error", "download it again"),
+)
 
-def foreign_content(source: Source) -> tuple[str, str]:
-    """Return what a source that no converter knows is, and what would help."""
-    if len(source.files) > 1:
-        return "a folder in which no native checkpoint is recognised", "name one file of it"
-    with source.files[0].path.open("rb") as file:
-        head = file.read(_HEAD)
+
+def foreign_content(source: Source) -> ForeignContentError:
+    """Return what a source that no converter knows is, and what would help, as the error to raise."""
+    location = str(source.path)
+    if source.path.is_dir():
+        message = "a folder in which no native checkpoint is recognised"
+        return ForeignContentError(message, location=location, hint="name one file of it, or add --recursive")
+    file = source.files[0]
+    with file.path.open("rb") as opened:
+        head = opened.read(_HEAD)
+    if head.startswith(_APPLE_DOUBLE):
+        message = "this is an AppleDouble file: what macOS puts beside a copied file, not the file"
+        return ForeignContentError(message, refusal="apple-double", location=location, hint="name the file without ._")
     known = _by_hdf5(source)
     if known is not None:
-        return f"this is {known[0]}, not a native checkpoint", known[1]
+        message = f"this is {known[0]}, not a native checkpoint"
+        return ForeignContentError(message, location=location, hint=known[1])
     for offset, magic, what, hint in _MAGIC:
         if head[offset : offset + len(magic)] == magic:
-            return f"this is {what}, not a native checkpoint known here", hint
-    text = _by_text(head)
-    if text is not None:
-        return text
-    return "the content is of no kind known here", "candle-spec convert --help lists what is read"
+            message = f"this is {what}, not a native checkpoint known here"
+            return ForeignContentError(message, location=location, hint=hint)
+    return _by_text(head, file.size, location)
 
 
 def _by_hdf5(source: Source) -> tuple[str, str] | None:
@@ -60,26 +85,31 @@ def _by_hdf5(source: Source) -> tuple[str, str] | None:
     return foreign(window) if is_hdf5(window) else None
 
 
-def _by_text(head: bytes) -> tuple[str, str] | None:
+def _by_text(head: bytes, size: int, location: str) -> ForeignContentError:
     """Recognise text by its beginning."""
     start = head.lstrip().lower()
-    if head.startswith(b"version https://git-lfs.github.com/spec/v1"):
-        return "this is a Git LFS pointer: the real file was not fetched", "git lfs pull"
-    if b"/annex/objects/" in head[:512] and len(head) < 512:
-        return "this is a git-annex pointer: the real file was not fetched", "git annex get"
-    if start.startswith((b"<!doctype html", b"<html")):
-        return "this is an HTML page, most likely an error page saved by a download", "download the file again"
-    if start.startswith((b"<?xml", b"<error")):
-        return "this is an XML document, most likely a storage service's error", "download the file again"
-    if head[:1] == b"\x80" and len(head) > 1 and head[1] <= 5:
-        return (
-            "this is a plain Python pickle, which is not read yet",
-            "it will not be run; ask for the framework's own format",
-        )
+    for beginning, refusal, what, hint in _TEXT:
+        if start.startswith(beginning):
+            return ForeignContentError(f"this is {what}", refusal=refusal, location=location, hint=hint)
+    if size < _HEAD and (b"/annex/objects/" in head or b".git/annex/" in head):
+        message = "this is a git-annex pointer: the real file was not fetched"
+        return ForeignContentError(message, refusal="pointer", location=location, hint="git annex get")
+    if size < _HEAD and start.startswith((b"outs:", b"md5:")) and b"md5" in start:
+        message = "this is a DVC pointer: the real file was not fetched"
+        return ForeignContentError(message, refusal="pointer", location=location, hint="dvc pull")
+    if _is_text(head):
+        message = "this is a text file, not a native checkpoint"
+        hint = "name the weights file; an architecture goes with --topology"
+        return ForeignContentError(message, location=location, hint=hint)
+    hint = "candle-spec formats lists what is read"
+    return ForeignContentError("the content is of no kind known here", location=location, hint=hint)
+
+
+def _is_text(head: bytes) -> bool:
     if b"\x00" in head:
-        return None
+        return False
     try:
         head.decode("utf-8", "strict" if len(head) < _HEAD else "ignore")
     except UnicodeDecodeError:
-        return None
-    return "this is a text file, not a native checkpoint", "name the weights file; an architecture goes with --topology"
+        return False
+    return True

@@ -17,7 +17,6 @@ from typing import Final
 
 from candle_spec.conversion.contract import Converter, Detection, Source
 from candle_spec.conversion.foreign import foreign_content
-from candle_spec.errors import UnsupportedFormatError
 
 GROUP: Final = "candle_spec.converters"
 
@@ -61,15 +60,22 @@ def detect(source: Source) -> tuple[Converter, Detection]:
     """Return the converter for a source and what it recognised.
 
     Raises:
-        UnsupportedFormatError: No converter knows the content; the message names what it is, where that is known.
+        ForeignContentError: No converter knows the content; the message names what it is, where that is known.
     """
+    found = recognise(source)
+    if found is None:
+        raise foreign_content(source)
+    return found
+
+
+def recognise(source: Source) -> tuple[Converter, Detection] | None:
+    """Return the converter for a source and what it recognised, ``None`` if there is none."""
     found: list[tuple[int, str, Converter, Detection]] = []
     for converter in converters():
         detection = converter.detect(source)
         if detection is not None:
             found.append((-detection.confidence, converter.name, converter, detection))
     if not found:
-        what, hint = foreign_content(source)
-        raise UnsupportedFormatError(what, location=str(source.path), hint=hint)
+        return None
     _, _, converter, detection = min(found, key=lambda row: row[:2])
     return converter, detection

@@ -8,7 +8,7 @@ from typing import Final
 
 from candle_spec.checkpoint.layout import MANIFEST, walk
 from candle_spec.conversion.contract import NativeFile, Source
-from candle_spec.errors import CorruptFileError, InvalidInputError, MissingPathError, UnsafeContentError
+from candle_spec.errors import EmptyFileError, InvalidInputError, MissingPathError, UnsafeContentError
 
 _MAX_FILES: Final = 100_000
 
@@ -25,7 +25,7 @@ def resolve_source(path: str | Path, topology: str | Path | None = None, context
         MissingPathError: Nothing is there.
         InvalidInputError: It is a checkpoint of the common format already.
         UnsafeContentError: A folder holds a link out of it or a special file, or far too many files.
-        CorruptFileError: The file is empty.
+        EmptyFileError: The file is empty.
     """
     real = _real(path)
     links: dict[str, str] = {}
@@ -40,7 +40,7 @@ def resolve_source(path: str | Path, topology: str | Path | None = None, context
     if not files:
         raise MissingPathError("the folder holds no files", location=str(path))
     if all(file.size == 0 for file in files):
-        raise CorruptFileError("the file is empty", location=str(path), hint="fetch or copy it again")
+        raise EmptyFileError("the file is empty", location=str(path), hint="fetch or copy it again")
     separate = _topology(topology, files) if topology is not None else None
     return Source(real, files, separate, links, _context(context, real) if context is not None else None)
 

@@ -18,7 +18,7 @@ from candle_spec import limits
 from candle_spec.atomic import Fs, Staging
 from candle_spec.canonical import loads
 from candle_spec.digests import BLOCK
-from candle_spec.errors import CorruptFileError, ProofFailedError
+from candle_spec.errors import CorruptFileError, ProofFailedError, TruncatedFileError
 from candle_spec.weights.safetensors import Entry, Header, read_header
 from candle_spec.weights.shards import GroupPlan
 from candle_spec.weights.sources import Bytes
@@ -160,7 +160,7 @@ def read_blocks(file: Readable, length: int, location: str) -> Iterator[memoryvi
     while length:
         count = file.readinto(buffer[: min(length, len(buffer))])
         if not count:
-            raise CorruptFileError("the file ended early", location=location)
+            raise TruncatedFileError("the file ended early", location=location)
         yield buffer[:count]
         length -= count
 

@@ -21,6 +21,7 @@ from candle_spec.errors import (
     CandleSpecError,
     CorruptFileError,
     LimitExceededError,
+    TruncatedFileError,
     UnsafeContentError,
     UnsupportedFormatError,
 )
@@ -100,10 +101,11 @@ class ZipArchive:
         except DAMAGED as error:
             if isinstance(error, CandleSpecError) or _is_real(error):
                 raise
+            if isinstance(error, zipfile.BadZipFile) and not _has_end(path):
+                message = "the zip archive was cut off: its directory, which stands at the end, is missing"
+                raise TruncatedFileError(message, location=str(path), hint="fetch it again") from error
             raise CorruptFileError(
-                f"the zip archive is damaged: {error}",
-                location=str(path),
-                hint="it was cut off or changed; fetch it again",
+                f"the zip archive is damaged: {error}", location=str(path), hint="fetch it again"
             ) from error
 
     def _check(self, infos: list[zipfile.ZipInfo], archive: zipfile.ZipFile) -> dict[str, Entry]:
@@ -235,11 +237,18 @@ class ZipArchive:
             raise CorruptFileError(f"the entry {entry.name!r} is shorter than it states", location=str(self.path))
 
 
+def _has_end(path: Path) -> bool:
+    """Whether the record that ends every zip archive is there (APPNOTE 4.3.16: at most 65,557 bytes from the end)."""
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - 65_557))
+        return b"PK\x05\x06" in file.read()
+
+
 def _read(file: object, length: int, path: Path) -> Iterator[bytes]:
     while length:
         block: bytes = file.read(min(_BLOCK, length))  # type: ignore[attr-defined]
         if not block:
-            raise CorruptFileError("the archive ended early", location=str(path))
+            raise TruncatedFileError("the archive ended early", location=str(path))
         yield block
         length -= len(block)
 

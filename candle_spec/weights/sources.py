@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from candle_spec.digests import BLOCK
-from candle_spec.errors import CorruptFileError
+from candle_spec.errors import TruncatedFileError
 from candle_spec.weights.dtypes import item_size
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ class FileBytes:
             while left:
                 count = file.readinto(buffer[: min(left, len(buffer))])
                 if not count:
-                    raise CorruptFileError("the file ended inside a tensor", location=str(self.path))
+                    raise TruncatedFileError("the file ended inside a tensor", location=str(self.path))
                 yield buffer[:count]
                 left -= count
 

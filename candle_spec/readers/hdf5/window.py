@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final, Protocol, cast
 
-from candle_spec.errors import CandleSpecError, CorruptFileError
+from candle_spec.errors import CandleSpecError, CorruptFileError, TruncatedFileError
 
 if TYPE_CHECKING:
     import h5py
@@ -160,7 +160,7 @@ def guarded(window: Window) -> Iterator[None]:
         text = str(error)
         cut = re.search(r"truncated file: eof = (\d+).*stored_eof = (\d+)", text)
         if cut:
-            raise CorruptFileError(
+            raise TruncatedFileError(
                 f"the HDF5 file was cut off: it has {cut[1]} of {cut[2]} bytes",
                 location=window.location,
                 hint="fetch or copy it again",

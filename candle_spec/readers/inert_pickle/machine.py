@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from candle_spec import limits
-from candle_spec.errors import CandleSpecError, CorruptFileError, LimitExceededError
+from candle_spec.errors import CandleSpecError, CorruptFileError, LimitExceededError, TruncatedFileError
 from candle_spec.readers.inert_pickle.nodes import Call, Global, Mapping, Persistent, SetNode
 
 _MARK: Final = object()
@@ -81,14 +81,17 @@ class _Machine:
 
     def _corrupt(self, message: str, position: int) -> CorruptFileError:
         return CorruptFileError(
-            message, location=f"{self._location}, byte {position}", hint="the file was cut off, changed, or is hostile"
+            message, location=f"{self._location}, byte {position}", hint="the file was changed, or is hostile"
         )
+
+    def _cut_off(self, message: str, position: int) -> TruncatedFileError:
+        return TruncatedFileError(message, location=f"{self._location}, byte {position}", hint="fetch it again")
 
     # Reading the stream.
 
     def _take(self, count: int) -> memoryview:
         if count < 0 or count > self._end - self._at:
-            raise self._corrupt(f"the pickle ends early: {count} bytes wanted, {self._end - self._at} left", self._at)
+            raise self._cut_off(f"the pickle ends early: {count} bytes wanted, {self._end - self._at} left", self._at)
         self._at += count
         return self._data[self._at - count : self._at]
 
@@ -105,7 +108,7 @@ class _Machine:
                 self._at = begin + newline + 1
                 return chunk[:newline]
             if begin + window >= self._end:
-                raise self._corrupt("the pickle ends inside a line", begin)
+                raise self._cut_off("the pickle ends inside a line", begin)
             window *= 4
 
     # The stack.
