@@ -61,3 +61,6 @@ HDF5_DEPTH: Final = 256
 
 PROTOBUF_DEPTH: Final = 100
 """Nesting of messages in a protocol buffer, the limit of the official readers."""
+
+SETTINGS_BYTES: Final = MIB
+"""Size of a text with the settings or scores of a training run."""

@@ -93,7 +93,10 @@ def _folder_files(folder: Path, links: dict[str, str]) -> list[NativeFile]:
 
 
 def _inner_target(folder: Path, name: str) -> str:
-    """Return what a link points to, or ``""`` where that is outside the folder; nothing is opened."""
+    """Return what a link points to, or ``""`` where that is something outside the folder; nothing is opened.
+
+    A link to nothing is harmless: CANDLE's ``best`` and ``last`` are absolute, and lead nowhere after a move.
+    """
     target = os.readlink(folder / name)
-    inside = os.path.normpath(os.path.join(os.path.dirname(name), target))
-    return "" if os.path.isabs(target) or inside.split(os.sep)[0] == ".." else target
+    inside = Path(os.path.normpath(folder / Path(name).parent / target))
+    return target if inside.is_relative_to(folder) or not os.path.lexists(inside) else ""

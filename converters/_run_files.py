@@ -1,0 +1,154 @@
+"""What lies beside a model that CANDLE or IMPROVE trained: settings, scores, durations; each gives manifest fields.
+
+File names and layouts: https://github.com/ECP-CANDLE/candle_lib and https://github.com/JDACS4C-IMPROVE/IMPROVE.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final
+
+from candle_spec import limits, resources
+from candle_spec.canonical import loads, tag_number
+from candle_spec.conversion.contract import Field, NativeFile
+from candle_spec.errors import CorruptFileError, LimitExceededError
+from candle_spec.readers import settings
+
+SCORES: Final = {"val_scores.json": "val", "test_scores.json": "test", "scores.json": "val"}
+"""Files of scores and the split that they are of."""
+
+_DURATION: Final = {"hours": 3600, "minutes": 60, "seconds": 1}
+_COMMON: Final = {"/training/epochs": ("epochs",), "/training/loss": ("loss",), "/training/seed": ("rng_seed", "seed")}
+
+
+def text_of(file: NativeFile) -> str:
+    """Return a small text.
+
+    Raises:
+        LimitExceededError: It is too long.
+        CorruptFileError: It is not UTF-8.
+    """
+    if file.size > limits.SETTINGS_BYTES:
+        raise LimitExceededError(f"a text of {file.size} bytes", location=file.name)
+    try:
+        return file.path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise CorruptFileError("the text is not UTF-8", location=file.name) from error
+
+
+def _dictionary(file: NativeFile) -> dict[str, Any]:
+    return settings.literal(text_of(file), file.name)
+
+
+def _json(file: NativeFile) -> dict[str, Any]:
+    document = loads(_finite(text_of(file)).encode(), location=file.name)
+    if not isinstance(document, dict):
+        raise CorruptFileError("not a JSON object", location=file.name)
+    return document
+
+
+def _finite(text: str) -> str:
+    """Python's json writes ``Infinity`` and ``NaN``, which are no JSON."""
+    return re.sub(r"(?<=[:\[,])(\s*)(-?Infinity|NaN)(?=\s*[,}\]])", r'\1"\2"', text)
+
+
+def _sections(file: NativeFile, wanted: Iterable[str]) -> dict[str, Any]:
+    sections = settings.ini(text_of(file), file.name)
+    merged: dict[str, Any] = {}
+    for name in wanted:
+        merged |= sections.get(name, {})
+    return merged or {key: value for rows in sections.values() for key, value in rows.items()}
+
+
+_READERS: Final[tuple[tuple[re.Pattern[str], Callable[[NativeFile], dict[str, Any]]], ...]] = (
+    (re.compile(r"param_log_file\.txt\Z"), _dictionary),
+    (re.compile(r"final_params\.txt\Z"), _dictionary),
+    (re.compile(r"parameters\.txt\Z"), lambda f: _sections(f, ("Global Params", "Global_Params"))),
+    (re.compile(r".*_default_model\.txt\Z|default_model\.txt\Z"), lambda f: _sections(f, ("Global_Params",))),
+    (re.compile(r".*_params\.(ini|txt)\Z"), lambda f: _sections(f, ("DEFAULT", "Train"))),
+)
+"""Files of settings, the most specific of a run first: what was used wins over what was configured."""
+
+
+def settings_file(files: Iterable[NativeFile]) -> NativeFile | None:
+    """Return the file that says best which hyperparameters were used."""
+    here = [(file, file.name.rpartition("/")[2]) for file in files]
+    for pattern, _ in _READERS:
+        named = [file for file, name in here if pattern.match(name)]
+        if named:
+            return min(named, key=lambda file: (file.name.count("/"), file.name))
+    return None
+
+
+def hyperparameters(file: NativeFile) -> dict[str, Any]:
+    """Return the settings that stand in a file found by :func:`settings_file`."""
+    name = file.name.rpartition("/")[2]
+    return next(reader for pattern, reader in _READERS if pattern.match(name))(file)
+
+
+def training_fields(found: Mapping[str, Any], origin: str) -> list[Field]:
+    """Return the manifest's fields that follow from hyperparameters."""
+    kept = {key: value for key, value in found.items() if value is not None}
+    fields = [Field("/training/hyperparameters", kept, "config", origin)] if kept else []
+    for pointer, keys in _COMMON.items():
+        value = next((kept[key] for key in keys if key in kept), None)
+        if _fits(pointer, value):
+            fields.append(Field(pointer, value, "config", f"{origin}: {pointer.rpartition('/')[2]}"))
+    name = kept.get("optimizer")
+    if isinstance(name, str) and re.fullmatch(r"[ -~]{1,200}", name):
+        fields.append(Field("/training/optimizer", {"name": name}, "config", f"{origin}: optimizer"))
+    return fields
+
+
+def _fits(pointer: str, value: Any) -> bool:
+    """Whether a setting is of the kind that the manifest's field holds."""
+    if pointer.endswith("loss"):
+        return isinstance(value, str) and 0 < len(value) <= 200
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+def _metrics() -> dict[str, dict[str, Any]]:
+    terms = resources.read_json("vocabularies/metrics.json")["terms"]
+    return {name: term for term in terms for name in (term["id"], *term.get("aliases", ()))}
+
+
+def evaluation(file: NativeFile, split: str, **about: Any) -> tuple[list[dict[str, Any]], list[str]]:
+    """Return the evaluation entries of a file of scores, and the names in it that are no known metric.
+
+    Args:
+        file: The file.
+        split: Name of the split.
+        **about: Further members of each entry: ``dataset``, ``target``.
+    """
+    known, entries, unknown = _metrics(), [], []
+    found = _json(file)
+    if isinstance(found.get("key"), str) and "value" in found:  # of IMPROVE before 0.1: {key, value, val_loss, …}
+        found = {**{k: v for k, v in found.items() if k not in ("key", "value")}, found["key"]: found["value"]}
+    for name, value in found.items():
+        number = float("nan") if value in ("NaN", "Infinity", "-Infinity") else value
+        if name not in known or isinstance(number, bool) or not isinstance(number, (int, float)):
+            unknown.append(name)
+            continue
+        term = known[name]
+        metric = {"id": term["id"], "name": name, "direction": term["direction"]}
+        bounds = term.get("range", {})
+        if math.isnan(number) or not bounds.get("min", -math.inf) <= number <= bounds.get("max", math.inf):
+            unknown.append(name)
+            continue
+        entries.append({"metric": metric, "value": tag_number(number), "split": split, "source": file.name, **about})
+    return entries, unknown
+
+
+def seconds(file: NativeFile) -> float | None:
+    """Return the duration that ``runtime.json`` states."""
+    found = _json(file)
+    parts = [found[name] * factor for name, factor in _DURATION.items() if isinstance(found.get(name), (int, float))]
+    total = float(sum(parts))
+    return total if parts and math.isfinite(total) and total >= 0 else None
+
+
+def checkpoint_info(file: NativeFile) -> dict[str, Any]:
+    """Return what CANDLE's ``ckpt-info.json`` says; ``Infinity`` in it is text."""
+    return _json(file)
