@@ -177,12 +177,11 @@ def _is_done(job: Job, target: Path) -> bool:
     if not (target / MANIFEST).is_file():
         raise OutputExistsError("the output exists and is no checkpoint", location=str(target), hint=hint)
     recorded = Checkpoint(target).manifest.get("conversion", {}).get("native", {}).get("files", [])
-    folder = job.path if job.path.is_dir() else job.path.parent
-    same = bool(recorded) and all(
-        (folder / record["path"]).is_file() and digest_file(folder / record["path"]) == record["sha256"]
-        for record in recorded
-    )
-    return same
+    # Names in the certificate are relative to what was named, or to the tree that it was joined from.
+    for folder in (job.path, *job.path.parents):
+        if recorded and all((folder / record["path"]).is_file() for record in recorded):
+            return all(digest_file(folder / record["path"]) == record["sha256"] for record in recorded)
+    return False
 
 
 def _refused(row: Row, error: CandleSpecError) -> Row:

@@ -114,7 +114,7 @@ def convert(
     """
     options = options or Options()
     native, _ = read_native(source, options.topology, options.context)
-    target = Path(output) if output is not None else Path.cwd() / portable_name(native.source.path.name + SUFFIX)
+    target = Path(output) if output is not None else Path.cwd() / portable_name(Path(source).resolve().name + SUFFIX)
     target = target.parent.resolve() / target.name
     _check_target(target, native, options)
     with (

@@ -1,0 +1,207 @@
+"""IMPROVE model folders, alone and in a cross-study tree."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import keras
+import pytest
+import torch
+
+import candle_spec
+from candle_spec.conversion.convert import Options, convert
+from candle_spec.conversion.restore import restore
+from candle_spec.conversion.verify import verify_conversion
+from candle_spec.converters.improve_model import CONVERTER
+from candle_spec.errors import CandleSpecError, InvalidInputError
+from candle_spec.testing.contract import ConverterContract
+
+SCORES = {"mse": 0.0052, "rmse": 0.0722, "pcc": 0.8996, "scc": 0.8171, "r2": 0.8085, "oddity": 1.0}
+LOG = {
+    "input_dir": "/lustre/run7/csa/ml_data/CCLE-CCLE/split_0",
+    "output_dir": "/lustre/run7/csa/models/CCLE/split_0",
+    "log_level": "WARNING",
+    "config_file": None,
+    "model_file_name": "model",
+    "model_file_format": ".pt",
+    "y_col_name": "auc",
+    "epochs": 150,
+    "learning_rate": 0.0001,
+    "loss": "mse",
+    "betas": (0.9, 0.999),
+    "model_name": "GraphDRP",
+}
+
+
+def folder(at: Path, **settings: Any) -> Path:
+    """Write a model folder as the train stage leaves it."""
+    at.mkdir(parents=True)
+    torch.manual_seed(0)
+    torch.save(torch.nn.Linear(6, 1).state_dict(), at / "model.pt")
+    (at / "param_log_file.txt").write_text(str(LOG | settings))
+    (at / "val_scores.json").write_text(json.dumps(SCORES, indent=4))
+    (at / "val_y_data_predicted.csv").write_text("improve_sample_id,auc_true,auc_pred\nACH-1,0.7,0.6912\n")
+    (at / "runtime.json").write_text('{"hours": 0, "minutes": 3, "seconds": 12.5, "source_data": "CCLE", "split": "0"}')
+    return at
+
+
+def tree(at: Path) -> Path:
+    """Write a cross-study tree around one model; returns the model's folder."""
+    model = folder(at / "models" / "CCLE" / "split_0")
+    for target in ("CCLE", "GDSCv1"):
+        infer = at / "infer" / f"CCLE-{target}" / "split_0"
+        infer.mkdir(parents=True)
+        (infer / "test_scores.json").write_text(json.dumps(SCORES | {"mse": 0.5 if target == "CCLE" else 0.75}))
+    other = at / "infer" / "gCSI-CCLE" / "split_0"
+    other.mkdir(parents=True)
+    (other / "test_scores.json").write_text("not even JSON: of another model")
+    data = at / "ml_data" / "CCLE-CCLE" / "split_0"
+    data.mkdir(parents=True)
+    torch.save({"mean_": torch.arange(6.0), "scale_": torch.ones(6)}, data / "x_data_gene_expression_scaler.gz")
+    (data / "train_data.parquet").write_bytes(b"PAR1" + bytes(100))
+    return model
+
+
+class TestImproveModel(ConverterContract):
+    converter = CONVERTER
+
+    @pytest.fixture
+    def native(self, tmp_path: Path) -> Path:
+        return folder(tmp_path / "out")
+
+
+def details(manifest: dict[str, Any]) -> dict[str, str]:
+    return {entry["pointer"]: entry["detail"] for entry in manifest["field_sources"] if "detail" in entry}
+
+
+def test_a_folder_alone(tmp_path: Path) -> None:
+    made = convert(folder(tmp_path / "out"), tmp_path / "x.candle").manifest
+    assert made["name"] == "GraphDRP"
+    assert made["training"]["hyperparameters"]["betas"] == [0.9, 0.999]
+    assert "config_file" not in made["training"]["hyperparameters"]
+    assert (made["training"]["epochs"], made["training"]["loss"], made["training"]["duration_seconds"]) == (
+        150,
+        "mse",
+        192.5,
+    )
+    found = {entry["metric"]["id"]: entry for entry in made["evaluation"]}
+    assert set(found) == {"mse", "rmse", "pearson", "spearman", "r2"}
+    assert found["mse"]["target"] == "auc"
+    assert found["mse"]["split"] == "val"
+    assert found["mse"]["metric"] == {"id": "mse", "name": "mse", "direction": "minimize"}
+    scores = next(part for part in made["conversion"]["parts"] if part["what"] == "scores")
+    assert "oddity" in scores["reason"]
+    sources = details(made)
+    assert sources["/evaluation"] == "val_scores.json"
+    assert sources["/training/hyperparameters"] == "param_log_file.txt"
+    assert sources["/training/duration_seconds"] == "runtime.json"
+    assert "datasets" not in made["training"]
+
+
+def test_a_cross_study_tree_is_joined(tmp_path: Path) -> None:
+    model = tree(tmp_path / "csa")
+    made = convert(model, tmp_path / "x.candle", Options(context=tmp_path / "csa"))
+    manifest = made.manifest
+    rows = {
+        (entry["dataset"], entry["split"]): entry["value"]
+        for entry in manifest["evaluation"]
+        if entry["metric"]["id"] == "mse"
+    }
+    assert rows == {("CCLE", "val"): 0.0052, ("CCLE", "test"): 0.5, ("GDSCv1", "test"): 0.75}
+    assert [(row["name"], row["role"]) for row in manifest["training"]["datasets"]] == [
+        ("CCLE", "train"),
+        ("CCLE", "validation"),
+        ("CCLE", "test"),
+        ("GDSCv1", "external"),
+    ]
+    assert {row["split"]["id"] for row in manifest["training"]["datasets"]} == {"split_0"}
+    scaler = candle_spec.load(made.path).state_dict("artifact.x_data_gene_expression_scaler-gz", framework="numpy")
+    assert scaler["mean_"].tolist() == [0, 1, 2, 3, 4, 5]
+    assert candle_spec.validate(made.path).errors == []
+    names = {file["path"] for file in manifest["conversion"]["native"]["files"]}
+    assert "ml_data/CCLE-CCLE/split_0/x_data_gene_expression_scaler.gz" in names
+    assert not any("gCSI" in name or "parquet" in name for name in names)
+    for restored in restore(made.path, tmp_path / "back"):
+        place = restored.path.relative_to(tmp_path / "back")
+        assert restored.path.read_bytes() == (tmp_path / "csa" / place).read_bytes()
+    assert verify_conversion(made.path, model, context=tmp_path / "csa", predictions=False).ok
+
+
+def test_the_scaler_is_no_part_of_the_identity(tmp_path: Path) -> None:
+    model = tree(tmp_path / "csa")
+    alone = convert(model, tmp_path / "x.candle").manifest["weights"]
+    joined = convert(model, tmp_path / "y.candle", Options(context=tmp_path / "csa")).manifest["weights"]
+    assert alone["content_digest"] == joined["content_digest"]
+    assert alone["state_digest"] != joined["state_digest"]
+
+
+def test_a_tree_one_by_one(tmp_path: Path) -> None:
+    from candle_spec.conversion import batch
+
+    tree(tmp_path / "csa")
+    folder(tmp_path / "csa" / "models" / "gCSI" / "split_0", input_dir="ml_data/gCSI-gCSI/split_0")
+    (tmp_path / "csa" / "infer" / "gCSI-CCLE" / "split_0" / "test_scores.json").write_text(json.dumps(SCORES))
+    for expected in ("converted", "done"):
+        refused, jobs, _ = batch.plan(tmp_path / "csa")
+        rows = [*refused, *batch.run(jobs, tmp_path / "out", Options(), tmp_path / "csa")]
+        models = {row.source: row.state for row in rows if row.source.startswith("models/")}
+        assert models == {"models/CCLE/split_0": expected, "models/gCSI/split_0": expected}
+
+
+def test_links_out_of_the_tree_are_not_followed(tmp_path: Path) -> None:
+    model = tree(tmp_path / "csa")
+    (tmp_path / "secret.json").write_text(json.dumps({"mse": 99.0}))
+    scores = tmp_path / "csa" / "infer" / "CCLE-GDSCv1" / "split_0" / "test_scores.json"
+    scores.unlink()
+    scores.symlink_to(tmp_path / "secret.json")
+    made = convert(model, tmp_path / "x.candle", Options(context=tmp_path / "csa")).manifest
+    assert 99.0 not in [entry["value"] for entry in made["evaluation"]]
+
+
+@pytest.mark.parametrize("stated", ["../../../etc", "/etc", "C:\\data\\..\\..", "", "None"])
+def test_an_input_folder_never_leads_out(tmp_path: Path, stated: str) -> None:
+    model = folder(tmp_path / "csa" / "models" / "CCLE" / "split_0", input_dir=stated)
+    made = convert(model, tmp_path / "x.candle", Options(context=tmp_path / "csa"))
+    assert all(file["path"].startswith("models/") for file in made.manifest["conversion"]["native"]["files"])
+
+
+def test_several_models_are_named(tmp_path: Path) -> None:
+    at = folder(tmp_path / "out", model_file_name="other")
+    (at / "model.pt").rename(at / "model_1.pt")
+    torch.save(torch.nn.Linear(2, 1).state_dict(), at / "model_2.pt")
+    with pytest.raises(InvalidInputError, match=r"2 checkpoints lie here: model_1\.pt, model_2\.pt"):
+        convert(at, tmp_path / "x.candle")
+    torch.save(torch.nn.Linear(2, 1).state_dict(), at / "other.pt")
+    assert convert(at, tmp_path / "x.candle").manifest["weights"]["tensors"][0]["shape"] == [1, 2]
+
+
+def test_a_folder_without_model(tmp_path: Path) -> None:
+    at = folder(tmp_path / "out")
+    (at / "model.pt").write_text("model weights")
+    with pytest.raises(CandleSpecError, match="holds none"):
+        convert(at, tmp_path / "x.candle")
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), True, None, "x", 5.0])
+def test_scores_that_are_none(tmp_path: Path, value: Any) -> None:
+    at = folder(tmp_path / "out")
+    (at / "val_scores.json").write_text(json.dumps({"r2": value, "mse": 0.5}))
+    made = convert(at, tmp_path / "x.candle").manifest
+    assert [entry["metric"]["id"] for entry in made["evaluation"]] == ["mse"]
+
+
+def test_scores_of_the_first_version(tmp_path: Path) -> None:
+    at = folder(tmp_path / "out")
+    (at / "val_scores.json").unlink()
+    (at / "scores.json").write_text(json.dumps({"key": "val_loss", "value": 0.25, "pcc": 0.5}))
+    made = convert(at, tmp_path / "x.candle").manifest
+    assert [(e["metric"]["id"], e["value"]) for e in made["evaluation"]] == [("pearson", 0.5), ("loss", 0.25)]
+
+
+def test_keras_models_too(tmp_path: Path) -> None:
+    at = folder(tmp_path / "out", model_file_format=".keras")
+    (at / "model.pt").unlink()
+    keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)]).save(at / "model.keras")
+    assert convert(at, tmp_path / "x.candle").manifest["conversion"]["native"]["format"] == "keras"
