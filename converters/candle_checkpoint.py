@@ -40,8 +40,9 @@ class CandleCheckpoint:
         infos = _infos(source)
         if not source.path.is_dir() or not infos:
             return None
-        # Several are not one checkpoint, but this converter says best what to do.
-        return Detection(97 if len(infos) == 1 else 89, "CANDLE checkpoint")
+        # A run's folder is more than one checkpoint, but this converter says best what to do with it.
+        itself = any(info.name == _INFO for info in infos)
+        return Detection(97 if itself else 89, "CANDLE checkpoint")
 
     def read(self, source: Source) -> Native:
         """Read the one checkpoint of the folder.
