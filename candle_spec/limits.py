@@ -64,3 +64,12 @@ PROTOBUF_DEPTH: Final = 100
 
 SETTINGS_BYTES: Final = MIB
 """Size of a text with the settings or scores of a training run."""
+
+UBJSON_DEPTH: Final = 64
+"""Nesting of a UBJSON document: a model of XGBoost takes eight."""
+
+UBJSON_VALUES: Final = 50_000_000
+"""Values of a UBJSON document, an array of numbers of one type counted once."""
+
+BOOSTER_BYTES: Final = 2048 * MIB
+"""Size of a model of boosted trees: ten thousand trees of 255 leaves take about 250 MB."""

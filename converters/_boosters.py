@@ -7,24 +7,14 @@ compared and searched as networks are. No tensor is needed to use the model.
 
 from __future__ import annotations
 
-import hashlib
-import math
-import re
-from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-from candle_spec import limits
-from candle_spec.canonical import tag_number
-from candle_spec.conversion.contract import Field, Group, Native, NativeFormat, Part, SideFile, Source
-from candle_spec.conversion.meaning import infer_name
-from candle_spec.errors import LimitExceededError
-from candle_spec.weights.dtypes import from_numpy_name
-from candle_spec.weights.sources import Bytes, FileBytes, MadeBytes, MemoryBytes, TensorSource, plain
+from candle_spec.conversion.contract import Field, Group, Part, SideFile
+from candle_spec.weights.sources import TensorSource
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
+    pass
 
 _BLOCK: Final = 1 << 22
 

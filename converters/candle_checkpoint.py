@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from candle_spec.conversion.contract import Detection, Field, Native, NativeFile, Part, Source
+from candle_spec.conversion.contract import Card, Detection, Field, Native, NativeFile, Part, Source
 from candle_spec.conversion.meaning import infer_name
 from candle_spec.converters import _nested, _run_files
 from candle_spec.errors import CorruptFileError, InvalidInputError, MissingPartError
@@ -34,6 +34,12 @@ class CandleCheckpoint:
     name = "candle_checkpoint"
     title = "CANDLE checkpoint folders (ckpts/best, ckpts/epochs/NNN, ckpt-good)"
     suffixes: Sequence[str] = (".d",)
+    card = Card(
+        family="CANDLE",
+        kept="what the model's own format keeps; epoch, date, checksum of ckpt-info.json; hyperparameters of the run",
+        not_kept="the links best and last; other epochs",
+        restore="byte for byte, the whole folder",
+    )
 
     def detect(self, source: Source) -> Detection | None:
         """Recognise the folder by the note that CANDLE puts beside every model."""

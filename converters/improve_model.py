@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from candle_spec.conversion.contract import Detection, Field, Native, NativeFile, Part, Source
+from candle_spec.conversion.contract import Card, Detection, Field, Native, NativeFile, Part, Source
 from candle_spec.conversion.meaning import infer_name
 from candle_spec.converters import _nested, _run_files
 from candle_spec.converters._improve_tree import Tree, tree_of
@@ -41,6 +41,12 @@ class ImproveModel:
     name = "improve_model"
     title = "IMPROVE model folders, with scores and preprocessing (models/SRC/split_k)"
     suffixes: Sequence[str] = (".d",)
+    card = Card(
+        family="IMPROVE",
+        kept="what the model's own format keeps; hyperparameters, scores, data sets and splits; scalers and encoders",
+        not_kept="preprocessed data",
+        restore="byte for byte, the model's folder and the files joined from its tree",
+    )
 
     def detect(self, source: Source) -> Detection | None:
         """Recognise the folder by the files that every IMPROVE stage writes beside its output."""

@@ -20,7 +20,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from candle_spec.conversion.contract import Detection, Field, Group, Native, NativeFormat, Part, SideFile, Source
+from candle_spec.conversion.contract import Card, Detection, Field, Group, Native, NativeFormat, Part, SideFile, Source
 from candle_spec.conversion.meaning import infer_name
 from candle_spec.converters import _keras_source
 from candle_spec.converters._hdf5_state import group_tree
@@ -54,6 +54,12 @@ class KerasConverter:
     name = "keras"
     title = "Keras .keras, HDF5, and JSON or YAML with HDF5 weights"
     suffixes: Sequence[str] = (".keras", ".h5", ".hdf5", ".weights.h5")
+    card = Card(
+        family="Keras",
+        kept="all variables with layer names, optimizer, architecture, compile settings, assets",
+        not_kept="code of custom layers. Refused: links and external storage in HDF5",
+        restore="byte for byte without Keras; also rebuilt as .h5 or .keras, with h5py",
+    )
 
     def detect(self, source: Source) -> Detection | None:
         """Say which dialect it is, from names inside the file; file names say nothing."""

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from candle_spec.conversion.contract import (
+    Card,
     Detection,
     Field,
     Group,
@@ -67,6 +68,12 @@ class PyTorch:
     name = "pytorch"
     title = "PyTorch (state dicts, checkpoints, Lightning, modules, TorchScript)"
     suffixes: Sequence[str] = (".pt", ".pth", ".ckpt", ".bin", ".pkl", ".jit")
+    card = Card(
+        family="PyTorch",
+        kept="all tensors with names, aliases, strides and flags; the whole structure, optimizer and hyperparameters",
+        not_kept="Python code of pickled modules; debug records of TorchScript. Refused: tar files of torch < 0.2",
+        restore="byte for byte without torch; state dicts also rebuilt, with torch",
+    )
     rebuild = staticmethod(rebuild)
 
     def detect(self, source: Source) -> Detection | None:

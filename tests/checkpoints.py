@@ -20,6 +20,7 @@ import pytest
 from candle_spec.checkpoint import manifest_file
 from candle_spec.checkpoint.layout import MANIFEST
 from candle_spec.conversion.contract import (
+    Card,
     Detection,
     Field,
     Group,
@@ -88,6 +89,7 @@ class TinyConverter:
     name = "tinynet"
     title = "TinyNet"
     suffixes = (".tiny",)
+    card = Card("TinyNet", "everything", "nothing", "byte for byte")
 
     def detect(self, source: Source) -> Detection | None:
         with source.files[0].path.open("rb") as file:

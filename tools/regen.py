@@ -3,7 +3,8 @@
     python -m tools.regen            write what is out of date
     python -m tools.regen --check    write nothing; exit 1 and show the difference where something is out of date
 
-Generated: ``schemas/index.json`` (the digests of the schemas) and ``candle_spec/manifest/models.py`` (the typed view).
+Generated: ``schemas/index.json`` (the digests of the schemas), ``candle_spec/manifest/models.py`` (the typed view) and
+``docs/formats.md`` (what is read, from the converters' own cards).
 A schema of a released version is frozen: if its file changed, nothing is made and the command says so.
 """
 
@@ -14,13 +15,14 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from tools import regen_index, regen_models
+from tools import regen_formats, regen_index, regen_models
 
 ROOT = Path(__file__).resolve().parent.parent
 
 GENERATORS: dict[str, Callable[[Path], bytes]] = {
     "schemas/index.json": regen_index.make,
     "candle_spec/manifest/models.py": regen_models.make,
+    "docs/formats.md": regen_formats.make,
 }
 """Each file that is generated, and what makes its bytes from the checkout."""
 
@@ -44,6 +46,7 @@ def main(arguments: list[str]) -> int:
             lines = difflib.unified_diff(old.decode().splitlines(), new.decode().splitlines(), name, name, lineterm="")
             print("\n".join(lines))
         else:
+            path.parent.mkdir(exist_ok=True)
             path.write_bytes(new)
             print(f"wrote {name}")
     if check and stale:

@@ -28,6 +28,7 @@ GROUPS: Final = {
         ),
     },
     "Look": {
+        "formats": ("List the native formats that are read.", "candle-spec formats"),
         "inspect": ("Show what is in a checkpoint, native or common.", "candle-spec inspect model.pt"),
         "schema": ("List and show the packaged schemas.", "candle-spec schema show checkpoint"),
     },

@@ -63,6 +63,25 @@ class Detection:
 
 
 @dataclass(frozen=True, slots=True)
+class Card:
+    """What a user wants to know of a native format before converting: ``candle-spec formats`` and the docs show it.
+
+    Attributes:
+        family: Whose format it is, in the field's words.
+        kept: What a checkpoint of the common format holds of it.
+        not_kept: What is only in the native bytes, or refused.
+        restore: What can be brought back, and what that needs.
+        extra: Extra of this package that reading needs, ``""`` for none.
+    """
+
+    family: str
+    kept: str
+    not_kept: str
+    restore: str
+    extra: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class NativeFormat:
     """What wrote the native checkpoint.
 
@@ -234,6 +253,8 @@ class Converter(Protocol):
     title: str
     suffixes: Sequence[str]
     """Usual file name endings: for lists and messages only, never for detection."""
+    card: Card
+    """What to expect of a conversion."""
 
     def detect(self, source: Source) -> Detection | None:
         """Say what the source is, from its bytes, or ``None``; cheap, never raises for foreign content."""

@@ -51,7 +51,7 @@ def _from_others() -> Iterator[Converter]:
 
 def _check(converter: object) -> None:
     """Check a converter when it is loaded, not in the middle of the user's work."""
-    for name in ("name", "title", "suffixes", "detect", "read"):
+    for name in ("name", "title", "suffixes", "card", "detect", "read"):
         if not hasattr(converter, name):
             raise TypeError(f"it has no {name!r}")
 

@@ -42,10 +42,15 @@ class ConverterContract:
         return self.converter.read(resolve_source(native))
 
     def test_it_is_described(self) -> None:
-        """Name, title and suffixes are there."""
+        """Name, title, suffixes and card are there."""
         assert self.converter.name.isidentifier()
         assert self.converter.title
         assert all(suffix.startswith(".") for suffix in self.converter.suffixes)
+        card = self.converter.card
+        assert card.family
+        assert card.kept
+        assert card.not_kept
+        assert card.restore
 
     def test_it_detects_its_own(self, native: Path) -> None:
         """The content is recognised, whatever the file is called."""

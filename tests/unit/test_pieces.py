@@ -10,7 +10,7 @@ import pytest
 
 from candle_spec.canonical import loads
 from candle_spec.checkpoint.checkpoint import Checkpoint
-from candle_spec.conversion.contract import Detection, Group, Native, NativeFormat, Part, SideFile, Source
+from candle_spec.conversion.contract import Card, Detection, Group, Native, NativeFormat, Part, SideFile, Source
 from candle_spec.conversion.convert import Options, convert
 from candle_spec.conversion.restore import restore
 from candle_spec.conversion.source import resolve_source
@@ -29,6 +29,7 @@ class Folder:
     name = "folder"
     title = "Folder"
     suffixes = (".d",)
+    card = Card("Folder", "everything", "nothing", "byte for byte")
     payload = True
     wrong = False
 
