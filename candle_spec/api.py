@@ -93,7 +93,7 @@ def seal(path: str | Path) -> str:
     faults = [problem for problem in validate(path).errors if problem.location.pointer != "/manifest_digest"]
     if faults:
         raise InvalidInputError(
-            f"the checkpoint has {len(faults)} errors, the first: {faults[0].message}",
+            f"the checkpoint has {len(faults)} error{'s' * (len(faults) > 1)}, the first: {faults[0].message}",
             location=str(path),
             hint="candle-spec validate names them all",
         )

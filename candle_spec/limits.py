@@ -73,3 +73,21 @@ UBJSON_VALUES: Final = 50_000_000
 
 BOOSTER_BYTES: Final = 2048 * MIB
 """Size of a model of boosted trees: ten thousand trees of 255 leaves take about 250 MB."""
+
+SSTABLE_BYTES: Final = 512 * MIB
+"""Size of a sorted string table, packed and unpacked: the index of a million tensors takes about 100 MB."""
+
+TENSOR_SLICES: Final = 100_000
+"""Pieces in which a checkpoint keeps one tensor: one for each parameter server."""
+
+TENSOR_TILES: Final = 2_000
+"""Pieces of one tensor that is cut along other axes than the first: each is compared with each."""
+
+STRING_BYTES: Final = 256 * MIB
+"""Bytes of the strings of one tensor, with the lengths of all of them."""
+
+GRAPH_NODES: Final = 5_000_000
+"""Nodes of a TensorFlow graph with those of its functions."""
+
+GRAPH_CONSTANTS: Final = 256 * MIB
+"""Bytes of all constants of a graph that are not written out, but made from a repeated last value."""

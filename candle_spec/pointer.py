@@ -40,17 +40,28 @@ def get(document: Any, pointer: str, default: Any = None) -> Any:
 
 
 def put(document: dict[str, Any], pointer: str, value: Any) -> None:
-    """Set the member at ``pointer`` in place, making the objects on the way; lists are not made or grown."""
+    """Set the member at ``pointer`` in place, making the objects on the way; lists are not made or grown.
+
+    Raises:
+        InvalidInputError: The pointer leads through a text or a number, or to no item of a list.
+    """
     parts = split(pointer)
     if not parts:
         raise InvalidInputError("the whole document cannot be replaced")
     target: Any = document
-    for part in parts[:-1]:
-        target = target[int(part)] if isinstance(target, list) else target.setdefault(part, {})
-    if isinstance(target, list):
-        target[int(parts[-1])] = value
-    else:
-        target[parts[-1]] = value
+    for depth, part in enumerate(parts):
+        if isinstance(target, list):
+            if not (part.isascii() and part.isdigit() and int(part) < len(target)):
+                raise InvalidInputError(f"{join(parts[:depth])!r} is a list without an item {part!r}", location=pointer)
+            key: Any = int(part)
+        elif isinstance(target, dict):
+            key = part
+        else:
+            raise InvalidInputError(f"{join(parts[:depth])!r} is no object: nothing lies below it", location=pointer)
+        if depth == len(parts) - 1:
+            target[key] = value
+        else:
+            target = target[key] if isinstance(target, list) else target.setdefault(key, {})
 
 
 def leaves(document: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -10,10 +10,11 @@ from typing import Any
 
 import click
 
+from candle_spec.canonical import loads
 from candle_spec.cli import exit_codes, words
 from candle_spec.cli.convert_tree import REPORTS, convert_tree
 from candle_spec.cli.progress import bar
-from candle_spec.errors import InvalidInputError
+from candle_spec.errors import CorruptFileError, InvalidInputError, LimitExceededError
 
 _UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
 
@@ -145,7 +146,7 @@ def _values(name: str | None, given: tuple[str, ...]) -> dict[str, Any]:
         if not equals or not pointer.startswith("/"):
             raise InvalidInputError(f"{item!r} is not POINTER=VALUE", hint="write it like /title=Uno")
         try:
-            values[pointer] = json.loads(text)
-        except json.JSONDecodeError:
+            values[pointer] = loads(text.encode(), location=pointer)
+        except (CorruptFileError, LimitExceededError, UnicodeEncodeError):
             values[pointer] = text
     return values

@@ -16,7 +16,7 @@ import click
 from candle_spec._version import __version__
 from candle_spec.cli import exit_codes
 from candle_spec.cli.words import error_text
-from candle_spec.errors import CandleSpecError
+from candle_spec.errors import CandleSpecError, InvalidInputError
 
 GROUPS: Final = {
     "Convert": {
@@ -86,24 +86,27 @@ def run(arguments: Sequence[str]) -> int:
         result: Any = group.main(list(arguments), prog_name="candle-spec", standalone_mode=False)
         return result if isinstance(result, int) else exit_codes.OK
     except click.ClickException as error:
+        if as_json:
+            return _failed(InvalidInputError(error.format_message()), exit_codes.USAGE, as_json, debug)
         error.show()
         return exit_codes.USAGE
     except (KeyboardInterrupt, click.Abort):
         click.echo("interrupted: nothing half-written was left behind", err=True)
         return exit_codes.INTERRUPTED
-    except BrokenPipeError:
-        # The reader went away (a pager, head): nobody is left to tell.
+    except (BrokenPipeError, SystemExit):
+        # The reader went away (a pager, head), which click tells by leaving: nobody is left to tell.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return exit_codes.OK
     except CandleSpecError as error:
         return _failed(error, exit_codes.of(error), as_json, debug)
-    except Exception as error:
-        if debug:
-            raise
+    except OSError as error:
+        refused = CandleSpecError(error.strerror or str(error), location=str(error.filename or ""))
+        return _failed(refused, exit_codes.INTERNAL, as_json, debug, error)
+    except Exception as error:  # noqa: BLE001 - whatever it is, the user gets words and an exit code
         unexpected = CandleSpecError(
             f"internal error: {type(error).__name__}: {error}", hint="please report it, with the output of --debug"
         )
-        return _failed(unexpected, exit_codes.INTERNAL, as_json, debug)
+        return _failed(unexpected, exit_codes.INTERNAL, as_json, debug, error)
 
 
 def _format_json(arguments: Sequence[str]) -> bool:
@@ -112,11 +115,13 @@ def _format_json(arguments: Sequence[str]) -> bool:
     )
 
 
-def _failed(error: CandleSpecError, code: int, as_json: bool, debug: bool) -> int:
+def _failed(
+    error: CandleSpecError, code: int, as_json: bool, debug: bool, cause: BaseException | None = None
+) -> int:
     if debug:
         import traceback
 
-        traceback.print_exception(error)
+        traceback.print_exception(cause or error)
     if as_json:
         about = {"message": error.message, "location": error.location, "hint": error.hint, "code": error.code}
         click.echo(json.dumps({"error": {key: value for key, value in about.items() if value}, "exit_code": code}))

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from candle_spec import parallel
 from candle_spec.atomic import Fs, Staging, write_errors
@@ -33,6 +33,10 @@ from candle_spec.weights.shards import SHARD_BYTES, GroupPlan, plan_group
 from candle_spec.weights.writer import Progress, Written, no_progress, write_groups
 
 SUFFIX = ".candle"
+
+
+_WHOLE: Final = ("$schema", "schema_version", "manifest_digest", "")
+"""Members that are about the whole manifest: a fault of one may be told at another, or at the root."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,14 +144,22 @@ def _checked(folder: Path, target: Path, job: _Conversion, options: Options) -> 
     report.path = str(target)
     report.extend(job.warnings)
     for found in report.errors:
-        if any(found.location.pointer.startswith(at) for at in options.values):
-            raise InvalidInputError(found.message, location=found.location.pointer, hint=found.hint)
+        given = next((at for at in options.values if _same_member(at, found.location.pointer)), None)
+        if given is not None:
+            message = f"the value given for {given} does not fit: {found.message}"
+            raise InvalidInputError(message, location=found.location.pointer, hint=found.hint)
         raise ProofFailedError(
             f"the conversion made an invalid checkpoint: {found.code} {found.message}",
             location=f"{found.location.file} {found.location.pointer}".strip(),
             hint="nothing was left behind; please report the file",
         )
     return report
+
+
+def _same_member(given: str, at: str) -> bool:
+    """Whether a value given by the user lies in the member of the manifest in which a fault was found."""
+    first, place = given.split("/")[1], at.split("/")[1:2]
+    return first in place or (first in _WHOLE and (not place or place[0] in _WHOLE))
 
 
 @contextmanager

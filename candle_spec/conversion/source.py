@@ -63,7 +63,16 @@ def _real(path: str | Path) -> Path:
 
 
 def _native(path: Path, name: str) -> NativeFile:
+    _check_unicode(name, path)
     return NativeFile(path, name, path.stat().st_size)
+
+
+def _check_unicode(name: str, path: Path) -> None:
+    """A manifest is UTF-8: it cannot hold the name of a file that is none."""
+    try:
+        name.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise InvalidInputError("the file's name is not Unicode", location=repr(str(path)), hint="rename it") from error
 
 
 def _topology(path: str | Path, files: tuple[NativeFile, ...]) -> NativeFile:
@@ -86,6 +95,7 @@ def _folder_files(folder: Path, links: dict[str, str]) -> list[NativeFile]:
                 location=str(folder),
                 hint="copy the real files into the folder",
             )
+        _check_unicode(found.path, folder / found.path)
         files.append(NativeFile(folder / found.path, found.path, found.size))
         if len(files) > _MAX_FILES:
             raise UnsafeContentError(f"the folder holds more than {_MAX_FILES} files", location=str(folder))

@@ -1,0 +1,121 @@
+"""Sorted string tables of LevelDB, as TensorFlow writes its indexes: keys with values, both bytes.
+
+Layout: https://github.com/google/leveldb/blob/main/doc/table_format.md. Every block's checksum is compared. A table is
+read as a whole: an index of a million tensors is some tens of MB.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from candle_spec import limits
+from candle_spec.errors import CorruptFileError, LimitExceededError, TruncatedFileError, UnsupportedFormatError
+from candle_spec.readers.crc32c import crc32c, masked
+from candle_spec.readers.snappy import unpack
+
+MAGIC: Final = struct.pack("<Q", 0xDB4775248B80FB57)
+_FOOTER: Final = 48
+_TRAILER: Final = 5
+_STORED, _SNAPPY = 0, 1
+
+
+def is_table(path: Path) -> bool:
+    """Whether a file ends as such a table does."""
+    with path.open("rb") as file:
+        if file.seek(0, 2) < _FOOTER:
+            return False
+        file.seek(-len(MAGIC), 2)
+        return file.read() == MAGIC
+
+
+def read_table(path: Path) -> dict[bytes, bytes]:
+    """Return keys and values of a table in their order.
+
+    Raises:
+        CorruptFileError: A block is damaged, lies outside of the file, or its keys are not in order.
+        LimitExceededError: The table is too large.
+        UnsupportedFormatError: A block is packed in another way than by snappy.
+    """
+    size = path.stat().st_size
+    if size > limits.SSTABLE_BYTES:
+        raise LimitExceededError(f"a table of {size} bytes, more than {limits.SSTABLE_BYTES}", location=path.name)
+    return dict(_Table(path.name, path.read_bytes()).rows())
+
+
+class _Table:
+    def __init__(self, name: str, data: bytes) -> None:
+        self._name = name
+        self._data = data
+        self._unpacked = 0
+        if len(data) < _FOOTER or not data.endswith(MAGIC):
+            raise TruncatedFileError("the table has no end", location=name)
+
+    def rows(self) -> Iterator[tuple[bytes, bytes]]:
+        """Yield all keys and values."""
+        end = len(self._data) - _FOOTER
+        footer = self._data[end : end + _FOOTER - len(MAGIC)]
+        position = self._varint(footer, self._varint(footer, 0)[1])[1]  # the first handle is that of the meta index
+        last: bytes | None = None
+        for _, handle in self._block(footer[position:], end):
+            for key, value in self._block(handle, end):
+                if last is not None and key <= last:
+                    raise CorruptFileError("the keys of the table are not in order", location=self._name)
+                last = key
+                yield key, value
+
+    def _block(self, handle: bytes, end: int) -> list[tuple[bytes, bytes]]:
+        """Return the entries of the block that a handle names."""
+        offset, position = self._varint(handle, 0)
+        size, _ = self._varint(handle, position)
+        if offset + size + _TRAILER > end:
+            raise CorruptFileError(f"a block of {size} bytes goes beyond the table", location=self._at(offset))
+        data = self._data[offset : offset + size]
+        kind = self._data[offset + size]
+        (checksum,) = struct.unpack_from("<I", self._data, offset + size + 1)
+        if checksum != masked(crc32c(data + bytes([kind]))):
+            raise CorruptFileError("the checksum of a block does not fit its bytes", location=self._at(offset))
+        if kind == _SNAPPY:
+            data = unpack(data, limits.SSTABLE_BYTES - self._unpacked, self._at(offset))
+        elif kind != _STORED:
+            hint = "only snappy is known"
+            raise UnsupportedFormatError(f"a block is packed in the way {kind}", location=self._at(offset), hint=hint)
+        self._unpacked += len(data)
+        return list(self._entries(data, offset))
+
+    def _entries(self, data: bytes, offset: int) -> Iterator[tuple[bytes, bytes]]:
+        end = len(data) - 4
+        if end >= 0:
+            end -= 4 * struct.unpack_from("<I", data, end)[0]
+        if end < 0:
+            raise CorruptFileError("a block is shorter than its list of restarts", location=self._at(offset))
+        position, key = 0, b""
+        while position < end:
+            shared, position = self._varint(data, position)
+            more, position = self._varint(data, position)
+            length, position = self._varint(data, position)
+            if shared > len(key) or position + more + length > end:
+                raise CorruptFileError("an entry goes beyond its block", location=self._at(offset))
+            key = key[:shared] + data[position : position + more]
+            position += more + length
+            self._unpacked += len(key)  # keys share their beginnings: few bytes may stand for very many
+            if self._unpacked > limits.SSTABLE_BYTES:
+                raise LimitExceededError("the keys of the table are too large", location=self._name)
+            yield key, data[position - length : position]
+
+    def _varint(self, data: bytes, position: int) -> tuple[int, int]:
+        value = 0
+        for shift in range(0, 70, 7):
+            if position >= len(data):
+                break
+            byte = data[position]
+            position += 1
+            value |= (byte & 0x7F) << shift
+            if byte < 0x80:
+                return value, position
+        raise CorruptFileError("a number of the table has no end", location=self._name)
+
+    def _at(self, offset: int) -> str:
+        return f"{self._name}, byte {offset}"

@@ -1,0 +1,44 @@
+"""LightGBM: models as text, read without lightgbm.
+
+Layout: see :mod:`candle_spec.converters._lightgbm_text`. The text is the model and is kept verbatim; the trees are
+put beside it as arrays. Kept as fields: features, objective, parameters, pandas' categories. Refused: texts that were
+cut off or whose line ends were changed, arrays that are not as long as stated, words that are no numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from candle_spec.conversion.contract import Detection, Native, Source
+from candle_spec.converters._boosters import native_of
+from candle_spec.converters._lightgbm_model import lightgbm_booster
+from candle_spec.converters._lightgbm_text import starts_like_one
+from candle_spec.readers.protobuf import open_message
+from candle_spec.weights.sources import FileBytes
+
+_TITLE = "LightGBM text model"
+
+
+class LightGBM:
+    """The converter of LightGBM's texts."""
+
+    name = "lightgbm"
+    title = "LightGBM (models as text)"
+    suffixes: Sequence[str] = (".txt", ".lgb", ".model")
+
+    def detect(self, source: Source) -> Detection | None:
+        """Recognise a model by its first two lines."""
+        if len(source.files) != 1:
+            return None
+        with source.files[0].path.open("rb") as opened:
+            return Detection(95, _TITLE) if starts_like_one(opened.read(64)) else None
+
+    def read(self, source: Source) -> Native:
+        """Read the model; see :class:`candle_spec.conversion.contract.Converter`."""
+        file = source.files[0]
+        with open_message(file.path) as window:
+            booster = lightgbm_booster(window, file.name, stored=FileBytes(file.path, 0, file.size))
+        return native_of(source, booster, "text", _TITLE)
+
+
+CONVERTER = LightGBM()
