@@ -10,11 +10,12 @@ CORE := $(VENV)/.core
 TEST := $(VENV)/.test
 DEV := $(VENV)/.dev
 
-.PHONY: help demo test lint types layers bench docs regen regen-check fuzz wheelhouse package ci clean
+.PHONY: help demo test corpus lint types layers bench docs regen regen-check fuzz wheelhouse package ci clean
 
 help:
 	@echo "demo        convert a real cancer model, validate it, restore it, compare sha256 (about 60 MB of downloads)"
-	@echo "test        all tests, with torch and TensorFlow (about 1 GB of downloads, 4 GB on disk)"
+	@echo "test        all tests, with all frameworks (about 1.3 GB of downloads, 5 GB on disk)"
+	@echo "corpus      convert 110 real checkpoints of others and compare each with its own loader (740 MB of downloads)"
 	@echo "lint types layers docs regen regen-check fuzz bench wheelhouse package clean"
 	@echo
 	@echo "On Linux the default index gives torch with CUDA, several GB. For a CPU build set PIP_FIND_LINKS or"
@@ -31,7 +32,7 @@ $(CORE): $(VENV)/.made pyproject.toml constraints/test.txt
 	touch $@
 
 $(TEST): $(CORE)
-	@echo "installing torch and TensorFlow for the tests: about 1 GB to download, 4 GB on disk"
+	@echo "installing the frameworks for the tests (torch, TensorFlow, JAX, …): about 1.3 GB to download, 5 GB on disk"
 	$(BIN)/pip install -q -c constraints/test.txt '$(TORCH)'
 	$(BIN)/pip install -q -c constraints/test.txt -e '.[test]'
 	touch $@
@@ -47,6 +48,11 @@ demo: $(CORE)
 test: $(TEST) $(DEV)
 	$(BIN)/python -m tools.fetch_corpus
 	$(BIN)/python -m pytest
+
+corpus: $(TEST)
+	@echo "fetching 740 MB of packages, once"
+	$(BIN)/python -m tools.fetch_corpus --all
+	$(BIN)/python -m tools.corpus_table
 
 lint: $(DEV)
 	$(BIN)/ruff check .

@@ -29,7 +29,8 @@ def tensors(path: Path) -> Tensors:
     return _torch(path)
 
 
-def _digest(data: bytes) -> str:
+def digest(data: bytes) -> str:
+    """Return the sha256 of bytes."""
     return hashlib.sha256(data).hexdigest()
 
 
@@ -41,14 +42,14 @@ def _hdf5(data: bytes) -> Tensors:
     def visit(_: str, item: Any) -> None:
         if isinstance(item, h5py.Dataset) and item.dtype.kind in "fiubc":
             values = item[()]
-            found[item.shape, _digest(values.astype(values.dtype.newbyteorder("<")).tobytes())] += 1
+            found[item.shape, digest(values.astype(values.dtype.newbyteorder("<")).tobytes())] += 1
 
     with h5py.File(io.BytesIO(data)) as file:
         file.visititems(visit)
     return found
 
 
-class _StandIn:
+class StandIn:
     """An object of a class that is not torch's: it keeps what it is given and does nothing."""
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
@@ -61,7 +62,7 @@ class _StandIn:
         pass
 
     def __call__(self, *args: Any) -> Any:
-        return _StandIn(*args)
+        return StandIn(*args)
 
     def __setstate__(self, state: Any) -> None:
         self.__dict__["state"] = state
@@ -89,7 +90,7 @@ class _Unpickler(pickle.Unpickler):
             return super().find_class(module, name)
         if (module, name) == ("collections", "OrderedDict"):
             return OrderedDict
-        return type(name, (_StandIn,), {})
+        return type(name, (StandIn,), {})
 
 
 def _torch(path: Path) -> Tensors:
@@ -126,7 +127,7 @@ def _walk(value: Any, found: Tensors, seen: set[int]) -> None:
         children = list(value.values())
     elif isinstance(value, (list, tuple, set)):
         children = list(value)
-    elif isinstance(value, _StandIn):
+    elif isinstance(value, StandIn):
         children = list(value.__dict__.values())
     for child in children:
         _walk(child, found, seen)
@@ -137,4 +138,4 @@ def _torch_row(value: Any) -> tuple[tuple[int, ...], str]:
 
     plain = value.detach().resolve_conj().resolve_neg().contiguous()
     data = plain.reshape(-1).view(torch.uint8).numpy().tobytes() if plain.numel() else b""
-    return tuple(plain.shape), _digest(data)
+    return tuple(plain.shape), digest(data)

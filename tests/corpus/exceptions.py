@@ -1,0 +1,26 @@
+"""Corpus checkpoints that are not like the others, and why: the only exceptions that the table and the tests accept."""
+
+from __future__ import annotations
+
+from typing import Final
+
+_TINY: Final = "tiny: the file's own structure weighs more than a twentieth of its tensors"
+
+EXPLAINED: Final = {
+    "lpips-alex": _TINY,
+    "lpips-squeeze": _TINY,
+    "lpips-vgg": _TINY,
+    "lpips-v0-0-squeeze": _TINY,
+    "lpips-v0-0-vgg": _TINY,
+    "lpips-v0-1-alex": _TINY,
+    "mmsplice-acceptor": _TINY,
+    "mmsplice-exon": _TINY,
+    "mmsplice-exon-prime3": _TINY,
+    **{f"mmsplice-mtsplice{number}": _TINY for number in range(8)},
+}
+"""Whose residue is larger than 5 % of the tensor bytes."""
+
+OWN_TENSORS: Final = {
+    "silero-vad": "torch.jit gives parameters and buffers; tensors among the program's constants come on top",
+}
+"""Checkpoints or frameworks of which the converter finds more tensors than the native loader gives."""
