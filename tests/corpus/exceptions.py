@@ -4,6 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
+RESIDUE_SHARE: Final = 0.05
+"""Largest residue, as a share of the tensor (or payload) bytes."""
+
+PAYLOADS: Final = ("tflite", "coreml", "xgboost", "lightgbm")
+"""Frameworks whose native file is itself the model: compared as files."""
+
 _TINY: Final = "tiny: the file's own structure weighs more than a twentieth of its tensors"
 
 EXPLAINED: Final = {

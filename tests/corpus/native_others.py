@@ -108,9 +108,9 @@ def _pickled(path: Path) -> Tensors:
                 return numpy_pickle.NumpyArrayWrapper
             return StandIn
 
-    with path.open("rb") as file:
-        with numpy_pickle_utils._validate_fileobject_and_memmap(file, str(path), None) as (opened, _):
-            _arrays(Unpickler(str(path), opened, ensure_native_byte_order=False).load(), found, set())
+    unpacked = numpy_pickle_utils._validate_fileobject_and_memmap
+    with path.open("rb") as file, unpacked(file, str(path), None) as (opened, _):
+        _arrays(Unpickler(str(path), opened, ensure_native_byte_order=False).load(), found, set())
     return _count(field for array in found for field in _fields(array))
 
 

@@ -11,47 +11,43 @@ import pytest
 
 import candle_spec
 from candle_spec.problems import LevelState
-from tests.corpus.native import Tensors, tensors
+from tests.corpus.exceptions import EXPLAINED, OWN_TENSORS, PAYLOADS, RESIDUE_SHARE
+from tests.corpus.native import Tensors
+from tests.corpus.native_others import other_tensors
 
 pytestmark = pytest.mark.corpus
-
-RESIDUE_SHARE = 0.05
-
-LARGE_RESIDUE = {
-    "lpips-alex": "5 KB: the pickle weighs a tenth of the tensors",
-    "lpips-squeeze": "9 KB, likewise",
-    "lpips-vgg": "6 KB, likewise",
-    "mmsplice-acceptor": "59 KB in an HDF5 file: its headers and the architecture weigh more than a twentieth",
-    "mmsplice-exon": "26 KB, likewise",
-    "mmsplice-exon-prime3": "26 KB, likewise",
-    "mmsplice-mtsplice0": "34 KB, likewise",
-}
-"""Corpus files whose residue is larger than 5 % of the tensor bytes, and why."""
 
 
 def test_converts_validates_and_comes_back(corpus_file: Any, tmp_path: Path) -> None:
     native = corpus_file.path
     checkpoint = candle_spec.convert(native, tmp_path / "model.candle")
-    common, reference = _common(checkpoint), tensors(native)
-    if checkpoint.manifest["conversion"]["native"]["variant"] == "torchscript":
-        # torch.jit gives parameters and buffers; tensors among the program's constants and attributes come on top.
-        common &= reference
-    assert common == reference
+    framework = corpus_file.record["framework"]
+    if framework in PAYLOADS:
+        assert checkpoint.manifest["weights"]["kind"] == "payload"
+    else:
+        common, reference = _common(checkpoint), other_tensors(native, framework)
+        if framework in OWN_TENSORS or corpus_file.id in OWN_TENSORS:
+            common &= reference
+        assert common == reference
 
     report = candle_spec.validate(checkpoint.path)
     assert not report.errors, report.errors
     assert [level.state for level in report.levels[:6]] == [LevelState.OK] * 6
 
-    (restored,) = candle_spec.restore(checkpoint.path, tmp_path / "restored")
-    assert restored.byte_exact
-    assert hashlib.sha256(restored.path.read_bytes()).digest() == hashlib.sha256(native.read_bytes()).digest()
+    for restored in candle_spec.restore(checkpoint.path, tmp_path / "restored"):
+        assert restored.byte_exact
+        original = native if native.is_file() else native / restored.path.relative_to(tmp_path / "restored")
+        assert restored.path.read_bytes() == original.read_bytes()
 
 
 def test_residue_is_small(corpus_file: Any, tmp_path: Path) -> None:
     checkpoint = candle_spec.convert(corpus_file.path, tmp_path / "model.candle")
-    stored = sum(group["size"] for group in checkpoint.manifest["weights"]["groups"])
+    weights = checkpoint.manifest["weights"]
+    stored = sum(group["size"] for group in weights.get("groups", []))
+    if weights["kind"] == "payload":
+        stored = sum(record["size"] for record in checkpoint.manifest["files"] if record["role"] == "payload")
     residue = sum(record["size"] for record in checkpoint.manifest["files"] if record["role"] == "residue")
-    exception = corpus_file.id in LARGE_RESIDUE
+    exception = corpus_file.id in EXPLAINED
     assert (residue > RESIDUE_SHARE * stored) == exception, f"residue {residue} of {stored} tensor bytes"
 
 
