@@ -75,7 +75,7 @@ def the_only(found: Sequence[Inner], preferred: Sequence[str], location: str) ->
 
     Args:
         found: What was found.
-        preferred: Names, without their endings, that are the model where there are several; the first wins.
+        preferred: Names, with or without ending, that are the model where there are several; the first wins.
         location: The folder, for errors.
 
     Raises:
@@ -85,7 +85,8 @@ def the_only(found: Sequence[Inner], preferred: Sequence[str], location: str) ->
     if not found:
         raise MissingPartError("the folder describes a model but holds none", location=location)
     for wanted in preferred:
-        named = [inner for inner in found if inner.name in (wanted, wanted.rpartition("/")[2])]
+        exact = [inner for inner in found if inner.name in (wanted, wanted.rpartition("/")[2])]
+        named = exact or [inner for inner in found if inner.name.rpartition(".")[0] == wanted]
         if len(named) == 1:
             return named[0]
     if len(found) > 1:
