@@ -73,7 +73,7 @@ regen: $(DEV)
 regen-check: $(DEV)
 	$(BIN)/python -m tools.regen --check
 
-fuzz: $(DEV)
+fuzz: $(TEST) $(DEV)
 	$(BIN)/python -m tests.fuzz --seconds $(or $(SECONDS),60)
 
 bench: $(TEST)
