@@ -68,11 +68,17 @@ SETTINGS_BYTES: Final = MIB
 UBJSON_DEPTH: Final = 64
 """Nesting of a UBJSON document: a model of XGBoost takes eight."""
 
-UBJSON_VALUES: Final = 50_000_000
+UBJSON_VALUES: Final = 20_000_000
 """Values of a UBJSON document, an array of numbers of one type counted once."""
 
 BOOSTER_BYTES: Final = 2048 * MIB
 """Size of a model of boosted trees: ten thousand trees of 255 leaves take about 250 MB."""
+
+BOOSTER_TREES: Final = 1_000_000
+"""Trees of one model."""
+
+BOOSTER_CONTAINERS: Final = 10_000_000
+"""Lists and objects in a model written as JSON, about fifteen for each tree."""
 
 SSTABLE_BYTES: Final = 512 * MIB
 """Size of a sorted string table, packed and unpacked: the index of a million tensors takes about 100 MB."""
@@ -83,11 +89,35 @@ TENSOR_SLICES: Final = 100_000
 TENSOR_TILES: Final = 2_000
 """Pieces of one tensor that is cut along other axes than the first: each is compared with each."""
 
-STRING_BYTES: Final = 256 * MIB
-"""Bytes of the strings of one tensor, with the lengths of all of them."""
+TENSOR_STRINGS: Final = 20_000_000
+"""Strings of one tensor: the length of each is read before its bytes are."""
 
 GRAPH_NODES: Final = 5_000_000
 """Nodes of a TensorFlow graph with those of its functions."""
 
 GRAPH_CONSTANTS: Final = 256 * MIB
 """Bytes of all constants of a graph that are not written out, but made from a repeated last value."""
+
+DESCRIPTION_BYTES: Final = 64 * MIB
+"""Size of a document beside a model that describes it: a tokenizer's vocabulary of 250,000 words takes 17 MB."""
+
+ARCHIVE_FILES: Final = 100_000
+"""Files in an archive that is unpacked."""
+
+ARCHIVE_BYTES: Final = 1 << 40
+"""Bytes of everything in an archive, unpacked."""
+
+ARCHIVE_RATIO: Final = 200
+"""Unpacked to packed bytes of an archive as a whole, beyond the first ``ARCHIVE_SMALL``: weights hardly shrink."""
+
+ARCHIVE_SMALL: Final = 256 * MIB
+"""Bytes that an archive may unpack to whatever its ratio."""
+
+ARCHIVE_DEPTH: Final = 3
+"""Archives inside archives."""
+
+ARCHIVE_LOOK: Final = 32 * MIB
+"""Bytes of a packed archive that are unpacked to see what is in it."""
+
+ARCHIVE_HEADER: Final = MIB
+"""Size of a tar archive's extended header of one file."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
@@ -18,6 +19,7 @@ from candle_spec.checkpoint.layout import portable_name
 from candle_spec.conversion.contract import Field, Group, Native, NativeFormat, Part, SideFile, Source
 from candle_spec.conversion.meaning import infer_name
 from candle_spec.errors import CorruptFileError
+from candle_spec.readers.ubjson import NumberArray
 from candle_spec.weights.dtypes import from_numpy_name
 from candle_spec.weights.sources import MemoryBytes, TensorSource, plain
 
@@ -35,6 +37,12 @@ _TASKS: Final = (
     ),
 )
 """What a booster does, by the beginning of its objective's name."""
+
+_PIECES: Final = 4_096
+"""Arrays of trees that are kept apart before they are joined."""
+
+_LISTED: Final = 1_000
+"""Numbers of an array that are listed in the manifest."""
 
 
 @dataclass(slots=True)
@@ -89,10 +97,17 @@ class Columns:
     def __init__(self, group: str) -> None:
         self._group = group
         self._pieces: dict[str, list[npt.NDArray[Any]]] = {}
+        self._lengths: dict[str, array[int]] = {}
+        self._last: dict[str, npt.NDArray[Any]] = {}
 
-    def add(self, name: str, array: npt.NDArray[Any]) -> None:
+    def add(self, name: str, piece: npt.NDArray[Any]) -> None:
         """Append an array of the next tree."""
-        self._pieces.setdefault(name, []).append(array)
+        pieces = self._pieces.setdefault(name, [])
+        pieces.append(piece)
+        self._lengths.setdefault(name, array("q")).append(len(piece))
+        self._last[name] = piece
+        if len(pieces) > _PIECES:  # an array object takes a hundred bytes, a small tree less
+            self._pieces[name] = [self._joined(name)]
 
     def offsets(self, name: str, counts: Sequence[int]) -> None:
         """Add the positions at which each tree begins, and the end, from the trees' numbers of elements."""
@@ -100,35 +115,42 @@ class Columns:
 
         self.add(name, np.concatenate([[0], np.cumsum(counts, dtype=np.int64)]).astype(np.int64))
 
+    def drop(self, *names: str) -> None:
+        """Leave arrays out."""
+        for name in names:
+            self._pieces.pop(name, None)
+
     def last(self, name: str) -> npt.NDArray[Any]:
         """Return the piece that was added last."""
-        return self._pieces[name][-1]
+        return self._last[name]
 
-    def lengths(self, name: str) -> list[int]:
+    def lengths(self, name: str) -> Sequence[int]:
         """Return the number of elements of each piece."""
-        return [len(piece) for piece in self._pieces.get(name, ())]
+        return self._lengths.get(name, array("q"))
 
     def __contains__(self, name: str) -> bool:
         return name in self._pieces
 
     def tensors(self) -> list[TensorSource]:
         """Return the tensors, by name, and let the pieces go."""
+        self._last.clear()
         return [tensor_of(self._group, name, self._joined(name)) for name in sorted(self._pieces)]
 
     def _joined(self, name: str) -> npt.NDArray[Any]:
+        """Return the pieces of an array as one; the list of them is empty then."""
         import numpy as np
 
-        pieces = self._pieces.pop(name)
+        pieces, self._pieces[name] = self._pieces[name], []
         return pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
 
 
-def tensor_of(group: str, name: str, array: npt.NDArray[Any]) -> TensorSource:
+def tensor_of(group: str, name: str, values: npt.NDArray[Any]) -> TensorSource:
     """Return a derived tensor from an array in memory."""
     import numpy as np
 
-    little = np.ascontiguousarray(array.astype(array.dtype.newbyteorder("<"), copy=False))
+    little = np.ascontiguousarray(values.astype(values.dtype.newbyteorder("<"), copy=False))
     data = MemoryBytes(little.tobytes())
-    return plain(group, name, from_numpy_name(array.dtype.name).name, array.shape, data)
+    return plain(group, name, from_numpy_name(values.dtype.name).name, values.shape, data)
 
 
 def group_id(key: str) -> str:
@@ -179,7 +201,7 @@ def add_output(booster: Booster, dtype: str, width: int, description: str, detai
 
 def add_objective(booster: Booster, objective: str, detail: str) -> None:
     """Say what was optimised, and what the model is for, where the objective tells."""
-    if not objective or not objective.isprintable():
+    if not objective or not objective.isprintable() or len(objective) > 2000:
         return
     booster.fields.append(Field("/training/loss", objective, "file", detail))
     task = next((task for starts, task in _TASKS if objective.startswith(starts)), "")
@@ -188,7 +210,9 @@ def add_objective(booster: Booster, objective: str, detail: str) -> None:
 
 
 def as_json(value: Any) -> Any:
-    """Return a value with numbers that JSON does not keep tagged, and texts that are no Unicode made readable."""
+    """Return a value as JSON: numbers that JSON does not keep tagged, texts that are no Unicode made readable."""
+    if isinstance(value, NumberArray):
+        return as_json(value.numpy().tolist()) if len(value) <= _LISTED else f"{len(value)} numbers, in the payload"
     if isinstance(value, Mapping):
         named = ((as_json(str(key)) or "-", as_json(item)) for key, item in value.items())
         return {name[:500]: item for name, item in named}
@@ -199,7 +223,7 @@ def as_json(value: Any) -> Any:
     return tag_number(value) if isinstance(value, (int, float)) else value
 
 
-def finite(array: npt.NDArray[np.floating[Any]], what: str, location: str) -> None:
+def finite(values: npt.NDArray[np.floating[Any]], what: str, location: str) -> None:
     """Refuse numbers that are none where the model's predictions are made of them.
 
     Raises:
@@ -207,7 +231,7 @@ def finite(array: npt.NDArray[np.floating[Any]], what: str, location: str) -> No
     """
     import numpy as np
 
-    if np.isnan(array).any():
+    if np.isnan(values).any():
         raise CorruptFileError(
             f"{what} holds a NaN: every prediction through it would be none",
             location=location,

@@ -37,9 +37,7 @@ _FILES: Final = frozenset(
 """Parameters that name files and machines of the training, which say nothing of the model."""
 
 
-def lightgbm_booster(
-    text: bytes | Window, location: str, *, key: str = "", stored: Bytes | None = None
-) -> Booster:
+def lightgbm_booster(text: bytes | Window, location: str, *, key: str = "", stored: Bytes | None = None) -> Booster:
     """Read the text of a LightGBM model.
 
     Args:
@@ -106,7 +104,9 @@ def _describe(booster: Booster, text: Text, names: list[str], key: str) -> None:
     add_output(booster, "F64", width, description, "num_class, tree_sizes")
     add_objective(booster, header.get("objective", ""), "objective")
     kind = "rf" if "average_output" in header else text.parameters.get("boosting", "")
-    booster.fields.append(Field("/model/architecture", f"LightGBM {kind or 'booster'}"[:200], "file", "parameters"))
+    booster.fields.append(
+        Field("/model/architecture", f"LightGBM {kind if kind in _FAMILIES else 'booster'}", "file", "parameters")
+    )
     booster.fields.append(
         Field("/model/architecture_family", _FAMILIES.get(kind, "boosted trees"), "inferred", "parameters: boosting")
     )

@@ -149,7 +149,10 @@ def _trees(window: Window, header: dict[str, str], start: int) -> tuple[list[tup
     if stated is None:
         return _unmeasured(window, start)
     places: list[tuple[int, int]] = []
-    for index, word in enumerate(stated.split()):
+    sizes = stated.split()
+    if len(sizes) > limits.BOOSTER_TREES:
+        raise LimitExceededError(f"{len(sizes)} trees", location=window.location)
+    for index, word in enumerate(sizes):
         size = whole(word, "a tree's size", window.location, largest=window.size)
         if start + size > window.size:
             raise TruncatedFileError(f"the text ends inside tree {index}", location=window.location)
@@ -184,6 +187,8 @@ def _unmeasured(window: Window, start: int) -> tuple[list[tuple[int, int]], int]
         _check_tree(window, len(places), start, end)
         places.append((start, end))
         start = end
+        if len(places) > limits.BOOSTER_TREES:
+            raise LimitExceededError(f"more than {limits.BOOSTER_TREES} trees", location=window.location)
     return places, start
 
 

@@ -68,8 +68,11 @@ def read_trees(text: Text, features: int, columns: Columns) -> list[str]:
 def _offsets(columns: Columns, *, linear: bool) -> None:
     columns.offsets("tree_offsets", columns.lengths("split_feature"))
     columns.offsets("leaf_offsets", columns.lengths("leaf_value"))
-    for name in _CATEGORIES:
-        columns.offsets(f"{name}_offsets", columns.lengths(name))
+    if any(columns.lengths("cat_threshold")):
+        for name in _CATEGORIES:
+            columns.offsets(f"{name}_offsets", columns.lengths(name))
+    else:
+        columns.drop(*_CATEGORIES, "num_cat")
     if linear:
         columns.offsets("leaf_coeff_offsets", columns.lengths("leaf_coeff"))
 
@@ -122,6 +125,8 @@ class _Tree:
         import numpy as np
 
         try:
+            if any(b"_" in word for word in words):  # Python's literals may have some, LightGBM's numbers not
+                raise ValueError("an underscore")
             if dtype.startswith("float"):
                 return np.array([float(word) for word in words], np.float64)
             exact = np.array([int(word) for word in words], np.int64)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from candle_spec.conversion.contract import Detection, Native, Source
+from candle_spec.conversion.contract import Card, Detection, Native, Source
 from candle_spec.converters._boosters import native_of
 from candle_spec.converters._lightgbm_model import lightgbm_booster
 from candle_spec.converters._lightgbm_text import starts_like_one
@@ -25,6 +25,12 @@ class LightGBM:
     name = "lightgbm"
     title = "LightGBM (models as text)"
     suffixes: Sequence[str] = (".txt", ".lgb", ".model")
+    card = Card(
+        family="LightGBM",
+        kept="the model's text as it is, which is the model; its trees as arrays; features, objective, parameters",
+        not_kept="what the Python wrapper knows besides (classes, label encoder)",
+        restore="byte for byte without LightGBM",
+    )
 
     def detect(self, source: Source) -> Detection | None:
         """Recognise a model by its first two lines."""

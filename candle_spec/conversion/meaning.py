@@ -88,5 +88,6 @@ def informative(name: str) -> bool:
 
 def _stem(name: str) -> str:
     """A file's name without its endings, as many as are usual for checkpoints."""
-    endings = r"(\.(pt|pth|pkl|bin|ckpt|jit|h5|hdf5|keras|weights|model|safetensors|onnx|json|yaml|yml))+$"
+    native = "pt|pth|pkl|bin|ckpt|jit|h5|hdf5|keras|weights|model|safetensors|onnx|json|yaml|yml|txt|ubj|xgb|lgb"
+    endings = rf"(\.({native}))+$"
     return "".join(c for c in re.sub(endings, "", name, flags=re.IGNORECASE) if c.isprintable())[:150]

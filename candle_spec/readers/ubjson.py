@@ -176,7 +176,7 @@ class _Reader:
         return items
 
     def _head(self) -> tuple[str, int | None]:
-        """Return the type and the number of values that a container states once, ``""`` and ``None`` where it does not."""
+        """Return type and number of the values that a container states once: ``""`` and ``None`` where it does not."""
         kind = ""
         if self._peek() == "$":
             self.at += 1

@@ -101,7 +101,7 @@ def _torch(path: Path) -> Tensors:
     except zipfile.BadZipFile:
         names = []
     if any(name.endswith("/constants.pkl") for name in names):
-        script = torch.jit.load(str(path), map_location="cpu")
+        script = torch.jit.load(str(path), map_location="cpu")  # type: ignore[no-untyped-call]
         values = [*script.parameters(), *script.buffers()]
         return Counter(_torch_row(value) for value in values)
     inert = types.ModuleType("inert_pickle")
