@@ -28,7 +28,7 @@ _MAGIC: Final[tuple[tuple[int, bytes, str, str], ...]] = (
     (0, b"PAR1", "an Apache Parquet table", "this is data, not a model"),
     (0, b"SQLite format 3\x00", "an SQLite database", ""),
     (0, b"GGUF", "a GGUF model of llama.cpp", "this format is not read yet"),
-    (0, b"CBM1", "a CatBoost model", "save it as JSON: model.save_model('model.json', format='json')"),
+    (0, b"CBM1", "a CatBoost model", "this format is not read yet"),
     (0, b"\x89HDF\r\n\x1a\n", "an HDF5 file that no framework known here wrote", "candle-spec inspect says more"),
     (0, b"PK\x03\x04", "a zip archive without a known checkpoint in it", "unpack it and name the file inside"),
 )

@@ -23,7 +23,15 @@ from candle_spec.conversion.claims import Claim
 from candle_spec.conversion.restore import restore
 from candle_spec.errors import CandleSpecError
 
-_MODULES: Final = {"pytorch": "torch", "keras": "tensorflow"}
+_MODULES: Final = {
+    "pytorch": "torch",
+    "keras": "tensorflow",
+    "lightgbm": "lightgbm",
+    "xgboost": "xgboost",
+    "onnx": "onnxruntime",
+}
+"""Formats whose predictions are compared, and the package that runs them."""
+
 _SECONDS: Final = 600
 
 
@@ -34,19 +42,28 @@ def compare_predictions(checkpoint: Checkpoint, native: Path | None = None) -> C
         checkpoint: A converted checkpoint.
         native: The native file, if it is at hand.
     """
-    framework = checkpoint.manifest["model"]["framework"]["name"]
+    framework = checkpoint.manifest["conversion"]["native"]["format"]
     reason = _hindrance(checkpoint, framework)
     if reason:
         return Claim("behaves the same in its framework", None, reason)
     with tempfile.TemporaryDirectory(prefix="candle-spec-") as folder:
         try:
-            (rebuilt,) = restore(checkpoint.path, Path(folder) / "rebuilt", how="rebuilt")
+            rebuilt = _rebuilt(checkpoint, Path(folder))
             if native is None:
                 (original,) = restore(checkpoint.path, Path(folder) / "original")
                 native = original.path
         except CandleSpecError as error:
             return Claim("behaves the same in its framework", None, f"not run: {error.message}")
-        return _claim(framework, _run(framework, native, rebuilt.path, _stored_batch(checkpoint)))
+        return _claim(framework, _run(framework, native, rebuilt, _stored_batch(checkpoint)))
+
+
+def _rebuilt(checkpoint: Checkpoint, folder: Path) -> Path:
+    """Return what the checkpoint itself gives: its payload, or a fresh file from manifest and weights."""
+    payload = checkpoint.manifest["weights"].get("payload", [])
+    if payload:
+        return checkpoint.file(payload[0]["path"])
+    (rebuilt,) = restore(checkpoint.path, folder / "rebuilt", how="rebuilt")
+    return rebuilt.path
 
 
 def _hindrance(checkpoint: Checkpoint, framework: str) -> str:

@@ -122,6 +122,71 @@ def pytorch(native: str, rebuilt: str, batch: str) -> dict[str, Any]:
     return {"kind": "tensors", "loader": f"torch {torch.__version__}", "count": len(left), "equal": equal}
 
 
+def lightgbm(native: str, rebuilt: str, batch: str) -> dict[str, Any]:
+    """Predictions of two LightGBM texts on the same rows, some values missing."""
+    import lightgbm as library
+
+    first, second = (library.Booster(model_file=path) for path in (native, rebuilt))
+    rows, about = _rows(first.num_feature(), batch)
+    return _compared(f"lightgbm {library.__version__}", first.predict(rows), second.predict(rows), about)
+
+
+def xgboost(native: str, rebuilt: str, batch: str) -> dict[str, Any]:
+    """Predictions of two XGBoost documents on the same rows, some values missing."""
+    import xgboost as library
+
+    first, second = (library.Booster(model_file=bytearray(Path(path).read_bytes())) for path in (native, rebuilt))
+    rows, about = _rows(first.num_features(), batch)
+    data = library.DMatrix(rows, feature_names=first.feature_names, feature_types=first.feature_types)
+    return _compared(f"xgboost {library.__version__}", first.predict(data), second.predict(data), about)
+
+
+def _rows(features: int, batch: str) -> tuple[Any, str]:
+    import numpy as np
+
+    if batch:
+        from candle_spec.weights.reader import SafetensorsFile
+
+        stored = SafetensorsFile(Path(batch))
+        return stored.numpy(next(iter(stored.keys()))), "stored batch"
+    random = np.random.default_rng(SEED)
+    rows = random.standard_normal((64, features))
+    rows[random.random(rows.shape) < 0.1] = np.nan
+    return rows, "seeded batch of 64 rows"
+
+
+def onnx(native: str, rebuilt: str, batch: str) -> dict[str, Any]:
+    """Outputs of two ONNX models on one batch, on the CPU."""
+    import numpy as np
+    import onnxruntime as library
+
+    first, second = (library.InferenceSession(path, providers=["CPUExecutionProvider"]) for path in (native, rebuilt))
+    random = np.random.default_rng(SEED)
+    feed = {}
+    for value in first.get_inputs():
+        shape = [n if isinstance(n, int) and n > 0 else 1 for n in value.shape]
+        dtype = _ONNX_TYPES.get(value.type)
+        if dtype is None:
+            return {"error": f"an input of {value.type} cannot be made up"}
+        made = random.standard_normal(shape) if dtype.startswith("float") else random.integers(0, 2, shape)
+        feed[value.name] = np.asarray(made, dtype)
+    del batch  # named inputs: a stored batch of several would have to say which is which
+    return _compared(
+        f"onnxruntime {library.__version__}", first.run(None, feed), second.run(None, feed), "seeded batch"
+    )
+
+
+_ONNX_TYPES = {
+    "tensor(float)": "float32",
+    "tensor(double)": "float64",
+    "tensor(float16)": "float16",
+    "tensor(int64)": "int64",
+    "tensor(int32)": "int32",
+    "tensor(bool)": "bool",
+    "tensor(uint8)": "uint8",
+}
+
+
 def _torch_tensors(value: Any, at: str) -> Any:
     import torch
 
@@ -149,4 +214,5 @@ def _same(a: Any, b: Any) -> bool:
 
 
 if __name__ == "__main__":
-    print(json.dumps({"keras": keras, "pytorch": pytorch}[sys.argv[1]](*sys.argv[2:5])))
+    runners = {"keras": keras, "pytorch": pytorch, "lightgbm": lightgbm, "xgboost": xgboost, "onnx": onnx}
+    print(json.dumps(runners[sys.argv[1]](*sys.argv[2:5])))

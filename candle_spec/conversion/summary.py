@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from candle_spec import pointer
 from candle_spec.checkpoint.checkpoint import Checkpoint
@@ -202,21 +202,33 @@ def use_it(checkpoint: Checkpoint) -> list[str]:
     framework = checkpoint.manifest["model"]["framework"]["name"]
     path = _quoted(checkpoint.path)
     kind = "torch tensors, or numpy without torch" if framework == "pytorch" else "numpy arrays, no framework needed"
-    lines = [
-        "import candle_spec",
-        f"checkpoint = candle_spec.load({str(_shown(checkpoint.path))!r})",
-        f"weights = checkpoint.state_dict()        # {kind}",
-    ]
+    lines = ["import candle_spec", f"checkpoint = candle_spec.load({str(_shown(checkpoint.path))!r})"]
+    payload = checkpoint.manifest["weights"].get("payload", [])
+    if payload:
+        lines.append(f"model = checkpoint.file({payload[0]['path']!r})        # the model as its framework loads it")
+    else:
+        group = _first_group(checkpoint)
+        lines.append(f"weights = checkpoint.state_dict({group})        # {kind}")
     if pointer.get(checkpoint.manifest, "/conversion/restore/byte_exact") == "proven":
         lines.append(f"candle-spec restore {path}        # the native file again, byte for byte")
     lines.append(_to_run(checkpoint, framework))
     return lines
 
 
+def _first_group(checkpoint: Checkpoint) -> str:
+    """The argument that a reader of the weights has to give: none where there is a group named ``model``."""
+    groups = [group["id"] for group in checkpoint.manifest["weights"].get("groups", [])]
+    return "" if "model" in groups or not groups else repr(groups[0])
+
+
+_PIP: Final = {"pytorch": "torch", "keras": "tensorflow", "scikit-learn": "scikit-learn=={version}", "unknown": ""}
+"""Packages whose name is not that of the framework; scikit-learn reads only what its own version wrote."""
+
+
 def _to_run(checkpoint: Checkpoint, framework: str) -> str:
     """Say what is missing to run the model, with the install line."""
     version = checkpoint.manifest["model"]["framework"].get("version", "")
-    pip = {"pytorch": "torch", "keras": "tensorflow", "unknown": ""}.get(framework, framework)
+    pip = _PIP.get(framework, framework).format(version=version).removesuffix("==")
     code = pointer.get(checkpoint.manifest, "/security/embedded_code", [])
     topology = pointer.get(checkpoint.manifest, "/model/topology", [])
     built = pointer.get(checkpoint.manifest, "/model/implementation/callable")
@@ -225,6 +237,8 @@ def _to_run(checkpoint: Checkpoint, framework: str) -> str:
     line = f"to run it: pip install {pip}" + (f"   (written with {framework} {version})" if version else "")
     if built:
         return line + "; then checkpoint.build(trust_code=True)"
+    if framework not in ("pytorch", "keras"):
+        return line + ("; it also needs code of its authors" if code else "; then load the restored file")
     if not topology and framework == "pytorch":
         return line + "; the network's Python code is not in the file: ask its authors, then load_state_dict(weights)"
     if not topology:
