@@ -14,7 +14,7 @@ from tools import fetch_corpus
 def corpus(name: str) -> Path:
     import os
 
-    if not fetch_corpus.cached(fetch_corpus.records()[name]).exists() and not os.environ.get("CI"):
+    if not fetch_corpus.cached(fetch_corpus.records(every=True)[name]).exists() and not os.environ.get("CI"):
         pytest.skip(f"{name} is not in the cache: run python -m tools.fetch_corpus")
     return fetch_corpus.fetch(name)
 
@@ -36,6 +36,15 @@ def test_torch_loads_the_same(name: str, tmp_path: Path) -> None:
     made = candle_spec.convert(corpus(name), tmp_path / "model.candle")
     claim = compare_predictions(made, corpus(name))
     assert claim.holds is True, claim.detail
+
+
+@pytest.mark.framework
+@pytest.mark.parametrize("name", ["genomad-decision-forest"])
+def test_payloads_predict_the_same(name: str, tmp_path: Path) -> None:
+    made = candle_spec.convert(corpus(name), tmp_path / "model.candle")
+    claim = compare_predictions(made)
+    assert claim.holds is True, claim.detail
+    assert "bit for bit" in claim.detail
 
 
 @pytest.mark.framework
