@@ -6,15 +6,15 @@ import argparse
 import tempfile
 from pathlib import Path
 
-from benchmarks import conversion, machine, schema, startup
+from benchmarks import conversion, families, machine, schema, startup
 from benchmarks.measure import Row, table
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--size", type=int, default=2_000, help="size of the .pt file in MB")
+    parser.add_argument("--size", type=int, default=2_000, help="size of the large files in MB")
     parser.add_argument("--rounds", type=int, default=5, help="rounds; every line is a median over them")
-    parser.add_argument("--only", default="", help="conversion, startup or schema")
+    parser.add_argument("--only", default="", help="conversion, families, startup or schema")
     parser.add_argument("--folder", type=Path, help="where the files are made (default: a temporary folder)")
     given = parser.parse_args()
     rows: list[Row] = []
@@ -26,6 +26,8 @@ def main() -> int:
             rows += schema.rows(folder, given.rounds)
         if given.only in ("", "conversion"):
             rows += conversion.rows(folder, given.size, given.rounds)
+        if given.only in ("", "families"):
+            rows += families.rows(folder, given.size, max(1, given.rounds // 2))
     print(machine.describe())
     print()
     print(table(rows))
