@@ -22,11 +22,16 @@ EXPLAINED: Final = {
     "mmsplice-acceptor": _TINY,
     "mmsplice-exon": _TINY,
     "mmsplice-exon-prime3": _TINY,
+    **{
+        f"medaka-r1041-e82-400bps-{name}-model-pt-tar": "compressed: packing the same content again gives other bytes"
+        for name in ("hac-v6-0-0", "hac-variant-v5-0-0", "sup-v5-2-0", "sup-variant-v5-0-0")
+    },
     **{f"mmsplice-mtsplice{number}": _TINY for number in range(8)},
 }
 """Whose residue is larger than 5 % of the tensor bytes."""
 
 OWN_TENSORS: Final = {
+    "tensorflow": "the checkpoint reader gives variables; large constants of the graph come on top",
     "silero-vad": "torch.jit gives parameters and buffers; tensors among the program's constants come on top",
 }
 """Checkpoints or frameworks of which the converter finds more tensors than the native loader gives."""
