@@ -116,8 +116,17 @@ ARCHIVE_SMALL: Final = 256 * MIB
 ARCHIVE_DEPTH: Final = 3
 """Archives inside archives."""
 
-ARCHIVE_LOOK: Final = 32 * MIB
+ARCHIVE_LOOK: Final = 8 * MIB
 """Bytes of a packed archive that are unpacked to see what is in it."""
 
 ARCHIVE_HEADER: Final = MIB
 """Size of a tar archive's extended header of one file."""
+
+XZ_MEMORY: Final = 256 * MIB
+"""Memory that unpacking an xz file may take: its strongest usual setting takes 65 MiB."""
+
+NPY_HEADER: Final = 64 * KIB
+"""Size of the header of a ``.npy`` array: a record of a thousand fields takes 30 KiB."""
+
+NPY_ITEM: Final = MIB
+"""Size of one item of a ``.npy`` array: a record, or a string."""

@@ -31,6 +31,24 @@ def is_table(path: Path) -> bool:
         return file.read() == MAGIC
 
 
+def header_kind(path: Path) -> int:
+    """Return the first byte of the value under the empty key, 0 if the first key of the table is not empty.
+
+    Under it, TensorFlow keeps a header; a database has no such key.
+    """
+    with path.open("rb") as file:
+        head = file.read(32)
+    packed = next((index for index, byte in enumerate(head[:5]) if byte < 0x80), 0) + 1
+    tag = head[packed : packed + 1] or b"\x01"
+    literal = packed + 1 + max(0, (tag[0] >> 2) - 59)
+    starts = [0, literal] if tag[0] & 3 == 0 else [0]
+    for start in starts:
+        if head[start : start + 2] == b"\x00\x00":
+            length = next((i for i, byte in enumerate(head[start + 2 : start + 7]) if byte < 0x80), 0) + 1
+            return (head[start + 2 + length :] or b"\x00")[0]
+    return 0
+
+
 def read_table(path: Path) -> dict[bytes, bytes]:
     """Return keys and values of a table in their order.
 
@@ -39,10 +57,19 @@ def read_table(path: Path) -> dict[bytes, bytes]:
         LimitExceededError: The table is too large.
         UnsupportedFormatError: A block is packed in another way than by snappy.
     """
+    return {key: value for key, value, _ in read_rows(path)}
+
+
+def read_rows(path: Path) -> list[tuple[bytes, bytes, int | None]]:
+    """Return keys and values of a table, and where each value stands in the file, ``None`` if its block is packed.
+
+    Raises:
+        CandleSpecError: See :func:`read_table`.
+    """
     size = path.stat().st_size
     if size > limits.SSTABLE_BYTES:
         raise LimitExceededError(f"a table of {size} bytes, more than {limits.SSTABLE_BYTES}", location=path.name)
-    return dict(_Table(path.name, path.read_bytes()).rows())
+    return list(_Table(path.name, path.read_bytes()).rows())
 
 
 class _Table:
@@ -53,20 +80,20 @@ class _Table:
         if len(data) < _FOOTER or not data.endswith(MAGIC):
             raise TruncatedFileError("the table has no end", location=name)
 
-    def rows(self) -> Iterator[tuple[bytes, bytes]]:
-        """Yield all keys and values."""
+    def rows(self) -> Iterator[tuple[bytes, bytes, int | None]]:
+        """Yield all keys and values, and where the values stand."""
         end = len(self._data) - _FOOTER
         footer = self._data[end : end + _FOOTER - len(MAGIC)]
         position = self._varint(footer, self._varint(footer, 0)[1])[1]  # the first handle is that of the meta index
         last: bytes | None = None
-        for _, handle in self._block(footer[position:], end):
-            for key, value in self._block(handle, end):
+        for _, handle, _ in self._block(footer[position:], end):
+            for key, value, place in self._block(handle, end):
                 if last is not None and key <= last:
                     raise CorruptFileError("the keys of the table are not in order", location=self._name)
                 last = key
-                yield key, value
+                yield key, value, place
 
-    def _block(self, handle: bytes, end: int) -> list[tuple[bytes, bytes]]:
+    def _block(self, handle: bytes, end: int) -> list[tuple[bytes, bytes, int | None]]:
         """Return the entries of the block that a handle names."""
         offset, position = self._varint(handle, 0)
         size, _ = self._varint(handle, position)
@@ -83,9 +110,13 @@ class _Table:
             hint = "only snappy is known"
             raise UnsupportedFormatError(f"a block is packed in the way {kind}", location=self._at(offset), hint=hint)
         self._unpacked += len(data)
-        return list(self._entries(data, offset))
+        stored = kind == _STORED
+        return [
+            (key, data[start:after], offset + start if stored else None)
+            for key, start, after in self._entries(data, offset)
+        ]
 
-    def _entries(self, data: bytes, offset: int) -> Iterator[tuple[bytes, bytes]]:
+    def _entries(self, data: bytes, offset: int) -> Iterator[tuple[bytes, int, int]]:
         end = len(data) - 4
         if end >= 0:
             end -= 4 * struct.unpack_from("<I", data, end)[0]
@@ -103,7 +134,7 @@ class _Table:
             self._unpacked += len(key)  # keys share their beginnings: few bytes may stand for very many
             if self._unpacked > limits.SSTABLE_BYTES:
                 raise LimitExceededError("the keys of the table are too large", location=self._name)
-            yield key, data[position - length : position]
+            yield key, position - length, position
 
     def _varint(self, data: bytes, position: int) -> tuple[int, int]:
         value = 0

@@ -126,7 +126,7 @@ def _entry(message: Window) -> Entry:
         elif field.number == 2:
             shape = shape_of(field.window)
         elif field.number == 7:
-            pieces.append(_piece(field.window))
+            pieces.append(piece_of(field.window))
             if len(pieces) > limits.TENSOR_SLICES:
                 raise LimitExceededError(f"more than {limits.TENSOR_SLICES} pieces", location=message.location)
     dtype, shard, offset, size, checksum = numbers.values()
@@ -156,7 +156,8 @@ def shape_of(message: Window) -> tuple[int, ...] | None:
     return tuple(axes) if known and all(axis >= 0 for axis in axes) else None
 
 
-def _piece(message: Window) -> tuple[tuple[int, int | None], ...]:
+def piece_of(message: Window) -> tuple[tuple[int, int | None], ...]:
+    """Return start and length (``None`` for the whole axis), by axis, that a ``TensorSliceProto`` states."""
     extents: list[tuple[int, int | None]] = []
     for field in protobuf.fields(message):
         if field.number == 1:
@@ -173,7 +174,8 @@ def piece_key(name: str, piece: tuple[tuple[int, int | None], ...]) -> bytes:
     The ordered encoding of https://github.com/tensorflow/tensorflow/blob/master/tensorflow/core/lib/strings: a zero,
     the name with an end mark, the rank, then start and length (-1 for the whole axis) of each axis.
     """
-    raw = name.encode("utf-8", "surrogateescape").replace(b"\xff", b"\xff\x00").replace(b"\x00", b"\x00\xff")
+    escapes = {0x00: b"\x00\xff", 0xFF: b"\xff\x00"}
+    raw = b"".join(escapes.get(byte, bytes([byte])) for byte in name.encode("utf-8", "surrogateescape"))
     numbers = b"".join(_signed(start) + _signed(-1 if length is None else length) for start, length in piece)
     return _PIECE + raw + b"\x00\x01" + _unsigned(len(piece)) + numbers
 

@@ -13,6 +13,7 @@ PAYLOADS: Final = ("tflite", "coreml", "xgboost", "lightgbm")
 _TINY: Final = "tiny: the file's own structure weighs more than a twentieth of its tensors"
 
 EXPLAINED: Final = {
+    "genomad-score-calibration-weights": _TINY,
     "lpips-alex": _TINY,
     "lpips-squeeze": _TINY,
     "lpips-vgg": _TINY,

@@ -1,0 +1,233 @@
+"""Where the bytes of a checkpoint's tensors stand in its shards: whole, in pieces, as strings; and their checksums."""
+
+from __future__ import annotations
+
+import math
+import struct
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import accumulate
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from candle_spec import limits
+from candle_spec.converters._tensorflow_checksums import MAX_VARINT, Comparison, fixed, lengths_of
+from candle_spec.converters._tensorflow_types import DataType, data_type, parts_of, stored
+from candle_spec.digests import BLOCK
+from candle_spec.errors import CorruptFileError, LimitExceededError, TruncatedFileError, UnsupportedFormatError
+from candle_spec.readers.crc32c import crc32c, masked
+from candle_spec.readers.tensor_bundle import Bundle, Entry, piece_key
+from candle_spec.weights.sources import (
+    Bytes,
+    ChainedBytes,
+    Encoding,
+    FileBytes,
+    MadeBytes,
+    MemoryBytes,
+    Part,
+    StridedBytes,
+    row_major_strides,
+)
+
+if TYPE_CHECKING:
+    import numpy as np
+
+_NO_STRINGS: Final = "strings and pieces of a big-endian checkpoint are not read"
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """How the bytes of one tensor are stored: parts, encoding, what else is known of them."""
+
+    dtype: str
+    shape: tuple[int, ...]
+    parts: Mapping[str, Part]
+    encoding: Encoding | None
+    attributes: Mapping[str, Any]
+    whole: bool = True
+    """Whether its bytes stand in the shards as they are stored."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shards:
+    """The shards of a checkpoint, by number, and its index."""
+
+    bundle: Bundle
+    paths: tuple[Path, ...]
+
+    def tensor(self, name: str, entry: Entry) -> Stored | None:
+        """Return how a tensor's bytes are stored, ``None`` if its values are none that a tensor has.
+
+        Raises:
+            CorruptFileError: The index and the shards do not fit.
+            UnsupportedFormatError: The dtype is not known.
+        """
+        found = data_type(entry.dtype)
+        where = f"{self.paths[entry.shard].name}, {name[:200]!r}"
+        if found is None:
+            raise UnsupportedFormatError(f"the dtype {entry.dtype} of TensorFlow is not known", location=where)
+        self._inside(entry, where)
+        if not found.dtype:
+            return None
+        if entry.pieces:
+            return self._joined(name, entry, found, where)
+        if found.dtype == "BYTES":
+            return self._strings(entry, where)
+        self._check_size(entry, found, where)
+        parts, encoding = parts_of(found, entry.shape, self._bytes(entry, found))
+        return Stored(found.dtype, entry.shape, parts, encoding, found.attributes)
+
+    def _inside(self, entry: Entry, where: str) -> None:
+        size = self.paths[entry.shard].stat().st_size
+        if entry.offset + entry.size > size:
+            message = f"the tensor ends at byte {entry.offset + entry.size}, the shard at {size}"
+            raise TruncatedFileError(message, location=where, hint="fetch or copy the shard again")
+
+    def _check_size(self, entry: Entry, found: DataType, where: str) -> None:
+        expected = math.prod(entry.shape) * found.width
+        if entry.size != expected:
+            raise CorruptFileError(f"the tensor has {entry.size} bytes, its shape {expected}", location=where)
+
+    def _bytes(self, entry: Entry, found: DataType) -> Bytes:
+        path = self.paths[entry.shard]
+        if not self.bundle.big_endian or found.numbers == 1:
+            return FileBytes(path, entry.offset, entry.size)
+        _, dtype, shape, _ = stored(found, entry.shape)
+        return StridedBytes(path, entry.offset, dtype, shape, row_major_strides(shape), "big", found.numbers)
+
+    def _strings(self, entry: Entry, where: str) -> Stored:
+        """Strings: the length of each, a checksum of the lengths, then all of them one after the other."""
+        if self.bundle.big_endian:
+            raise UnsupportedFormatError(_NO_STRINGS, location=where)
+        count, path = math.prod(entry.shape), self.paths[entry.shard]
+        if count > entry.size:
+            raise CorruptFileError(f"{count} strings in {entry.size} bytes", location=where)
+        if count > limits.TENSOR_STRINGS:
+            raise LimitExceededError(f"a tensor of {count} strings", location=where)
+        with path.open("rb") as file:
+            file.seek(entry.offset)
+            head = file.read(min(count * MAX_VARINT + 4, entry.size))
+        lengths, position = lengths_of(head, count, where)
+        checksum = crc32c(fixed(lengths))
+        if head[position : position + 4] != struct.pack("<I", masked(checksum)):
+            raise CorruptFileError("the checksum of the strings' lengths does not fit", location=where)
+        offsets = list(accumulate(lengths, initial=0))
+        if position + 4 + offsets[-1] != entry.size:
+            raise CorruptFileError(f"the strings do not fill the {entry.size} bytes of the tensor", location=where)
+        parts = {
+            "bytes": Part("U8", (offsets[-1],), FileBytes(path, entry.offset + position + 4, offsets[-1])),
+            "offsets": Part("I64", (count + 1,), MemoryBytes(struct.pack(f"<{count + 1}q", *offsets))),
+        }
+        return Stored("BYTES", entry.shape, parts, Encoding("strings", {"text": "none"}), {})
+
+    def _joined(self, name: str, entry: Entry, found: DataType, where: str) -> Stored:
+        """A tensor kept in pieces, put together."""
+        if self.bundle.big_endian or found.dtype == "BYTES":
+            raise UnsupportedFormatError(_NO_STRINGS, location=where)
+        tiles = [self._tile(name, entry, piece, found, where) for piece in entry.pieces]
+        data, whole = join(tiles, entry.shape, found.width, where)
+        parts, encoding = parts_of(found, entry.shape, data)
+        attributes = {**found.attributes, "pieces": len(tiles)}
+        return Stored(found.dtype, entry.shape, parts, encoding, attributes, whole)
+
+    def _tile(
+        self, name: str, entry: Entry, piece: tuple[tuple[int, int | None], ...], found: DataType, where: str
+    ) -> Tile:
+        own = self.bundle.pieces.get(piece_key(name, piece))
+        if own is None or len(piece) != len(entry.shape):
+            raise CorruptFileError("the index does not hold a piece of the tensor", location=where)
+        start = tuple(begin for begin, _ in piece)
+        shape = tuple(axis if length is None else length for (_, length), axis in zip(piece, entry.shape, strict=True))
+        if any(s + n > axis for s, n, axis in zip(start, shape, entry.shape, strict=True)):
+            raise CorruptFileError("a piece goes beyond its tensor", location=where)
+        if own.dtype != entry.dtype or own.shape != shape:
+            raise CorruptFileError("a piece has another dtype or shape than its tensor says", location=where)
+        self._inside(own, where)
+        self._check_size(own, found, where)
+        return Tile(start, shape, FileBytes(self.paths[own.shard], own.offset, own.size))
+
+    def checks(self) -> Iterator[Callable[[], str]]:
+        """Yield one comparison of checksums for every shard; they are read in the order of their bytes."""
+        for number, path in enumerate(self.paths):
+            rows = [*self.bundle.tensors.items(), *((_text(k), e) for k, e in self.bundle.pieces.items())]
+            own = [(entry, name) for name, entry in rows if entry.shard == number and not entry.pieces]
+            if own:
+                yield Comparison(path, tuple(sorted(own, key=lambda row: (row[0].offset, row[1]))))
+
+
+def _text(key: bytes) -> str:
+    return key.decode("utf-8", "backslashreplace")
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """One piece of a tensor: where it belongs, its shape, its bytes."""
+
+    start: tuple[int, ...]
+    shape: tuple[int, ...]
+    data: Bytes
+
+
+def join(tiles: Iterable[Tile], shape: tuple[int, ...], width: int, where: str) -> tuple[Bytes, bool]:
+    """Return the bytes of a tensor that is kept in pieces, and whether they stand in files as they are.
+
+    Raises:
+        CorruptFileError: The pieces overlap, or do not fill the tensor.
+    """
+    if not shape:
+        raise CorruptFileError("a single number is kept in pieces", location=where)
+    rows = sorted((tile for tile in tiles if math.prod(tile.shape)), key=lambda tile: tile.start)
+    if sum(math.prod(tile.shape) for tile in rows) != math.prod(shape):
+        raise CorruptFileError("the pieces do not fill their tensor", location=where)
+    if all(tile.shape[1:] == shape[1:] for tile in rows):
+        position = 0
+        for tile in rows:
+            if tile.start[0] != position:
+                raise CorruptFileError("the pieces of a tensor overlap", location=where)
+            position += tile.shape[0]
+        return ChainedBytes(tuple(tile.data for tile in rows)), True
+    if len(rows) > limits.TENSOR_TILES:
+        raise LimitExceededError(f"a tensor in {len(rows)} pieces along several axes", location=where)
+    if any(_overlap(a, b) for number, a in enumerate(rows) for b in rows[:number]):
+        raise CorruptFileError("the pieces of a tensor overlap", location=where)
+    mosaic = _Mosaic(tuple(rows), shape, width)
+    return MadeBytes(math.prod(shape) * width, mosaic.blocks), False
+
+
+def _overlap(a: Tile, b: Tile) -> bool:
+    pairs = zip(a.start, a.shape, b.start, b.shape, strict=True)
+    return all(s < t + m and t < s + n for s, n, t, m in pairs)
+
+
+@dataclass(frozen=True, slots=True)
+class _Mosaic:
+    """A tensor cut along several axes, put together some rows at a time."""
+
+    tiles: tuple[Tile, ...]
+    shape: tuple[int, ...]
+    width: int
+
+    def blocks(self) -> Iterator[memoryview]:
+        import numpy as np
+
+        element = np.dtype((np.void, self.width))
+        step = max(1, BLOCK // max(1, math.prod(self.shape[1:]) * self.width))
+        for first in range(0, self.shape[0], step):
+            last = min(first + step, self.shape[0])
+            rows = np.zeros((last - first, *self.shape[1:]), element)
+            for tile in self.tiles:
+                self._put(tile, rows, first, last)
+            yield rows.reshape(-1).view(np.uint8).data
+
+    def _put(self, tile: Tile, rows: np.ndarray[Any, Any], first: int, last: int) -> None:
+        import numpy as np
+
+        begin, end = max(first, tile.start[0]), min(last, tile.start[0] + tile.shape[0])
+        if begin >= end:
+            return
+        if isinstance(tile.data, FileBytes):
+            source: np.ndarray[Any, Any] = np.memmap(tile.data.path, rows.dtype, "r", tile.data.offset, tile.shape)
+        else:
+            source = np.frombuffer(b"".join(tile.data.blocks()), rows.dtype).reshape(tile.shape)
+        place = tuple(slice(s, s + n) for s, n in zip(tile.start[1:], tile.shape[1:], strict=True))
+        rows[(slice(begin - first, end - first), *place)] = source[begin - tile.start[0] : end - tile.start[0]]
