@@ -93,7 +93,13 @@ TENSOR_STRINGS: Final = 20_000_000
 """Strings of one tensor: the length of each is read before its bytes are."""
 
 GRAPH_NODES: Final = 5_000_000
-"""Nodes of a TensorFlow graph with those of its functions."""
+"""Nodes of a graph (TensorFlow, ONNX) with those of its functions."""
+
+ONNX_TENSORS: Final = 1_000_000
+"""Tensors of an ONNX model, those in attributes included: large language models have a few thousand."""
+
+ONNX_SKELETON: Final = 16 * MIB
+"""Size of an ONNX model without its tensors up to which it is kept beside the weights: usual ones take below 1 MiB."""
 
 GRAPH_CONSTANTS: Final = 256 * MIB
 """Bytes of all constants of a graph that are not written out, but made from a repeated last value."""
@@ -130,3 +136,9 @@ NPY_HEADER: Final = 64 * KIB
 
 NPY_ITEM: Final = MIB
 """Size of one item of a ``.npy`` array: a record, or a string."""
+
+MSGPACK_DEPTH: Final = 200
+"""Nesting of a MessagePack document: each layer of a Flax module takes one or two."""
+
+MSGPACK_VALUES: Final = 20_000_000
+"""Values in a MessagePack document."""

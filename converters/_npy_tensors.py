@@ -1,0 +1,254 @@
+"""NumPy arrays as tensors: numbers in place, whatever their order; strings, records and what NumPy has no name for."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import accumulate
+from pathlib import Path
+from struct import pack
+from typing import TYPE_CHECKING, Any, Final
+
+from candle_spec import limits
+from candle_spec.errors import LimitExceededError, TruncatedFileError, UnsupportedFormatError
+from candle_spec.readers.npy_header import NpyHeader
+from candle_spec.weights.dtypes import DTYPES, from_numpy_name
+from candle_spec.weights.sources import (
+    Bytes,
+    Encoding,
+    FileBytes,
+    MadeBytes,
+    MemoryBytes,
+    Part,
+    StridedBytes,
+    TensorSource,
+    row_major_strides,
+    slabs,
+)
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+Blocks = Callable[[], Iterator[bytes | memoryview]]
+
+_TIMES: Final = "mM"
+_STRING_BYTES: Final = 256 * limits.MIB
+
+
+@dataclass(frozen=True, slots=True)
+class Items:
+    """Where the items of an array are.
+
+    Attributes:
+        header: What its header says.
+        location: For messages.
+        path: The file in which they stand as they are, ``None`` where they are packed.
+        offset: Their first byte in that file.
+        blocks: Gives their bytes in the native order.
+    """
+
+    header: NpyHeader
+    location: str
+    path: Path | None
+    offset: int
+    blocks: Blocks
+
+    def array(self) -> npt.NDArray[Any]:
+        """Return the array: mapped into memory where it stands in a file, else read.
+
+        Raises:
+            LimitExceededError: It is packed and too large to be unpacked in memory.
+        """
+        import numpy as np
+
+        header = self.header
+        order: Any = "F" if header.fortran else "C"
+        if self.path is not None and header.size:
+            flat: Any = np.memmap(self.path, dtype=np.uint8, mode="r", offset=self.offset, shape=(header.size,))
+        else:
+            if header.size > limits.ZIP_INFLATED:
+                raise LimitExceededError(f"{header.size} packed bytes in another order", location=self.location)
+            flat = np.frombuffer(b"".join(bytes(block) for block in self.blocks()), dtype=np.uint8)
+        if len(flat) != header.size:
+            raise TruncatedFileError("the array is shorter than its header says", location=self.location)
+        array: npt.NDArray[Any] = flat.view(header.dtype).reshape(header.shape, order=order)
+        return array
+
+
+def tensor_of(items: Items, group: str, name: str) -> TensorSource:
+    """Return the tensor that an array is.
+
+    Raises:
+        UnsupportedFormatError: Its dtype is not known.
+    """
+    header = items.header
+    dtype, parts, encoding = _stored(items)
+    attributes: dict[str, Any] = {}
+    if header.fortran:
+        attributes["fortran_order"] = True
+    if header.dtype.kind in _TIMES:
+        attributes["numpy_dtype"] = header.dtype.newbyteorder("<").str
+    elif header.dtype.kind in "US":
+        attributes["numpy_dtype"] = header.dtype.str
+    return TensorSource(group, name, dtype, header.shape, parts, encoding=encoding, attributes=attributes)
+
+
+def _stored(items: Items) -> tuple[str, dict[str, Part], Encoding | None]:
+    """Return logical dtype, stored arrays and encoding."""
+    header = items.header
+    kind, width, shape = header.dtype.kind, header.dtype.itemsize, header.shape
+    if kind in "US":
+        return _strings(items)
+    if kind == "V":
+        return _records(items) if header.dtype.names else _opaque(items)
+    if kind in _TIMES:
+        return "I64", {"": Part("I64", shape, _numbers(items, "I64"))}, None
+    name = _name(header.dtype, items.location)
+    if name == "C128":
+        pairs = _numbers(items, "F64", 2)
+        return name, {"values": Part("F64", (*shape, 2), pairs)}, Encoding("complex_pairs")
+    if not DTYPES[name].stored:
+        order = "big" if header.dtype.str.startswith(">") else "little"
+        raw = Part("U8", (*shape, width), _numbers(items, "U8", width))
+        return name, {"values": raw}, Encoding("raw", {"byte_order": order})
+    return name, {"": Part(name, shape, _numbers(items, name))}, None
+
+
+def _name(dtype: np.dtype[Any], location: str) -> str:
+    try:
+        return from_numpy_name(dtype.name.replace("float128", "longdouble")).name
+    except UnsupportedFormatError as error:
+        raise UnsupportedFormatError(f"the dtype {dtype.str} is not known", location=location) from error
+
+
+def _numbers(items: Items, dtype: str, inner: int = 0) -> Bytes:
+    """Return the numbers row-major and little-endian: in place if they stand so, else gathered or swapped.
+
+    Args:
+        items: The array.
+        dtype: Stored dtype.
+        inner: How many of them one item holds, ``0`` for the item itself.
+    """
+    header = items.header
+    shape = (*header.shape, inner) if inner else header.shape
+    big = header.dtype.str.startswith(">") and dtype != "U8"
+    if items.path is None:
+        plain = not big and not (header.fortran and len(header.shape) > 1)
+        return MadeBytes(header.size, items.blocks if plain else _Rows(items, dtype == "U8").blocks)
+    if not big and not (header.fortran and len(header.shape) > 1):
+        return FileBytes(items.path, items.offset, header.size)
+    steps = row_major_strides(header.shape)
+    if header.fortran:
+        steps = tuple(reversed(row_major_strides(tuple(reversed(header.shape)))))
+    if inner:
+        steps = (*(step * inner for step in steps), 1)
+    numbers = 4 if dtype == "C64" else 0
+    return StridedBytes(items.path, items.offset, dtype, shape, steps, "big" if big else "little", numbers)
+
+
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """Rows of an array in memory, row-major; little-endian, unless the raw items are wanted."""
+
+    items: Items
+    raw: bool
+
+    def blocks(self) -> Iterator[memoryview]:
+        import numpy as np
+
+        array = self.items.array()
+        for rows in slabs(array) if array.size else ():
+            dtype = rows.dtype if self.raw else rows.dtype.newbyteorder("<")
+            yield np.ascontiguousarray(rows, dtype=dtype).reshape(-1).view(np.uint8).data
+
+
+def _opaque(items: Items) -> tuple[str, dict[str, Part], Encoding]:
+    """Bytes of a dtype that NumPy has no name for: bfloat16 and float8 come out so; which of them, nobody knows."""
+    width = items.header.dtype.itemsize
+    raw = Part("U8", (*items.header.shape, width), _numbers(items, "U8", width))
+    return "BYTES", {"values": raw}, Encoding("raw", {"byte_order": "unknown"})
+
+
+def _records(items: Items) -> tuple[str, dict[str, Part], Encoding]:
+    """One part for every field; a field that is itself no plain number keeps its bytes."""
+    shape, dtype = items.header.shape, items.header.dtype
+    parts: dict[str, Part] = {}
+    fields: list[dict[str, Any]] = []
+    table: Any = dtype.fields or {}
+    for name in dtype.names or ():
+        column, offset = table[name][:2]
+        plain = column.subdtype is None and column.kind in "biufc"
+        row = from_numpy_name(column.name) if plain and column.name in _STORED else None
+        inner = () if row is not None else (int(column.itemsize),)
+        size = int(column.itemsize) * _count(shape)
+        parts[name] = Part(row.name if row else "U8", (*shape, *inner), MadeBytes(size, _Column(items, name).blocks))
+        little = column.newbyteorder("<") if row else column
+        fields.append({"name": name, "dtype": str(little) if little.subdtype else little.str, "offset": int(offset)})
+    return "STRUCT", parts, Encoding("structured", {"fields": fields, "item_size": int(dtype.itemsize)})
+
+
+_STORED: Final = frozenset(row.numpy for row in DTYPES.values() if row.stored)
+
+
+def _count(shape: tuple[int, ...]) -> int:
+    return math.prod(shape)
+
+
+@dataclass(frozen=True, slots=True)
+class _Column:
+    """One field of all records."""
+
+    items: Items
+    name: str
+
+    def blocks(self) -> Iterator[memoryview]:
+        import numpy as np
+
+        array = self.items.array()
+        for rows in slabs(array) if array.size else ():
+            column = np.array(rows[self.name], order="C")  # a copy: the field alone, its items side by side
+            if column.dtype.kind in "biufc":
+                column = column.astype(column.dtype.newbyteorder("<"))
+            yield column.reshape(-1).view(np.uint8).data
+
+
+def _strings(items: Items) -> tuple[str, dict[str, Part], Encoding]:
+    """All strings one after the other, and where each begins; bounded, for they are read now."""
+    header = items.header
+    if header.size > _STRING_BYTES:
+        raise LimitExceededError(f"{header.size} bytes of strings", location=items.location)
+    texts = [_encoded(value) for value in _flat(items, header.dtype.kind)]
+    text = header.dtype.kind == "U" or all(_is_text(each) for each in texts)
+    offsets = list(accumulate((len(each) for each in texts), initial=0))
+    blob = b"".join(texts)
+    parts = {
+        "bytes": Part("U8", (len(blob),), MemoryBytes(blob)),
+        "offsets": Part("I64", (len(offsets),), MemoryBytes(pack(f"<{len(offsets)}q", *offsets))),
+    }
+    return ("STR" if text else "BYTES"), parts, Encoding("strings", {"text": "utf-8" if text else "none"})
+
+
+def _flat(items: Items, kind: str) -> list[Any]:
+    import numpy as np
+
+    array = items.array()
+    if kind == "U" and array.size:
+        codes = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<")).reshape(-1).view("<u4")
+        if bool(((codes > 0x10FFFF) | ((codes >= 0xD800) & (codes < 0xE000))).any()):
+            raise UnsupportedFormatError("the strings hold what is no Unicode", location=items.location)
+    flat: list[Any] = array.reshape(-1).tolist()
+    return flat
+
+
+def _encoded(value: Any) -> bytes:
+    return value.encode("utf-8") if isinstance(value, str) else bytes(value)
+
+
+def _is_text(item: bytes) -> bool:
+    try:
+        item.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
