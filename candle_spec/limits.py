@@ -142,3 +142,9 @@ MSGPACK_DEPTH: Final = 200
 
 MSGPACK_VALUES: Final = 20_000_000
 """Values in a MessagePack document."""
+
+ORBAX_CHUNK: Final = 1 << 31
+"""Bytes of one chunk of a zarr array, unpacked."""
+
+ORBAX_RATIO: Final = 100_000
+"""Unpacked to packed bytes of a folder of zarr arrays: zstd packs zeros a ten-thousandfold."""

@@ -27,7 +27,7 @@ from candle_spec.conversion.contract import (
     Part,
     Source,
 )
-from candle_spec.conversion.meaning import group_ids
+from candle_spec.converters._jax_groups import groups_of, place
 from candle_spec.errors import CandleSpecError, CorruptFileError, TruncatedFileError, UnsupportedFormatError
 from candle_spec.pointer import join
 from candle_spec.readers.msgpack import Data, Pairs, Place, Reader, read_one
@@ -40,21 +40,6 @@ _ARRAY: Final = 1
 _COMPLEX: Final = 2
 _SCALAR: Final = 3
 _CHUNKED: Final = "__msgpack_chunked_array__"
-_KINDS: Final = {
-    "params": "model",
-    "batch_stats": "model",
-    "target": "model",
-    "model_state": "model",
-    "ema_params": "ema",
-    "params_ema": "ema",
-    "opt_state": "optimizer",
-    "optimizer": "optimizer",
-    "state": "optimizer",
-    "rng": "rng",
-    "rngs": "rng",
-    "dropout_rng": "rng",
-}
-"""What the parts of a training state are called in Flax, where ``params`` are the weights."""
 
 
 class Flax:
@@ -124,8 +109,7 @@ class _Reading:
 
     def native(self) -> Native:
         """Return everything that was found."""
-        keys = [(key, _KINDS[key]) for key, _ in self.root.pairs if isinstance(key, str) and key in _KINDS]
-        self._groups = group_ids(keys)
+        self._groups = groups_of(key for key, _ in self.root.pairs if isinstance(key, str))
         state = self._tree(self.root, ())
         used = list(dict.fromkeys(tensor.group for tensor in self.tensors))
         roots = {group: join([key]) for key, group in self._groups.items()}
@@ -230,9 +214,7 @@ class _Reading:
     def _tensor(
         self, path: tuple[str, ...], dtype: str, shape: tuple[int, ...], places: tuple[Place, ...], **about: Any
     ) -> dict[str, Any]:
-        group = self._groups.get(path[0] if path else "", "" if self._groups else "model") or "other"
-        inside = path[1:] if path and path[0] in self._groups else path
-        name = ".".join(inside) or (path[-1] if path else "array")
+        group, name = place(path, self._groups)
         base, number = name, 2
         while (group, name) in self._names:
             name, number = f"{base}#{number}", number + 1
