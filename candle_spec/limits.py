@@ -148,3 +148,6 @@ ORBAX_CHUNK: Final = 1 << 31
 
 ORBAX_RATIO: Final = 100_000
 """Unpacked to packed bytes of a folder of zarr arrays: zstd packs zeros a ten-thousandfold."""
+
+FLATBUFFER_LOOKS: Final = 20_000_000
+"""Numbers that are looked at in a FlatBuffer: a graph of 10,000 operators takes a million."""

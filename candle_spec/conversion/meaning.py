@@ -86,8 +86,14 @@ def informative(name: str) -> bool:
     return len(word) > 1 and not word.isdigit() and not any(fnmatchcase(word, pattern) for pattern in patterns)
 
 
+_ENDINGS: Final = "|".join(
+    """pt pth pkl bin ckpt jit pt2 h5 hdf5 keras weights model safetensors npz npy onnx json yaml yml txt ubj xgb lgb
+    pickle joblib skops gz tflite mlmodel mlpackage msgpack eqx orbax pb index tar tgz zip""".split()
+)
+"""Endings of files that say nothing of the model."""
+
+
 def _stem(name: str) -> str:
     """A file's name without its endings, as many as are usual for checkpoints."""
-    native = "pt|pth|pkl|bin|ckpt|jit|h5|hdf5|keras|weights|model|safetensors|onnx|json|yaml|yml|txt|ubj|xgb|lgb"
-    endings = rf"(\.({native}))+$"
+    endings = rf"(\.({_ENDINGS}))+$"
     return "".join(c for c in re.sub(endings, "", name, flags=re.IGNORECASE) if c.isprintable())[:150]
