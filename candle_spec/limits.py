@@ -151,3 +151,6 @@ ORBAX_RATIO: Final = 100_000
 
 FLATBUFFER_LOOKS: Final = 20_000_000
 """Numbers that are looked at in a FlatBuffer: a graph of 10,000 operators takes a million."""
+
+ONNX_STRINGS: Final = 256 * MIB
+"""Bytes of one ONNX tensor of strings, or of the places of a sparse one, which are read into memory."""

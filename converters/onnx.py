@@ -1,0 +1,145 @@
+"""ONNX: ``.onnx`` models, alone or as a folder with the files of their external data, read without the onnx package.
+
+Kept: every tensor, wherever it stands (initializers, attributes of nodes, sub-graphs, functions, training, sparse), in
+place where its values are raw or of four or eight bytes; under its own name where no other has it, else by its path.
+The graph without the large values is the topology; inputs, outputs, metadata. Types of less than a byte stay packed.
+
+Layout: https://github.com/onnx/onnx/blob/main/onnx/onnx.proto. Refused: external data outside the folder, data types
+that are not known. Large integers that a file keeps as numbers of variable length are also in the native bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from candle_spec.conversion.contract import (
+    Card,
+    Detection,
+    Field,
+    Group,
+    Native,
+    NativeFile,
+    Part,
+    SideFile,
+    Source,
+)
+from candle_spec.conversion.meaning import infer_name
+from candle_spec.converters import _container as container
+from candle_spec.converters import _onnx_fields as fields
+from candle_spec.converters._onnx_graph import Model, read_model
+from candle_spec.converters._onnx_tensors import Reader, external_names
+from candle_spec.converters._protobuf_skeleton import skeleton
+from candle_spec.errors import CandleSpecError, InvalidInputError, UnsupportedFormatError
+from candle_spec.readers import protobuf
+from candle_spec.weights.sources import Bytes
+
+SKELETON: Final = "topology/model.onnx"
+_TEXTS: Final = (".json", ".txt", ".md", ".yaml", ".yml", ".csv")
+_FIELDS: Final = frozenset({1, 2, 3, 4, 5, 6, 7, 8, 14, 20, 25, 26})
+"""Numbers of the fields of a model."""
+
+_SKELETON_BYTES: Final = 64 << 20
+
+
+class Onnx:
+    """The converter of ONNX models."""
+
+    name = "onnx"
+    title = "ONNX models (.onnx, with external data)"
+    suffixes: Sequence[str] = (".onnx", ".ort")
+    card = Card(
+        family="ONNX",
+        kept="all tensors of graph, sub-graphs and functions; the graph; inputs, outputs, operator sets, metadata",
+        not_kept="nothing. Refused: external data outside the folder",
+        restore="byte for byte without onnx",
+    )
+
+    def detect(self, source: Source) -> Detection | None:
+        """Recognise a model by the fields of its message, a folder by one model whose data are in the others."""
+        if len(source.files) == 1 and not source.path.is_dir():
+            return _detect(source.files[0])
+        models = [file for file in source.files if file.name.endswith(".onnx")]
+        if len(models) != 1 or _detect(models[0]) is None:
+            return None
+        own = _belonging(models[0])
+        rest = [f for f in source.files if f is not models[0] and f.name not in own and not f.name.endswith(_TEXTS)]
+        return None if rest else Detection(92 if own else 80, "ONNX model with external data" if own else "ONNX model")
+
+    def read(self, source: Source) -> Native:
+        """Read the graph; no values are read but small ones.
+
+        Raises:
+            CorruptFileError: The message is damaged, or a tensor does not fit its shape.
+            MissingPartError: A file of external data is not there.
+            UnsafeContentError: External data lie outside the folder.
+        """
+        models = [file for file in source.files if file.name.endswith(".onnx")] or list(source.files)
+        if len(source.files) > 1 and len(models) != 1:
+            raise InvalidInputError(f"{len(models)} ONNX models lie here", location=str(source.path), hint="name one")
+        with protobuf.open_message(models[0].path) as message:
+            return _native(source, models[0], message, read_model(message))
+
+
+def _detect(file: NativeFile) -> Detection | None:
+    head = container.head(file.path, 3)
+    if len(head) < 3 or head[0] != 0x08 or not 0 < head[1] < 0x20:
+        return None
+    found: set[int] = set()
+    try:
+        with protobuf.open_message(file.path) as message:
+            for item in protobuf.fields(message):
+                if item.number not in _FIELDS:
+                    return None
+                found.add(item.number)
+                if item.number == 7:
+                    graph = {inner.number for inner in protobuf.fields(item.window)}
+                    found |= {107} if graph <= {1, 2, 5, 10, 11, 12, 13, 14, 15, 16} and graph & {1, 5} else set()
+    except CandleSpecError:
+        # The fields up to where it breaks are those of a model: reading it says what is wrong.
+        return Detection(50, "ONNX model") if found & {2, 3, 8} and head[2] in (0x12, 0x22, 0x3A, 0x42) else None
+    return Detection(85, "ONNX model") if 107 in found else None
+
+
+def _belonging(model: NativeFile) -> set[str]:
+    """Return the names of the files in which a model says its values are."""
+    folder = model.name.rpartition("/")[0]
+    with protobuf.open_message(model.path) as message:
+        try:
+            places = [place.window for place in read_model(message).tensors if not place.sparse]
+            names = external_names(places)
+        except CandleSpecError:
+            return set()
+    return {f"{folder}/{name}" if folder else name for name in names}
+
+
+def _native(source: Source, file: NativeFile, message: protobuf.Window, model: Model) -> Native:
+    reader = Reader(file, {each.name: each for each in source.files})
+    native = Native(fields.format_of(model), source, weights_metadata={"format": "np"})
+    removed: list[protobuf.Field] = []
+    for place in model.tensors:
+        read = reader.sparse if place.sparse else reader.tensor
+        tensor, large = read(place.window, "model", place.name)
+        native.tensors.append(tensor)
+        removed += large
+    if not native.tensors:
+        raise UnsupportedFormatError("the model holds no tensors", location=str(file.path), hint="it computes only")
+    native.groups = [Group("model", "model")]
+    native.fields = [infer_name(source, fields.names_of(model)), *fields.fields_of(model)]
+    native.embedded_code = [f"operators of others: {domain}" for domain in model.foreign_domains]
+    size = sum(part.data.size for tensor in native.tensors for part in tensor.parts.values())
+    native.parts = [Part("model", "kept", "", len(native.tensors), size)]
+    _add_topology(native, skeleton(file.path, message, removed))
+    return native
+
+
+def _add_topology(native: Native, graph: Bytes) -> None:
+    if graph.size > _SKELETON_BYTES:
+        native.parts.append(Part("topology", "residue", f"a graph of {graph.size} bytes, only in the native bytes"))
+        return
+    native.side_files.append(SideFile(SKELETON, graph, "application/x-onnx", "topology"))
+    native.fields.append(Field("/model/topology", [{"kind": "onnx-graph", "path": SKELETON}], "file", "graph"))
+    native.parts.append(Part("topology", "kept", "the graph without the values of its tensors", size=graph.size))
+
+
+CONVERTER = Onnx()
