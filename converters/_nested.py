@@ -8,11 +8,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from candle_spec.checkpoint.layout import portable_name
-from candle_spec.conversion import registry
-from candle_spec.conversion.contract import Detection, Group, Native, NativeFile, Part, SideFile, Source
+from candle_spec.conversion.contract import Group, Native, NativeFile, Part, Source
+from candle_spec.converters import _container as container
 from candle_spec.errors import InvalidInputError, MissingPartError
-from candle_spec.weights.sources import FileBytes, TensorSource
+from candle_spec.weights.sources import TensorSource
 
 SURE: Final = 60
 """Below this a converter only guesses, and among other files a guess is not taken."""
@@ -22,11 +21,15 @@ _BUNDLE: Final = re.compile(r"(.*)\.(index|meta|data-[0-9]{5}-of-[0-9]{5})\Z")
 
 @dataclass(frozen=True, slots=True)
 class Inner:
-    """A checkpoint among other files: its own files, and what was recognised."""
+    """A checkpoint among other files: its name there, and what was recognised."""
 
     name: str
-    source: Source
-    detection: Detection
+    found: container.Recognised
+
+    @property
+    def source(self) -> Source:
+        """Its own files."""
+        return self.found.source
 
 
 def candidates(root: Path, files: Sequence[NativeFile], *, skip: Iterable[str] = ()) -> list[Inner]:
@@ -63,11 +66,8 @@ def _top_folders(files: Iterable[NativeFile]) -> list[str]:
 
 def recognise(path: Path, files: Sequence[NativeFile], name: str) -> Inner | None:
     """Return the checkpoint that these files are, if a converter is sure of it."""
-    if not files or all(file.size == 0 for file in files):
-        return None
-    source = Source(path, tuple(files))
-    found = registry.recognise(source)
-    return Inner(name, source, found[1]) if found is not None and found[1].confidence >= SURE else None
+    found = container.recognise(Source(path, tuple(files))) if files else None
+    return Inner(name, found) if found is not None and found.detection.confidence >= SURE else None
 
 
 def the_only(found: Sequence[Inner], preferred: Sequence[str], location: str) -> Inner:
@@ -101,18 +101,9 @@ def the_only(found: Sequence[Inner], preferred: Sequence[str], location: str) ->
 
 def read(inner: Inner, outer: Source) -> Native:
     """Read a checkpoint by its own converter and let it be a part of the outer source."""
-    found = registry.recognise(inner.source)
-    if found is None:
-        raise MissingPartError("the checkpoint is gone", location=str(inner.source.path))
-    native = found[0].read(replace(inner.source, topology=outer.topology))
+    native = inner.found.read(outer)
     native.source = outer
     return native
-
-
-def kept(file: NativeFile, role: str, media_type: str, folder: str = "artifacts") -> SideFile:
-    """Return a file of the source to put beside the weights as it is; it is stored once."""
-    name = "/".join(portable_name(part) for part in file.name.split("/"))
-    return SideFile(f"{folder}/{name}", FileBytes(file.path, 0, file.size), media_type, role)
 
 
 def join(native: Native, other: Native, name: str) -> None:

@@ -21,7 +21,8 @@ from candle_spec import limits
 from candle_spec.errors import CorruptFileError, TruncatedFileError, UnsupportedFormatError
 from candle_spec.readers import inert_pickle
 from candle_spec.readers.inert_pickle import Loaded
-from candle_spec.readers.torch_objects import ITEM_BYTES, Storage, storage_dtype
+from candle_spec.readers.torch_dtypes import ITEM_BYTES
+from candle_spec.readers.torch_objects import Storage, storage_dtype
 from candle_spec.readers.zip_archive import ZipArchive
 
 LEGACY_MAGIC: Final = bytes.fromhex("80028a0a6cfc9c46f9206aa85019")
@@ -73,12 +74,28 @@ def archive_root(archive: ZipArchive) -> str | None:
     return None
 
 
-def read_zip(path: Path) -> TorchFile:
-    """Read the structure of a zip file of ``torch.save`` or ``torch.jit.save``."""
-    archive = ZipArchive(path)
+def read_zip(path: Path, start: int = 0, size: int | None = None) -> TorchFile:
+    """Read the structure of a zip file of ``torch.save`` or ``torch.jit.save``, which may stand in a larger file.
+
+    Args:
+        path: The file.
+        start: First byte of the archive in it.
+        size: Number of bytes of the archive; ``None`` for all that follow.
+
+    Raises:
+        CorruptFileError: It breaks its own format.
+        UnsupportedFormatError: It is packed again, or is several archives one after the other.
+    """
+    archive = ZipArchive(path, start, size)
     root = archive_root(archive)
     if root is None:
         raise CorruptFileError("the archive holds no data.pkl", location=str(path))
+    if archive.lead:
+        raise UnsupportedFormatError(
+            f"{archive.lead} bytes stand before the archive: it is one of several in this file",
+            location=str(path),
+            hint="of a distributed checkpoint, name the folder",
+        )
     big_endian = _byte_order(archive, root)
     script = f"{root}constants.pkl" in archive
     file = TorchFile("torchscript" if script else "zip", [])

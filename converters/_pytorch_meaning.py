@@ -9,7 +9,6 @@ from typing import Any, Final
 from candle_spec.canonical import canonical, tag_number
 from candle_spec.conversion.contract import Field, Group, Part
 from candle_spec.conversion.meaning import TENSOR_KINDS, group_ids, kind_of
-from candle_spec.converters._pytorch_files import Records
 from candle_spec.converters._pytorch_walk import GRAPH_MODULE, as_pairs, module_state, native_pointer
 from candle_spec.errors import CandleSpecError
 from candle_spec.readers import numpy_objects
@@ -47,16 +46,32 @@ class Structure:
     is_module: bool = False
 
 
-def structure_of(records: Records, variant: str, location: str) -> Structure:
-    """Return what the root of a pickle is: a state dict, a module, or a dictionary of parts."""
-    root = records.loaded.value
-    objects = TorchObjects(records.storage_of, location)
+def structure_of(root: Any, objects: TorchObjects, *, script: bool = False) -> Structure:
+    """Return what the root of a pickle is: a state dict, a module, or a dictionary of parts.
+
+    Args:
+        root: The record.
+        objects: Reads tensors out of records.
+        script: Whether it is the root of a TorchScript program.
+    """
     pairs = as_pairs(root)
-    if variant == "torchscript" or module_state(root) is not None:
+    if script or module_state(root) is not None:
         return _whole(root, is_module=True)
     if pairs is None or _is_state_dict(pairs, objects):
         return _whole(root, is_module=isinstance(root, Call) and pairs is None and objects.tensor(root) is None)
-    return _Parts(pairs, objects).structure()
+    wrapped = _wrapped(pairs, objects)
+    return _Parts(wrapped[1], objects, (wrapped[0],)).structure() if wrapped else _Parts(pairs, objects).structure()
+
+
+def _wrapped(pairs: list[tuple[Any, Any]], objects: TorchObjects) -> tuple[str, list[tuple[Any, Any]]] | None:
+    """Return key and content of a dictionary of parts that stands alone in another one (``{"app": {"model": …}}``)."""
+    if len(pairs) != 1 or not isinstance(pairs[0][0], str) or kind_of(pairs[0][0]) != "other":
+        return None
+    inside = as_pairs(pairs[0][1])
+    if inside is None or _is_state_dict(inside, objects):
+        return None
+    named = any(kind_of(str(key)) in TENSOR_KINDS and as_pairs(value) is not None for key, value in inside)
+    return (pairs[0][0], inside) if named else None
 
 
 def _whole(root: Any, *, is_module: bool) -> Structure:
@@ -105,7 +120,8 @@ def _children(node: Any) -> list[Any]:
 class _Parts:
     """A dictionary whose keys name parts of a training: model, optimizer, epoch, settings."""
 
-    def __init__(self, pairs: list[tuple[Any, Any]], objects: TorchObjects) -> None:
+    def __init__(self, pairs: list[tuple[Any, Any]], objects: TorchObjects, prefix: tuple[str, ...] = ()) -> None:
+        self._prefix = prefix
         self._pairs = [(str(key), value) for key, value in pairs]
         self._objects = objects
         self._kinds = {key: kind_of(key) for key, _ in self._pairs}
@@ -116,8 +132,14 @@ class _Parts:
         if not any(kind == "model" for _, kind in kinds):
             kinds = [(key, "model" if kind == "other" and self._is_large(key) else kind) for key, kind in kinds]
         ids = group_ids(kinds)
-        groups = [Group(ids[key], kind, native_pointer((key,))) for key, kind in kinds]
-        structure = Structure(groups, lambda path: (ids[path[0]], 1) if path and path[0] in ids else ("other", 0))
+        groups = [Group(ids[key], kind, native_pointer((*self._prefix, key))) for key, kind in kinds]
+        depth = len(self._prefix)
+
+        def group_of(path: tuple[str, ...]) -> tuple[str, int]:
+            inside = path[:depth] == self._prefix and len(path) > depth and path[depth] in ids
+            return (ids[path[depth]], depth + 1) if inside else ("other", 0)
+
+        structure = Structure(groups, group_of)
         structure.parts = [
             Part(kind, "kept")
             for kind in ("optimizer", "scheduler", "scaler", "rng", "sampler", "metric", "hyperparameters")

@@ -6,7 +6,9 @@ import struct
 from collections.abc import Iterator
 from typing import Any, Final
 
-from candle_spec.readers.torch_objects import ITEM_BYTES, QuantizedView, SparseView, TensorView, View
+from candle_spec.converters._tiles import Tile, join
+from candle_spec.readers.torch_dtypes import ITEM_BYTES
+from candle_spec.readers.torch_objects import QuantizedView, SparseView, TensorView, TiledView, View
 from candle_spec.weights.sources import (
     Bytes,
     Encoding,
@@ -31,6 +33,8 @@ def tensor_source(group: str, name: str, view: View, role: str) -> TensorSource:
         return _strided(group, name, view, role or ("parameter" if view.parameter else ""))
     if isinstance(view, QuantizedView):
         return _quantized(group, name, view, role)
+    if isinstance(view, TiledView):
+        return _tiled(group, name, view, role)
     return _sparse(group, name, view, role)
 
 
@@ -43,6 +47,22 @@ def _strided(group: str, name: str, view: TensorView, role: str) -> TensorSource
     return TensorSource(
         group, name, view.dtype, view.shape, {"values": part}, encoding, role=role, attributes=attributes
     )
+
+
+def _tiled(group: str, name: str, view: TiledView, role: str) -> TensorSource:
+    """Shards of several processes; complex numbers that are stored as pairs take one axis more."""
+    tail = (2,) if view.dtype in _PAIRS else ()
+    rows = [(start, _part(tile)) for start, tile in view.tiles]
+    stored = _PAIRS.get(view.dtype) or _INTEGERS.get(view.dtype, view.dtype)
+    shape = (*view.shape, *tail)
+    data: Bytes = MemoryBytes(b"")
+    if 0 not in shape:
+        tiles = [Tile((*start, *(0 for _ in tail)), part.shape, part.data) for start, part in rows]
+        data = join(tiles, shape, ITEM_BYTES[stored], name)
+    attributes: dict[str, Any] = {"pieces": len(rows)} | ({"requires_grad": True} if view.requires_grad else {})
+    encoding = Encoding("complex_pairs") if tail else None
+    parts = {"values" if tail else "": Part(stored, shape, data)}
+    return TensorSource(group, name, view.dtype, view.shape, parts, encoding, role=role, attributes=attributes)
 
 
 def _attributes(view: TensorView) -> dict[str, Any]:

@@ -20,12 +20,13 @@ from typing import Any, Final
 
 from candle_spec.conversion.contract import Card, Detection, Field, Native, NativeFile, Part, Source
 from candle_spec.conversion.meaning import infer_name
+from candle_spec.converters import _container as container
 from candle_spec.converters import _nested, _run_files
 from candle_spec.errors import CorruptFileError, InvalidInputError, MissingPartError
 
 _INFO: Final = "ckpt-info.json"
 _DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?= [0-9]{2}:[0-9]{2}:[0-9]{2}\Z)")
-_SMALL: Final = {"txt": "text/plain", "log": "text/plain", "json": "application/json", "csv": "text/csv"}
+_SMALL: Final = frozenset({"txt", "log", "json", "csv"})
 
 
 class CandleCheckpoint:
@@ -75,9 +76,8 @@ class CandleCheckpoint:
         known = {side.path for side in native.side_files}
         for file in source.files:
             ending = file.name.rpartition(".")[2].lower()
-            side = _nested.kept(file, "config", _SMALL.get(ending, ""))
-            if ending in _SMALL and file.size and side.path not in known:
-                native.side_files.append(side)
+            if ending in _SMALL and file.size and f"artifacts/{file.name}" not in known:
+                container.keep(native, file, "config")
         settings = _run_files.settings_file(source.files) or _settings_around(source)
         if settings is not None:
             native.fields += _run_files.training_fields(_run_files.hyperparameters(settings), settings.name)

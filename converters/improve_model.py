@@ -18,19 +18,13 @@ from typing import Any, Final
 
 from candle_spec.conversion.contract import Card, Detection, Field, Native, NativeFile, Part, Source
 from candle_spec.conversion.meaning import infer_name
+from candle_spec.converters import _container as container
 from candle_spec.converters import _nested, _run_files
 from candle_spec.converters._improve_tree import Tree, tree_of
 from candle_spec.errors import CandleSpecError, UnsupportedFormatError
 
 _LOG: Final = "param_log_file.txt"
-_TEXTS: Final = {
-    "txt": "text/plain",
-    "log": "text/plain",
-    "ini": "text/plain",
-    "json": "application/json",
-    "csv": "text/csv",
-    "yml": "application/yaml",
-}
+_TEXTS: Final = frozenset({"txt", "log", "ini", "json", "csv", "yml"})
 _LARGE: Final = 8 << 20
 """Predictions beyond this stay in the native bytes only."""
 
@@ -149,9 +143,8 @@ def _add_texts(native: Native, inner: _nested.Inner, source: Source) -> None:
         if ending not in _TEXTS or not 0 < file.size <= _LARGE or file.name in known:
             continue
         role = "config" if file.name in (_LOG, "runtime.json") or ending in ("ini", "yml") else "document"
-        side = _nested.kept(file, role, _TEXTS[ending])
-        if side.path not in known:
-            native.side_files.append(side)
+        if f"artifacts/{file.name}" not in known:
+            container.keep(native, file, role)
 
 
 def _add_tree(native: Native, tree: Tree) -> None:
@@ -166,7 +159,8 @@ def _add_tree(native: Native, tree: Tree) -> None:
     native.fields.append(
         Field("/training/datasets", tree.datasets(), "path", f"folders models/{tree.source}/{tree.split}")
     )
-    native.side_files += [_nested.kept(file, "document", "application/json") for _, file in tree.scores]
+    for _, file in tree.scores:
+        container.keep(native, file, "document")
     for file in tree.artifacts:
         _join(native, file)
 

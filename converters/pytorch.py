@@ -19,7 +19,6 @@ from candle_spec.conversion.contract import (
     Detection,
     Field,
     Group,
-    InertPickle,
     Native,
     NativeFormat,
     Part,
@@ -28,6 +27,7 @@ from candle_spec.conversion.contract import (
 )
 from candle_spec.conversion.meaning import infer_name
 from candle_spec.converters import _pytorch_files as files
+from candle_spec.converters._pytorch_imports import inert_pickle
 from candle_spec.converters._pytorch_meaning import Structure, structure_of
 from candle_spec.converters._pytorch_rebuild import rebuild
 from candle_spec.converters._pytorch_walk import Walk
@@ -42,24 +42,6 @@ _TITLES: Final = {
     "export": "PyTorch export archive (.pt2)",
     "tar": "PyTorch tar archive (before torch 0.2)",
 }
-
-_HARMLESS: Final = frozenset(
-    """collections.OrderedDict collections.defaultdict collections.Counter collections.deque _codecs.encode
-    numpy.dtype numpy.ndarray numpy.core.multiarray._reconstruct numpy._core.multiarray._reconstruct
-    numpy.core.multiarray.scalar numpy._core.multiarray.scalar torch.Size torch.device torch.serialization._get_layout
-    torch._tensor._rebuild_from_type_v2 torch.storage.TypedStorage torch.storage.UntypedStorage argparse.Namespace
-    builtins.set builtins.frozenset builtins.list builtins.dict builtins.tuple builtins.bytearray builtins.complex
-    __builtin__.set __builtin__.frozenset __builtin__.list __builtin__.dict __builtin__.bytearray __builtin__.complex
-    builtins.slice builtins.range builtins.int builtins.float builtins.str builtins.bool builtins.bytes
-    pathlib.PosixPath pathlib.PurePosixPath pathlib.WindowsPath datetime.datetime datetime.timedelta""".split()
-)
-_HARMLESS_PREFIXES: Final = (
-    "torch._utils._rebuild_",
-    "torch.nn.modules.",
-    "torch.nn.parameter.",
-    "torch.jit._pickle.",
-    "__torch__.",
-)
 
 
 class PyTorch:
@@ -124,8 +106,9 @@ def _zip_variant(source: Source) -> str:
 
 def _native(source: Source, file: files.TorchFile) -> Native:
     main = file.records[0]
-    structure = structure_of(main, file.variant, str(source.path))
-    walk = Walk(TorchObjects(main.storage_of, f"{source.path.name}: {main.member}"), structure.group_of)
+    objects = TorchObjects(main.storage_of, f"{source.path.name}: {main.member}")
+    structure = structure_of(main.loaded.value, objects, script=file.variant == "torchscript")
+    walk = Walk(objects, structure.group_of)
     state = walk.tree(main.loaded.value)
     tensors = list(walk.tensors)
     if len(file.records) > 1:
@@ -142,7 +125,7 @@ def _native(source: Source, file: files.TorchFile) -> Native:
         state=state,
         fields=[infer_name(source, structure.names), *structure.fields],
         parts=_parts(groups, tensors, structure, file),
-        pickles=[_pickle(source, records) for records in file.records],
+        pickles=[inert_pickle(source.files[0].name, records.member, records.loaded) for records in file.records],
         checks=file.checks,
         weights_metadata={"format": "pt"},
     )
@@ -187,32 +170,6 @@ def _parts(groups: list[Group], tensors: list[Any], structure: Structure, file: 
     else:
         parts.append(Part("topology", "absent", "the network's Python code is not in the file"))
     return parts
-
-
-def _pickle(source: Source, records: files.Records) -> InertPickle:
-    imports = [found.path for found in records.loaded.globals]
-    return InertPickle(
-        source.files[0].name, records.member, tuple(imports), tuple(name for name in imports if not _harmless(name))
-    )
-
-
-def _harmless(name: str) -> bool:
-    if name in _HARMLESS or name.startswith(_HARMLESS_PREFIXES):
-        return True
-    module, _, last = name.rpartition(".")
-    # Constants and storage classes directly in torch; functions there may do anything.
-    return module in ("torch", "torch.cuda") and (last.endswith("Storage") or last in _CONSTANTS)
-
-
-_CONSTANTS: Final = frozenset(
-    {"per_tensor_affine", "per_channel_affine", "per_channel_affine_float_qparams", "strided"}
-) | (
-    frozenset(
-        """float32 float64 float16 bfloat16 uint8 int8 int16 int32 int64 uint16 uint32 uint64 bool complex32 complex64
-        complex128 float8_e4m3fn float8_e5m2 float8_e4m3fnuz float8_e5m2fnuz float8_e8m0fnu qint8 quint8 qint32
-        float double half long int short""".split()
-    )
-)
 
 
 def _add_code(native: Native, file: files.TorchFile) -> None:

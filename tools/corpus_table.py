@@ -22,7 +22,7 @@ import candle_spec
 from candle_spec.checkpoint.checkpoint import Checkpoint
 from candle_spec.problems import LevelState
 from tests.corpus.exceptions import EXPLAINED, OWN_TENSORS, PAYLOADS, RESIDUE_SHARE
-from tests.corpus.native import Tensors, digest
+from tests.corpus.native import Tensors, stored_tensors
 from tests.corpus.native_others import other_tensors
 from tools.fetch_corpus import fetch, records
 
@@ -89,7 +89,7 @@ def _fill(row: Row, native: Path, record: dict[str, Any], folder: Path) -> None:
     ok = not report.errors and [level.state for level in report.levels[:6]] == [LevelState.OK] * 6
     row.title = made.manifest["conversion"]["native"]["title"]
     row.levels = "ok" if ok else "FAIL"
-    common = _common(made)
+    common = stored_tensors(made)
     row.found = str(sum(common.values()))
     payload = made.manifest["weights"]["kind"] == "payload"
     row.size = sum(group["size"] for group in made.manifest["weights"].get("groups", []))
@@ -118,14 +118,6 @@ def _fault(row: Row, common: Tensors, native: Path, record: dict[str, Any], payl
     if row.residue > RESIDUE_SHARE and row.id not in EXPLAINED:
         return f"residue {row.residue:.1%}"
     return ""
-
-
-def _common(checkpoint: Checkpoint) -> Tensors:
-    found: Tensors = Counter()
-    for tensor in checkpoint.tensors:
-        array = checkpoint.tensor(tensor.group, tensor.name)
-        found[tensor.shape, digest(array.tobytes())] += 1
-    return found
 
 
 def _restored(checkpoint: Checkpoint, native: Path, folder: Path) -> bool:

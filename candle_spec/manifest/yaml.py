@@ -42,11 +42,11 @@ _NUMBERS: Final = re.compile(
 _EXPONENT: Final = re.compile(r"([-+]?)([0-9]*\.?[0-9]*)[eE]([-+]?)([0-9]+)")
 
 
-def load_yaml(data: bytes, *, location: str) -> tuple[Any, Places]:
+def load_yaml(data: bytes, *, location: str, lenient: bool = False) -> tuple[Any, Places]:
     """Return the value of a YAML document and the places of its values by JSON Pointer.
 
-    Raises:
-        LimitExceededError, CorruptFileError: See :func:`candle_spec.manifest.documents.load_document`.
+    ``lenient``, for documents of others, keeps as text what readers differ about, and keys that are no text.
+    Raises LimitExceededError and CorruptFileError as :func:`candle_spec.manifest.documents.load_document`.
     """
     if len(data) > limits.YAML_BYTES:
         message = f"the YAML document has {len(data)} bytes, more than {limits.YAML_BYTES}"
@@ -59,7 +59,7 @@ def load_yaml(data: bytes, *, location: str) -> tuple[Any, Places]:
     except UnicodeDecodeError as error:
         message = f"the document is not UTF-8 at byte {error.start}"
         raise CorruptFileError(message, location=location, code="CKP0001") from error
-    builder = _Builder(location)
+    builder = _Builder(location, lenient)
     for event in _events(text, location):
         builder.take(event)
     return builder.value(), builder.places
@@ -100,6 +100,7 @@ class _Builder:
     """Makes values from the parser's events, without recursion."""
 
     location: str
+    lenient: bool = False
     places: Places = field(default_factory=dict)
     _stack: list[_Open] = field(default_factory=list)
     _anchors: dict[str, Any] = field(default_factory=dict)
@@ -149,6 +150,8 @@ class _Builder:
 
     def _plain(self, event: Any) -> Any:
         text = event.value
+        if self.lenient and any(form.fullmatch(text) for form in (_WORDS, _NOT_FINITE, _NUMBERS)):
+            return text
         if _WORDS.fullmatch(text):
             hint = "write true or false, or put it in quotes" if text not in ("=", "<<") else "write it out"
             self._refuse(event, f"{text!r} is read differently by YAML 1.1 and YAML 1.2", hint)
@@ -177,6 +180,7 @@ class _Builder:
             raise LimitExceededError(message, location=self._where(event), code="CKP0004") from error
 
     def _key(self, event: Any, key: Any, parent: _Open) -> None:
+        key = key if isinstance(key, str) or not self.lenient else str(event.value)
         if not isinstance(key, str):
             self._refuse(event, f"the key {event.value!r} is not text", "put it in quotes")
         if key in parent.value:

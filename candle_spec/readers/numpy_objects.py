@@ -10,7 +10,7 @@ import math
 from dataclasses import dataclass
 from typing import Any, Final
 
-from candle_spec.readers.inert_pickle import Call, Global
+from candle_spec.readers.inert_pickle import Call, Global, Span
 
 _MULTIARRAY: Final = frozenset({"numpy.core.multiarray", "numpy._core.multiarray"})
 _NUMERIC: Final = {"": "", "b1": "BOOL", "i1": "I8", "u1": "U8", "i2": "I16", "u2": "U16", "f2": "F16", "i4": "I32"} | {
@@ -73,6 +73,8 @@ def bytes_of(node: Any) -> bytes | None:
     """Return bytes, also where protocol 2 spells them as ``_codecs.encode(text, "latin1")``."""
     if isinstance(node, (bytes, bytearray)):
         return bytes(node)
+    if isinstance(node, Span):
+        return bytes(node.view) if node.encoding != "utf-8" else None
     if isinstance(node, Call) and node.path == "_codecs.encode" and isinstance(node.args, tuple):
         text, *encoding = node.args
         if isinstance(text, str) and encoding in ([], ["latin1"], ["latin-1"]):

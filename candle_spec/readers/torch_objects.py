@@ -16,71 +16,10 @@ from candle_spec import limits
 from candle_spec.errors import CorruptFileError, UnsupportedFormatError
 from candle_spec.readers.inert_pickle import Call, Global, Persistent
 from candle_spec.readers.inert_pickle import Mapping as Pairs
+from candle_spec.readers.torch_dtypes import DTYPES, ITEM_BYTES, STORAGES
 
-# Name of the format's dtype by torch's: https://docs.pytorch.org/docs/stable/tensor_attributes.html
-DTYPES: Final = {
-    "float32": "F32",
-    "float": "F32",
-    "float64": "F64",
-    "double": "F64",
-    "float16": "F16",
-    "half": "F16",
-    "bfloat16": "BF16",
-    "uint8": "U8",
-    "int8": "I8",
-    "int16": "I16",
-    "short": "I16",
-    "int32": "I32",
-    "int": "I32",
-    "int64": "I64",
-    "long": "I64",
-    "uint16": "U16",
-    "uint32": "U32",
-    "uint64": "U64",
-    "bool": "BOOL",
-    "complex32": "C32",
-    "chalf": "C32",
-    "complex64": "C64",
-    "cfloat": "C64",
-    "complex128": "C128",
-    "cdouble": "C128",
-    "float8_e4m3fn": "F8_E4M3",
-    "float8_e5m2": "F8_E5M2",
-    "float8_e4m3fnuz": "F8_E4M3FNUZ",
-    "float8_e5m2fnuz": "F8_E5M2FNUZ",
-    "float8_e8m0fnu": "F8_E8M0",
-    "qint8": "QI8",
-    "quint8": "QU8",
-    "qint32": "QI32",
-}
-
-_STORAGES: Final = {
-    "FloatStorage": "F32",
-    "DoubleStorage": "F64",
-    "HalfStorage": "F16",
-    "BFloat16Storage": "BF16",
-    "LongStorage": "I64",
-    "IntStorage": "I32",
-    "ShortStorage": "I16",
-    "CharStorage": "I8",
-    "ByteStorage": "U8",
-    "BoolStorage": "BOOL",
-    "ComplexFloatStorage": "C64",
-    "ComplexDoubleStorage": "C128",
-    "QInt8Storage": "QI8",
-    "QUInt8Storage": "QU8",
-    "QInt32Storage": "QI32",
-    "UntypedStorage": "",
-}
-
-ITEM_BYTES: Final = {
-    **dict.fromkeys(("BOOL", "U8", "I8", "QI8", "QU8"), 1),
-    **dict.fromkeys(("F8_E4M3", "F8_E5M2", "F8_E4M3FNUZ", "F8_E5M2FNUZ", "F8_E8M0"), 1),
-    **dict.fromkeys(("F16", "BF16", "I16", "U16"), 2),
-    **dict.fromkeys(("F32", "I32", "U32", "QI32", "C32"), 4),
-    **dict.fromkeys(("F64", "I64", "U64", "C64"), 8),
-    "C128": 16,
-}
+FROM_BYTES: Final = "torch.storage._load_from_bytes"
+"""Makes a storage of the bytes of a torch file: what ``pickle.dump`` writes for a tensor."""
 
 _TENSOR: Final = {"_rebuild_tensor", "_rebuild_tensor_v2", "_rebuild_tensor_v3", "_rebuild_qtensor"}
 _REFUSED: Final = {
@@ -156,7 +95,17 @@ class SparseView:
     coalesced: bool | None = None
 
 
-View = TensorView | QuantizedView | SparseView
+@dataclass(frozen=True, slots=True)
+class TiledView:
+    """A strided tensor that is kept in tiles: for each where it begins, and the tensor that stands there."""
+
+    dtype: str
+    shape: tuple[int, ...]
+    tiles: tuple[tuple[tuple[int, ...], TensorView], ...]
+    requires_grad: bool = False
+
+
+View = TensorView | QuantizedView | SparseView | TiledView
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +113,7 @@ class TorchObjects:
     """Reads tensors out of records.
 
     Attributes:
-        storage_of: Gives the storage of a persistent id.
+        storage_of: Gives the storage of a persistent id, or of a record that makes one from bytes.
         location: For messages.
     """
 
@@ -172,12 +121,14 @@ class TorchObjects:
     location: str
 
     def tensor(self, node: Any) -> View | None:
-        """Return the tensor that a record describes, or ``None`` if it describes none.
+        """Return the tensor that a record describes, or ``None`` if it describes none; a view stands for itself.
 
         Raises:
             CorruptFileError: It is malformed, or lies beyond its storage.
             UnsupportedFormatError: It is of a kind that has no bytes of its own here.
         """
+        if isinstance(node, View):
+            return node
         if not isinstance(node, Call) or not isinstance(node.function, Global):
             return None
         module, name = node.function.module, node.function.name
@@ -207,7 +158,7 @@ class TorchObjects:
         return self._strided(name, args) if name in _TENSOR else None
 
     def _strided(self, name: str, args: Any) -> View:
-        storage = self._storage(args[0])
+        storage = self.storage(args[0])
         dtype = storage.dtype
         metadata = None
         requires_grad = False
@@ -223,39 +174,26 @@ class TorchObjects:
             storage,
             dtype,
             _natural(args[1]),
-            _sizes(args[2]),
-            _sizes(args[3]),
+            sizes_of(args[2]),
+            sizes_of(args[3]),
             requires_grad,
             conj=flags.get("conj") is True,
             neg=flags.get("neg") is True,
         )
-        self._check(view)
+        check_view(view, self.location)
         return self._quantized(view, args[4]) if name == "_rebuild_qtensor" else view
 
-    def _storage(self, node: Any) -> Storage:
+    def storage(self, node: Any) -> Storage:
+        """Return the storage that a record refers to, or makes of bytes in the pickle itself."""
         if isinstance(node, Persistent):
             return self.storage_of(node.id)
+        if isinstance(node, Call) and node.path == FROM_BYTES:
+            return self.storage_of(node)
         if isinstance(node, Call) and node.path == "torch.storage.TypedStorage" and isinstance(node.kwargs, Pairs):
             return replace(
-                self._storage(node.kwargs.get("wrap_storage")), dtype=DTYPES[_torch_name(node.kwargs.get("dtype"))]
+                self.storage(node.kwargs.get("wrap_storage")), dtype=DTYPES[_torch_name(node.kwargs.get("dtype"))]
             )
         raise ValueError("a tensor without a storage")
-
-    def _check(self, view: TensorView) -> None:
-        """A tensor must lie inside its storage."""
-        if not view.dtype or len(view.shape) != len(view.strides) or len(view.shape) > limits.TENSOR_RANK:
-            raise ValueError("shape and strides do not fit, or the dtype is not said")
-        if 0 in view.shape:
-            return
-        last = view.offset + sum((n - 1) * stride for n, stride in zip(view.shape, view.strides, strict=True))
-        if (last + 1) * ITEM_BYTES[view.dtype] > view.storage.size:
-            raise CorruptFileError(
-                f"a tensor of shape {list(view.shape)} reaches beyond its storage {view.storage.key!r}",
-                location=self.location,
-                hint="the file was changed, or is hostile",
-            )
-        if math.prod(view.shape) * ITEM_BYTES[view.dtype] > limits.TENSOR_BYTES:
-            raise CorruptFileError(f"a tensor of shape {list(view.shape)} is impossibly large", location=self.location)
 
     def _quantized(self, values: TensorView, quantizer: Any) -> QuantizedView:
         scheme = _torch_name(quantizer[0])
@@ -273,11 +211,11 @@ class TorchObjects:
         if name == "sparse_coo":
             coalesced = data[3] if len(data) > 3 and isinstance(data[3], bool) else None
             parts = {"indices": self._part(data[0]), "values": self._part(data[1])}
-            return SparseView(name, _sizes(data[2]), parts, coalesced)
+            return SparseView(name, sizes_of(data[2]), parts, coalesced)
         if name not in ("sparse_csr", "sparse_csc", "sparse_bsr", "sparse_bsc"):
             raise UnsupportedFormatError(f"the layout {name!r} is not read", location=self.location)
         compressed, plain, values = (self._part(item) for item in data[:3])
-        return SparseView(name, _sizes(data[3]), {"compressed": compressed, "plain": plain, "values": values})
+        return SparseView(name, sizes_of(data[3]), {"compressed": compressed, "plain": plain, "values": values})
 
     def _part(self, node: Any) -> TensorView:
         view = self.tensor(node)
@@ -286,14 +224,36 @@ class TorchObjects:
         return view
 
 
+def check_view(view: TensorView, location: str) -> None:
+    """Check that a tensor lies inside its storage.
+
+    Raises:
+        ValueError: Its shape, strides or dtype are none.
+        CorruptFileError: It lies beyond its storage.
+    """
+    if not view.dtype or len(view.shape) != len(view.strides) or len(view.shape) > limits.TENSOR_RANK:
+        raise ValueError("shape and strides do not fit, or the dtype is not said")
+    if 0 in view.shape:
+        return
+    last = view.offset + sum((n - 1) * stride for n, stride in zip(view.shape, view.strides, strict=True))
+    if (last + 1) * ITEM_BYTES[view.dtype] > view.storage.size:
+        raise CorruptFileError(
+            f"a tensor of shape {list(view.shape)} reaches beyond its storage {view.storage.key!r}",
+            location=location,
+            hint="the file was changed, or is hostile",
+        )
+    if math.prod(view.shape) * ITEM_BYTES[view.dtype] > limits.TENSOR_BYTES:
+        raise CorruptFileError(f"a tensor of shape {list(view.shape)} is impossibly large", location=location)
+
+
 def storage_dtype(node: Any) -> str:
     """Return the dtype of the storage class that a record names, ``""`` for an untyped one.
 
     Raises:
         UnsupportedFormatError: The class is not known.
     """
-    if isinstance(node, Global) and node.module in ("torch", "torch.storage", "torch.cuda") and node.name in _STORAGES:
-        return _STORAGES[node.name]
+    if isinstance(node, Global) and node.module in ("torch", "torch.storage", "torch.cuda") and node.name in STORAGES:
+        return STORAGES[node.name]
     named = node.path if isinstance(node, Global) else type(node).__name__
     raise UnsupportedFormatError(f"storages of {named} are not read", hint="please report the file")
 
@@ -311,7 +271,12 @@ def _natural(value: Any) -> int:
     return value
 
 
-def _sizes(value: Any) -> tuple[int, ...]:
+def sizes_of(value: Any) -> tuple[int, ...]:
+    """Return sizes, offsets or strides: a tuple of natural numbers, or a ``torch.Size`` of one.
+
+    Raises:
+        ValueError: It is none.
+    """
     if isinstance(value, Call) and value.path == "torch.Size":
         value = value.args[0]
     if not isinstance(value, (tuple, list)):

@@ -12,9 +12,9 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 from candle_spec import limits
 from candle_spec.errors import (
@@ -25,6 +25,7 @@ from candle_spec.errors import (
     UnsafeContentError,
     UnsupportedFormatError,
 )
+from candle_spec.readers.windows import opened_part
 
 _LOCAL_HEADER: Final = 30
 _BLOCK: Final = 1 << 20
@@ -82,48 +83,52 @@ class Entry:
 
 
 class ZipArchive:
-    """The entries of one archive.
+    """The entries of one archive, which may stand inside a larger file; positions are those in that file.
 
     Args:
-        path: The archive.
+        path: The file.
+        start: First byte of the archive in it.
+        size: Number of bytes of the archive; ``None`` for all that follow.
 
     Raises:
         CorruptFileError: It is no zip archive, or damaged.
         UnsafeContentError: It could harm.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, start: int = 0, size: int | None = None) -> None:
         self.path = path
+        self._start = start
+        self._size = path.stat().st_size - start if size is None else size
         try:
-            with zipfile.ZipFile(path) as archive:
+            with opened_part(path, start, self._size) as window, zipfile.ZipFile(window) as archive:
                 infos = archive.infolist()
-                self.entries: Mapping[str, Entry] = self._check(infos, archive)
+                self.entries: Mapping[str, Entry] = self._check(infos, archive, window)
         except DAMAGED as error:
             if isinstance(error, CandleSpecError) or _is_real(error):
                 raise
-            if isinstance(error, zipfile.BadZipFile) and not _has_end(path):
+            if isinstance(error, zipfile.BadZipFile) and not _has_end(path, start + self._size):
                 message = "the zip archive was cut off: its directory, which stands at the end, is missing"
                 raise TruncatedFileError(message, location=str(path), hint="fetch it again") from error
             raise CorruptFileError(
                 f"the zip archive is damaged: {error}", location=str(path), hint="fetch it again"
             ) from error
 
-    def _check(self, infos: list[zipfile.ZipInfo], archive: zipfile.ZipFile) -> dict[str, Entry]:
+    def _check(self, infos: list[zipfile.ZipInfo], archive: zipfile.ZipFile, window: BinaryIO) -> dict[str, Entry]:
         if len(infos) > limits.ZIP_ENTRIES:
             raise LimitExceededError(f"the archive has {len(infos)} entries", location=str(self.path))
         entries: dict[str, Entry] = {}
-        size = self.path.stat().st_size
-        with self.path.open("rb") as file:
-            for info in infos:
-                if info.is_dir():
-                    continue
-                if info.filename in entries:
-                    raise UnsafeContentError(f"two entries are named {info.filename!r}", location=str(self.path))
-                _check_name(info, self.path)
-                file.seek(info.header_offset)
-                entries[info.filename] = self._entry(info, file.read(_LOCAL_HEADER), size)
+        for info in infos:
+            if info.is_dir():
+                continue
+            if info.filename in entries:
+                raise UnsafeContentError(f"two entries are named {info.filename!r}", location=str(self.path))
+            _check_name(info, self.path)
+            window.seek(info.header_offset)
+            entries[info.filename] = self._entry(info, window.read(_LOCAL_HEADER), self._size)
         self._check_overlap(entries, archive.start_dir)
-        return entries
+        self.lead = min((info.header_offset for info in infos), default=0)
+        """Bytes before the first entry: those of something else, for example of another archive."""
+        return {name: replace(entry, offset=self._start + entry.offset) for name, entry in entries.items()}
 
     def _entry(self, info: zipfile.ZipInfo, header: bytes, file_size: int) -> Entry:
         if len(header) < _LOCAL_HEADER or header[:4] != b"PK\x03\x04":
@@ -237,11 +242,12 @@ class ZipArchive:
             raise CorruptFileError(f"the entry {entry.name!r} is shorter than it states", location=str(self.path))
 
 
-def _has_end(path: Path) -> bool:
+def _has_end(path: Path, end: int) -> bool:
     """Whether the record that ends every zip archive is there (APPNOTE 4.3.16: at most 65,557 bytes from the end)."""
+    first = max(0, end - 65_557)
     with path.open("rb") as file:
-        file.seek(max(0, path.stat().st_size - 65_557))
-        return b"PK\x05\x06" in file.read()
+        file.seek(first)
+        return b"PK\x05\x06" in file.read(end - first)
 
 
 def _read(file: object, length: int, path: Path) -> Iterator[bytes]:

@@ -13,7 +13,11 @@ PAYLOADS: Final = ("tflite", "coreml", "xgboost", "lightgbm")
 _TINY: Final = "tiny: the file's own structure weighs more than a twentieth of its tensors"
 
 EXPLAINED: Final = {
+    "bacphlip-rf-best": "records of trees are stored field by field; as they stand in the file they stay there too",
     "genomad-score-calibration-weights": _TINY,
+    "mmsplice-linear-model": _TINY,
+    "mmsplice-pathogenicity": _TINY,
+    "mmsplice-splicing-efficiency": _TINY,
     "lpips-alex": _TINY,
     "lpips-squeeze": _TINY,
     "lpips-vgg": _TINY,

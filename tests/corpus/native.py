@@ -15,6 +15,9 @@ from collections import Counter, OrderedDict
 from pathlib import Path
 from typing import Any
 
+from candle_spec.checkpoint.checkpoint import Checkpoint
+from candle_spec.weights.encodings import EncodedArray
+
 Tensors = Counter[tuple[tuple[int, ...], str]]
 """How often each shape with each digest of row-major little-endian bytes occurs."""
 
@@ -27,6 +30,19 @@ def tensors(path: Path) -> Tensors:
     if head.startswith(b"PK") and "model.weights.h5" in zipfile.ZipFile(path).namelist():
         return _hdf5(zipfile.ZipFile(path).read("model.weights.h5"))
     return _torch(path)
+
+
+def stored_tensors(checkpoint: Checkpoint) -> Tensors:
+    """Return the tensors of a checkpoint in the form of the reference: numbers, records field by field."""
+    found: Tensors = Counter()
+    for tensor in checkpoint.tensors:
+        if tensor.dtype in ("STR", "BYTES"):
+            continue
+        value = checkpoint.tensor(tensor.group, tensor.name, framework="numpy")
+        arrays = list(value.parts.values()) if isinstance(value, EncodedArray) else [value]
+        for array in arrays:
+            found[tuple(array.shape), digest(array.tobytes())] += 1
+    return found
 
 
 def digest(data: bytes) -> str:

@@ -127,7 +127,7 @@ def _arrays(value: Any, found: list[np.ndarray[Any, Any]], seen: set[int]) -> No
         if value.dtype.kind == "O":
             for item in value.ravel():
                 _arrays(item, found, seen)
-        else:
+        elif value.dtype.kind not in "US":
             found.append(value)
     elif isinstance(value, dict):
         for key, item in value.items():

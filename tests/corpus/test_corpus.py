@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +10,7 @@ import pytest
 import candle_spec
 from candle_spec.problems import LevelState
 from tests.corpus.exceptions import EXPLAINED, OWN_TENSORS, PAYLOADS, RESIDUE_SHARE
-from tests.corpus.native import Tensors
+from tests.corpus.native import stored_tensors
 from tests.corpus.native_others import other_tensors
 
 pytestmark = pytest.mark.corpus
@@ -25,7 +23,7 @@ def test_converts_validates_and_comes_back(corpus_file: Any, tmp_path: Path) -> 
     if framework in PAYLOADS:
         assert checkpoint.manifest["weights"]["kind"] == "payload"
     else:
-        common, reference = _common(checkpoint), other_tensors(native, framework)
+        common, reference = stored_tensors(checkpoint), other_tensors(native, framework)
         if framework in OWN_TENSORS or corpus_file.id in OWN_TENSORS:
             common &= reference
         assert common == reference
@@ -49,12 +47,3 @@ def test_residue_is_small(corpus_file: Any, tmp_path: Path) -> None:
     residue = sum(record["size"] for record in checkpoint.manifest["files"] if record["role"] == "residue")
     exception = corpus_file.id in EXPLAINED
     assert (residue > RESIDUE_SHARE * stored) == exception, f"residue {residue} of {stored} tensor bytes"
-
-
-def _common(checkpoint: candle_spec.Checkpoint) -> Tensors:
-    """The checkpoint's tensors in the form of the reference."""
-    found: Tensors = Counter()
-    for tensor in checkpoint.tensors:
-        array = checkpoint.tensor(tensor.group, tensor.name)
-        found[tensor.shape, hashlib.sha256(array.tobytes()).hexdigest()] += 1
-    return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -20,6 +21,13 @@ def test_every_converter_has_a_test() -> None:
     assert names
     for name in names:
         assert (ROOT / "tests" / "converters" / f"test_{name}.py").is_file(), f"no test for the converter {name}"
+
+
+def test_every_converter_is_held_apart_from_the_others() -> None:
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]["contracts"]
+    (apart,) = [contract["modules"] for contract in contracts if contract["type"] == "independence"]
+    names = sorted(path.stem for path in (ROOT / "converters").glob("*.py") if not path.name.startswith("_"))
+    assert apart == [f"candle_spec.converters.{name}" for name in names]
 
 
 def test_only_the_command_line_leaves_the_process() -> None:

@@ -1,6 +1,6 @@
 """Read pickles without running them: a machine that builds inert records of what a pickle would have done."""
 
-from candle_spec.readers.inert_pickle.machine import Loaded, load
-from candle_spec.readers.inert_pickle.nodes import Call, Global, Mapping, Persistent, SetNode
+from candle_spec.readers.inert_pickle.machine import Embedded, Loaded, load
+from candle_spec.readers.inert_pickle.nodes import Call, Global, Mapping, Persistent, SetNode, Span
 
-__all__ = ["Call", "Global", "Loaded", "Mapping", "Persistent", "SetNode", "load"]
+__all__ = ["Call", "Embedded", "Global", "Loaded", "Mapping", "Persistent", "SetNode", "Span", "load"]

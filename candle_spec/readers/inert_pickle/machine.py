@@ -16,12 +16,21 @@ from typing import Any, Final
 
 from candle_spec import limits
 from candle_spec.errors import CandleSpecError, CorruptFileError, LimitExceededError, TruncatedFileError
-from candle_spec.readers.inert_pickle.nodes import Call, Global, Mapping, Persistent, SetNode
+from candle_spec.readers.inert_pickle.nodes import Call, Global, Mapping, Persistent, SetNode, Span
 
 _MARK: Final = object()
 _PROTOCOL: Final = 5
 _LONG_BYTES: Final = 1 << 12
 _STOP: Final = 0x2E
+_SPAN: Final = 64
+"""Bytes from which on a byte string is left where it stands, if that is asked for."""
+
+_TEXT_SPAN: Final = 64 * 1024
+"""The same for a text: those that are keys and names are shorter."""
+
+Embedded = Callable[[Call, int], "tuple[Any, int] | None"]
+"""Reads what stands in the stream after an object was built, and is no pickle: given the object and the position, it
+returns what takes the object's place and the position after it, or ``None`` where nothing stands there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,22 +50,33 @@ class Loaded:
     end: int
 
 
-def load(data: bytes | memoryview, *, location: str, start: int = 0) -> Loaded:
+def load(
+    data: bytes | memoryview, *, location: str, start: int = 0, spans: bool = False, embedded: Embedded | None = None
+) -> Loaded:
     """Read one pickle from ``data`` at ``start``.
+
+    Args:
+        data: The stream, or a file that holds it.
+        location: The file in words, for errors.
+        start: First byte of the pickle.
+        spans: Whether long byte strings and texts are left where they stand (:class:`.Span`).
+        embedded: Reads what a container has put between the opcodes.
 
     Raises:
         CorruptFileError: The stream breaks the rules of pickle; the message names the byte.
         LimitExceededError: It is larger than the bounds of :mod:`candle_spec.limits`.
     """
-    return _Machine(memoryview(data).cast("B"), start, location).run()
+    return _Machine(memoryview(data).cast("B"), start, location, spans, embedded).run()
 
 
 class _Machine:
-    def __init__(self, data: memoryview, start: int, location: str) -> None:
+    def __init__(self, data: memoryview, start: int, location: str, spans: bool, embedded: Embedded | None) -> None:
         self._data = data
         self._at = start
         self._end = min(len(data), start + limits.PICKLE_BYTES)
         self._location = location
+        self._spans = spans
+        self._embedded = embedded
         self._stack: list[Any] = []
         self._memo: dict[int, Any] = {}
         self._globals: dict[Global, None] = {}
@@ -91,6 +111,8 @@ class _Machine:
 
     def _take(self, count: int) -> memoryview:
         if count < 0 or count > self._end - self._at:
+            if 0 <= count <= len(self._data) - self._at:
+                raise LimitExceededError(f"a pickle of more than {limits.PICKLE_BYTES} bytes", location=self._location)
             raise self._cut_off(f"the pickle ends early: {count} bytes wanted, {self._end - self._at} left", self._at)
         self._at += count
         return self._data[self._at - count : self._at]
@@ -110,6 +132,23 @@ class _Machine:
             if begin + window >= self._end:
                 raise self._cut_off("the pickle ends inside a line", begin)
             window *= 4
+
+    def binary(self, size: int, kind: type[bytes] | type[bytearray] = bytes) -> None:
+        """Push a byte string, or where it stands; what stands there does not count towards the pickle's size."""
+        if not self._spans or size < _SPAN:
+            self.push(kind(self._take(size)))
+            return
+        self.push(Span(self._skip(size), self._at - size))
+
+    def _skip(self, size: int) -> memoryview:
+        """Pass over bytes that stay where they are."""
+        if size > len(self._data) - self._at:
+            raise self._cut_off(
+                f"the pickle ends early: {size} bytes wanted, {len(self._data) - self._at} left", self._at
+            )
+        self._at += size
+        self._end = min(len(self._data), self._end + size)
+        return self._data[self._at - size : self._at]
 
     # The stack.
 
@@ -157,7 +196,8 @@ class _Machine:
     def set_items(self, items: list[Any]) -> None:
         if len(items) % 2:
             raise ValueError("a key without a value")
-        pairs = list(zip(items[::2], items[1::2], strict=True))
+        keys = [key.value() if isinstance(key, Span) else key for key in items[::2]]
+        pairs = list(zip(keys, items[1::2], strict=True))
         target = self._top()
         if isinstance(target, Mapping):
             target.pairs.extend(pairs)
@@ -185,6 +225,12 @@ class _Machine:
             target = Call(target, ())
             self._stack[-1] = target
         target.states.append(state)
+        if self._embedded is None:
+            return
+        found = self._embedded(target, self._at)
+        if found is not None:
+            self._stack[-1], after = found
+            self._skip(after - self._at)
 
     def call(self, kwargs: bool = False) -> None:
         keywords = self._pop() if kwargs else None
@@ -199,8 +245,20 @@ class _Machine:
             raise LimitExceededError(f"an integer of {len(data)} bytes", location=self._location)
         self.push(int.from_bytes(data, "little", signed=True))
 
-    def text(self, data: bytes | memoryview) -> None:
-        self.push(str(data, "utf-8", "surrogatepass"))
+    def text(self, size: int, encoding: str = "utf-8") -> None:
+        if self._spans and size >= _TEXT_SPAN:
+            view = self._skip(size)
+            str(view, encoding, "surrogatepass")  # the rules of the stream hold for what is left where it is, too
+            self.push(Span(view, self._at - size, encoding))
+            return
+        self.push(str(self._take(size), encoding, "surrogatepass"))
+
+    def old_text(self, size: int) -> None:
+        """A string of Python 2, which is as often bytes (those of an array) as a text."""
+        if self._spans and size >= _SPAN:
+            self.push(Span(self._skip(size), self._at - size, "latin-1"))
+            return
+        self.push(str(self._take(size), "latin-1"))
 
 
 def _decimal(line: bytes) -> int | bool:
@@ -236,7 +294,7 @@ def _pop_any(machine: _Machine) -> None:
 
 def _frame(machine: _Machine) -> None:
     """FRAME only announces a length."""
-    if machine._number("Q") > machine._end - machine._at:
+    if machine._number("Q") > len(machine._data) - machine._at:
         raise ValueError("a frame longer than the stream")
 
 
@@ -305,10 +363,10 @@ _HANDLERS: Final[dict[int, Callable[[_Machine], Any]]] = {
     ord("Q"): lambda m: m.refer(m._pop()),
     ord("R"): lambda m: m.call(),
     ord("S"): lambda m: m.push(_quoted(m._line())),
-    ord("T"): lambda m: m.push(str(m._take(m._number("i")), "latin-1")),
-    ord("U"): lambda m: m.push(str(m._take(m._number("B")), "latin-1")),
+    ord("T"): lambda m: m.old_text(m._number("i")),
+    ord("U"): lambda m: m.old_text(m._number("B")),
     ord("V"): lambda m: m.push(m._line().decode("raw-unicode-escape")),
-    ord("X"): lambda m: m.text(m._take(m._number("I"))),
+    ord("X"): lambda m: m.text(m._number("I")),
     ord("a"): lambda m: m.add([m._pop()]),
     ord("b"): lambda m: m.build(),
     ord("c"): lambda m: m.find(m._line().decode("utf-8"), m._line().decode("utf-8")),
@@ -342,11 +400,11 @@ _HANDLERS: Final[dict[int, Callable[[_Machine], Any]]] = {
     0x89: _constant(lambda: False),
     0x8A: lambda m: m.long(m._take(m._number("B"))),
     0x8B: lambda m: m.long(m._take(m._number("i"))),
-    ord("B"): lambda m: m.push(bytes(m._take(m._number("I")))),
-    ord("C"): lambda m: m.push(bytes(m._take(m._number("B")))),
-    0x8C: lambda m: m.text(m._take(m._number("B"))),
-    0x8D: lambda m: m.text(m._take(m._number("Q"))),
-    0x8E: lambda m: m.push(bytes(m._take(m._number("Q")))),
+    ord("B"): lambda m: m.binary(m._number("I")),
+    ord("C"): lambda m: m.binary(m._number("B")),
+    0x8C: lambda m: m.text(m._number("B")),
+    0x8D: lambda m: m.text(m._number("Q")),
+    0x8E: lambda m: m.binary(m._number("Q")),
     0x8F: _constant(SetNode),
     0x90: lambda m: m.add(m._marked()),
     0x91: lambda m: m.push(SetNode(m._marked(), frozen=True)),
@@ -354,5 +412,5 @@ _HANDLERS: Final[dict[int, Callable[[_Machine], Any]]] = {
     0x93: _stack_global,
     0x94: lambda m: m.memoize(len(m._memo)),
     0x95: _frame,
-    0x96: lambda m: m.push(bytearray(m._take(m._number("Q")))),
+    0x96: lambda m: m.binary(m._number("Q"), bytearray),
 }

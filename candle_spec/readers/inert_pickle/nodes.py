@@ -97,3 +97,22 @@ class Persistent:
     """A reference that the pickle's container resolves (a tensor storage, in torch)."""
 
     id: Any
+
+
+@dataclass(eq=False, slots=True)
+class Span:
+    """Bytes or a text of the stream that are long, and so stay where they stand.
+
+    Attributes:
+        view: The bytes; of a text, its UTF-8 (or, of the strings of Python 2, their Latin-1).
+        offset: Where they stand in the data that was read.
+        encoding: ``""`` for bytes, else that of a text.
+    """
+
+    view: memoryview
+    offset: int
+    encoding: str = ""
+
+    def value(self) -> bytes | str:
+        """Return a copy: bytes, or the text."""
+        return str(self.view, self.encoding, "surrogatepass") if self.encoding else bytes(self.view)
