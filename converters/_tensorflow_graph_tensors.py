@@ -9,9 +9,9 @@ from typing import Final
 from candle_spec import limits
 from candle_spec.checkpoint.layout import portable_name
 from candle_spec.conversion.contract import Group, NativeFile, Part, SideFile
+from candle_spec.converters._protobuf_skeleton import skeleton
 from candle_spec.converters._tensorflow_constants import Constants, Value
 from candle_spec.converters._tensorflow_graph import Graph
-from candle_spec.converters._protobuf_skeleton import skeleton
 from candle_spec.errors import LimitExceededError
 from candle_spec.readers import protobuf
 from candle_spec.readers.protobuf import Window
