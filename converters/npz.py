@@ -9,7 +9,7 @@ Members of ``savez_compressed`` are unpacked one by one, and kept packed in the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -17,11 +17,12 @@ from typing import Final
 from candle_spec.conversion.contract import Card, Detection, Group, Native, NativeFormat, Part, Source
 from candle_spec.conversion.meaning import infer_name
 from candle_spec.converters import _container as container
+from candle_spec.converters._npy_members import items_of, read_header, wrong_length
 from candle_spec.converters._npy_rebuild import rebuild
 from candle_spec.converters._npy_tensors import Items, tensor_of
-from candle_spec.errors import CandleSpecError, CorruptFileError, TruncatedFileError, UnsupportedFormatError
+from candle_spec.errors import CandleSpecError, UnsupportedFormatError
 from candle_spec.problems import Location, Problem, Severity
-from candle_spec.readers.npy_header import MAGIC, START, NpyHeader, header_end, parse_header
+from candle_spec.readers.npy_header import MAGIC, START
 from candle_spec.readers.zip_archive import Entry, ZipArchive, entry_names
 from candle_spec.weights.sources import FileBytes, TensorSource
 
@@ -72,7 +73,7 @@ def _fills_its_file(path: Path) -> bool:
     """Whether a file is one array; several in a row are of another format."""
     size = path.stat().st_size
     try:
-        header = _header(FileBytes(path, 0, size).blocks, str(path))[0]
+        header = read_header(FileBytes(path, 0, size).blocks, str(path))[0]
     except CandleSpecError:
         return True  # reading it says in words what is wrong
     with path.open("rb") as file:
@@ -80,24 +81,11 @@ def _fills_its_file(path: Path) -> bool:
         return file.read(len(MAGIC)) != MAGIC
 
 
-def _header(blocks: Callable[[], Iterator[bytes | memoryview]], location: str) -> tuple[NpyHeader, bytes]:
-    """Return the header of an array, from the beginning of its bytes, and those bytes."""
-    data = b""
-    end = START
-    for block in blocks():
-        data += bytes(block[: 1 << 17])
-        if len(data) >= START:
-            end = header_end(data[:START], location)
-        if len(data) >= end and len(data) >= START:
-            break
-    return parse_header(data, location), data[:end]
-
-
 def _single(source: Source) -> Native:
     file = source.files[0]
-    header, _ = _header(FileBytes(file.path, 0, file.size).blocks, str(file.path))
+    header, _ = read_header(FileBytes(file.path, 0, file.size).blocks, str(file.path))
     if header.offset + header.size != file.size:
-        raise _wrong_length(header.offset + header.size, file.size, str(file.path))
+        raise wrong_length(header.offset + header.size, file.size, str(file.path))
     items = Items(
         header, str(file.path), file.path, header.offset, FileBytes(file.path, header.offset, header.size).blocks
     )
@@ -105,13 +93,6 @@ def _single(source: Source) -> Native:
     name = file.name.rpartition("/")[2].removesuffix(_ENDING) or "array"
     native.tensors = [tensor_of(items, "model", name)]
     return _finish(native, [])
-
-
-def _wrong_length(stated: int, real: int, location: str) -> CorruptFileError:
-    if stated > real:
-        message = f"the array is cut off: {stated} bytes are stated, {real} are there"
-        return TruncatedFileError(message, location=location, hint="fetch it again")
-    return CorruptFileError(f"{real - stated} bytes follow the array", location=location)
 
 
 class _Reading:
@@ -146,36 +127,14 @@ class _Reading:
         return _finish(native, self._unread)
 
     def _tensor(self, entry: Entry) -> TensorSource | None:
-        location = f"{self._source.path}: {entry.name}"
-        whole = partial(self._archive.blocks, entry)
         try:
-            header, start = _header(whole, location)
+            items = items_of(self._archive, entry)
         except UnsupportedFormatError as error:
             if "objects" not in error.message:
                 raise
             self._unread.append(entry)
             return None
-        if header.offset + header.size != entry.size:
-            raise _wrong_length(header.offset + header.size, entry.size, location)
-        path = self._source.files[0].path if entry.stored else None
-        blocks = _After(whole, len(start)).blocks
-        items = Items(header, location, path, entry.offset + header.offset, blocks)
         return tensor_of(items, "model", entry.name.removesuffix(_ENDING))
-
-
-class _After:
-    """The bytes of an entry behind its header."""
-
-    def __init__(self, whole: Callable[[], Iterator[bytes]], skip: int) -> None:
-        self._whole = whole
-        self._skip = skip
-
-    def blocks(self) -> Iterator[bytes | memoryview]:
-        skip = self._skip
-        for block in self._whole():
-            if skip < len(block):
-                yield block[skip:] if skip else block
-            skip = max(0, skip - len(block))
 
 
 def _written(entries: Sequence[Entry]) -> str:
