@@ -15,9 +15,9 @@ from struct import pack
 from typing import TYPE_CHECKING, Any, Final
 
 from candle_spec import limits
+from candle_spec.converters._pickle_array_nodes import ArrayNode
 from candle_spec.errors import LimitExceededError
 from candle_spec.readers.inert_pickle import Span
-from candle_spec.readers.pickled_arrays import ArrayNode
 from candle_spec.weights.dtypes import DTYPES, from_numpy_name, item_size
 from candle_spec.weights.sources import (
     Bytes,
@@ -187,7 +187,7 @@ def _fixed_strings(array: ArrayNode) -> Stored:
 def _objects(array: ArrayNode) -> Stored | None:
     """An array of objects that are all texts, or all bytes, holds strings."""
     assert isinstance(array.data, list)  # noqa: S101 - for the type checker: the caller knows
-    items = [item.value() if isinstance(item, Span) else item for item in array.data]
+    items: list[Any] = [item.value() if isinstance(item, Span) else item for item in array.data]
     if not items or not (all(type(i) is str for i in items) or all(type(i) is bytes for i in items)):
         return None
     if isinstance(items[0], str):

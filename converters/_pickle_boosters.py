@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any, Final
 
 from candle_spec.converters._boosters import Booster
+from candle_spec.converters._pickle_array_nodes import ArrayReader
 from candle_spec.converters._pickle_nodes import class_of, state_of
 from candle_spec.readers.inert_pickle import Call, Mapping, Span
-from candle_spec.readers.pickled_arrays import ArrayReader
 from candle_spec.weights.sources import Bytes, FileBytes
 
 _CLASSES: Final = {

@@ -1,4 +1,4 @@
-"""The files of plain pickles and joblib dumps: whether a file is one, how it is packed, and what its streams describe."""
+"""Files of plain pickles and joblib dumps: whether a file is one, how it is packed, what its streams describe."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from candle_spec import limits
+from candle_spec.converters import _pickle_joblib as joblib
 from candle_spec.converters import _pytorch_files
 from candle_spec.errors import CandleSpecError, CorruptFileError, EmptyFileError, LimitExceededError, TruncatedFileError
-from candle_spec.readers import inert_pickle, joblib
+from candle_spec.readers import inert_pickle
 from candle_spec.readers.inert_pickle import Loaded
 
 HEAD: Final = 4096

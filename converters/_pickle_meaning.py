@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from candle_spec.conversion.contract import Field, Group, Part
 from candle_spec.conversion.meaning import TENSOR_KINDS, group_ids, kind_of
+from candle_spec.converters._pickle_array_nodes import ArrayReader
 from candle_spec.converters._pickle_boosters import handle_of
 from candle_spec.converters._pickle_nodes import (
     attribute,
@@ -22,7 +23,6 @@ from candle_spec.converters._pickle_nodes import (
 from candle_spec.converters._pytorch_walk import as_pairs, native_pointer
 from candle_spec.converters._sklearn_meaning import is_estimator, is_small, prepares
 from candle_spec.readers.inert_pickle import Call
-from candle_spec.readers.pickled_arrays import ArrayReader
 from candle_spec.readers.torch_objects import FROM_BYTES
 
 _FRAMEWORKS: Final = {
@@ -35,6 +35,10 @@ _FRAMEWORKS: Final = {
     "pandas": "numpy",
     "numpy": "numpy",
 }
+
+
+_PARTS: Final = 50
+"""Parts of a dictionary that are models each; where there are more, the dictionary is a table."""
 
 
 @dataclass(slots=True)
@@ -167,6 +171,11 @@ class _Parts:
         kinds = [(key, self._kind(key, value)) for key, value in holding]
         if not any(kind == "model" for _, kind in kinds):
             kinds = [(key, "model" if kind == "other" else kind) for key, kind in kinds]
+        if len(kinds) > _PARTS and all(kind == "model" for _, kind in kinds):
+            # A table of arrays by name (of genes, of sequences) is one model, not one for each name.
+            table = Structure([Group("model", "model")], lambda path: ("model", 0))
+            table.title = f"dictionary of {len(self._pairs)} parts"
+            return table
         ids = group_ids(kinds)
         groups = [Group(ids[key], kind, native_pointer((key,))) for key, kind in kinds]
         structure = Structure(groups, lambda path: (ids[path[0]], 1) if path and path[0] in ids else ("other", 0))

@@ -8,13 +8,13 @@ from typing import Any, Final
 from candle_spec.conversion.contract import Field, Group, InertPickle, Native, NativeFormat, Part, Source
 from candle_spec.conversion.meaning import infer_name
 from candle_spec.converters import _sklearn_meaning
+from candle_spec.converters._pickle_array_nodes import ArrayReader
 from candle_spec.converters._pickle_boosters import Boosters
 from candle_spec.converters._pickle_meaning import Structure, structure_of
 from candle_spec.converters._pickle_nodes import class_of
 from candle_spec.converters._pickle_torch import InnerTorch
 from candle_spec.converters._pickle_walk import PickleWalk
 from candle_spec.errors import UnsupportedFormatError
-from candle_spec.readers.pickled_arrays import ArrayReader
 from candle_spec.readers.torch_objects import TorchObjects
 from candle_spec.weights.sources import TensorSource
 

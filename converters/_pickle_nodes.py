@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from candle_spec.canonical import tag_number
+from candle_spec.converters._pickle_array_nodes import ArrayNode
 from candle_spec.converters._pytorch_walk import as_pairs
 from candle_spec.readers import numpy_objects
 from candle_spec.readers.inert_pickle import Call, Global, Mapping, SetNode, Span
-from candle_spec.readers.pickled_arrays import ArrayNode
 
 _MAKERS: Final = frozenset(
     """copyreg._reconstructor copy_reg._reconstructor copyreg.__newobj__ copy_reg.__newobj__ copyreg.__newobj_ex__
@@ -45,7 +45,7 @@ def state_of(node: Any) -> Mapping | None:
 def attribute(node: Any, *names: str) -> Any:
     """Return the first attribute of an object that is there and not ``None``."""
     state = state_of(node)
-    found = (state.get(name) for name in names) if state is not None else iter(())
+    found: Iterator[Any] = (state.get(name) for name in names) if state is not None else iter(())
     return next((value for value in found if value is not None), None)
 
 
@@ -60,7 +60,7 @@ def text_of(node: Any) -> str:
 
 def numpy_text(node: Any) -> str | None:
     """Return the text of a NumPy scalar of text, or ``None``."""
-    from candle_spec.readers.pickled_arrays import dtype_of
+    from candle_spec.converters._pickle_array_nodes import dtype_of
 
     if not isinstance(node, Call) or not node.path.endswith("multiarray.scalar") or not isinstance(node.args, tuple):
         return None

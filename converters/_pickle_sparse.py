@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from candle_spec.converters._pickle_array_nodes import ArrayNode, ArrayReader
 from candle_spec.converters._pickle_arrays import tensor_of
 from candle_spec.readers.inert_pickle import Mapping
-from candle_spec.readers.pickled_arrays import ArrayNode, ArrayReader
 from candle_spec.weights.sources import Bytes, ChainedBytes, Encoding, MadeBytes, Part, TensorSource
 
 if TYPE_CHECKING:

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from candle_spec.converters import _pytorch_files
+from candle_spec.converters._pickle_array_nodes import ArrayReader
 from candle_spec.converters._pickle_files import check_size, temporary_folder
 from candle_spec.errors import CorruptFileError
 from candle_spec.readers.inert_pickle import Call
-from candle_spec.readers.pickled_arrays import ArrayReader
 from candle_spec.readers.torch_objects import FROM_BYTES, Storage, TorchObjects
 from candle_spec.weights.sources import FileBytes, MemoryBytes
 

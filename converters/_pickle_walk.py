@@ -11,13 +11,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Final
 
+from candle_spec.converters._pickle_array_nodes import ArrayNode, ArrayReader
 from candle_spec.converters._pickle_arrays import tensor_of
 from candle_spec.converters._pickle_nodes import class_of, state_of
 from candle_spec.converters._pickle_sparse import SPARSE, sparse_tensor
 from candle_spec.converters._pytorch_walk import Walk
 from candle_spec.errors import LimitExceededError
 from candle_spec.readers.inert_pickle import Call, Global, Mapping, Span
-from candle_spec.readers.pickled_arrays import ArrayNode, ArrayReader
 from candle_spec.readers.torch_objects import TorchObjects
 from candle_spec.weights import state_tree
 from candle_spec.weights.sources import FileBytes, MemoryBytes, Part, TensorSource
@@ -193,7 +193,7 @@ class PickleWalk(Walk):
         return group, ".".join(path[depth:])
 
     def _masked(self, node: Call, at: str, path: tuple[str, ...]) -> Any:
-        """A masked array: data and mask are two tensors. State: version, shape, dtype, order, data, mask, fill value."""
+        """A masked array: data and mask are two tensors (state: version, shape, dtype, order, data, mask, fill)."""
         state = node.state
         if not isinstance(state, tuple) or len(state) != 7 or not isinstance(self._arrays.stored(state[5]), _PLACES):
             return super()._call(node, at, path)

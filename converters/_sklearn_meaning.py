@@ -10,16 +10,17 @@ import hashlib
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any, Final
 
 from candle_spec.canonical import canonical
 from candle_spec.conversion.contract import Field, Part, SideFile
+from candle_spec.converters._pickle_array_nodes import ArrayNode, ArrayReader
 from candle_spec.converters._pickle_arrays import tensor_of
 from candle_spec.converters._pickle_nodes import attribute, class_of, parameters_of, plain, state_of, text_of, whole_of
 from candle_spec.converters._pickle_walk import pair_names
 from candle_spec.errors import CandleSpecError
 from candle_spec.readers.inert_pickle import Span
-from candle_spec.readers.pickled_arrays import ArrayNode, ArrayReader
 
 SETTINGS_BYTES: Final = 64 * 1024
 """Larger settings stay in the state tree alone: a manifest is read by people."""
@@ -269,5 +270,5 @@ def _strings(array: ArrayNode) -> list[Any]:
 
     blob, raw = (b"".join(bytes(b) for b in tensor.parts[name].data.blocks()) for name in ("bytes", "offsets"))
     offsets = np.frombuffer(raw, "<i8").tolist()
-    items = [blob[a:b] for a, b in zip(offsets, offsets[1:], strict=False)]
+    items = [blob[a:b] for a, b in pairwise(offsets)]
     return [item.decode("utf-8", "backslashreplace") for item in items]

@@ -45,7 +45,7 @@ class BioimageioPackage:
     suffixes: Sequence[str] = ()
     card = Card(
         family="bioimage.io",
-        kept="weights of one format; authors, license, citation, inputs, outputs, processing; test tensors, code as files",
+        kept="weights of one format; authors, license, citation, inputs, outputs; test tensors, code as files",
         not_kept="weights in further formats (only in the native bytes); files that are only named by URL",
         restore="byte for byte, the whole package",
     )

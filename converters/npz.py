@@ -14,15 +14,18 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from candle_spec.conversion.contract import Card, Detection, Group, Native, NativeFormat, Part, Source
+from candle_spec import limits
+from candle_spec.conversion.contract import Card, Detection, Group, InertPickle, Native, NativeFormat, Part, Source
 from candle_spec.conversion.meaning import infer_name
 from candle_spec.converters import _container as container
 from candle_spec.converters._npy_members import items_of, read_header, wrong_length
 from candle_spec.converters._npy_rebuild import rebuild
 from candle_spec.converters._npy_tensors import Items, tensor_of
+from candle_spec.converters._pickle_imports import unknown
 from candle_spec.errors import CandleSpecError, UnsupportedFormatError
 from candle_spec.problems import Location, Problem, Severity
-from candle_spec.readers.npy_header import MAGIC, START
+from candle_spec.readers import inert_pickle
+from candle_spec.readers.npy_header import MAGIC, START, header_end
 from candle_spec.readers.zip_archive import Entry, ZipArchive, entry_names
 from candle_spec.weights.sources import FileBytes, TensorSource
 
@@ -119,12 +122,21 @@ class _Reading:
                 location=str(self._source.path),
                 hint="save arrays of numbers or of strings",
             )
+        native.pickles = [self._pickle(entry) for entry in self._unread]
         native.checks = [partial(self._archive.crc_fault, entry) for entry in entries]
         if packed:
             size = sum(entry.packed for entry in packed)
             reason = "packed members are kept beside the unpacked tensors, so that the file comes back"
             native.parts.append(Part("packed members", "residue", reason, count=len(packed), size=size))
         return _finish(native, self._unread)
+
+    def _pickle(self, entry: Entry) -> InertPickle:
+        """Name what an array of objects, which is a pickle behind a header, would import."""
+        data = self._archive.read(entry.name, limits.PICKLE_BYTES)
+        location = f"{self._source.path}: {entry.name}"
+        loaded = inert_pickle.load(data, location=location, start=header_end(data[:START], location))
+        imports = tuple(found.path for found in loaded.globals)
+        return InertPickle(self._source.files[0].name, entry.name, imports, unknown(imports))
 
     def _tensor(self, entry: Entry) -> TensorSource | None:
         try:

@@ -3,7 +3,7 @@
 Pickles of protocols 0 to 5 and of Python 2, several in one file, with arrays of NumPy as they stand in the stream
 (numbers, text, dates, records, masked arrays), sparse matrices of SciPy, tensors of torch, and the arrays that joblib
 puts between the opcodes; files packed by zlib, gzip, bzip2, xz or lzma as joblib packs them. Layouts: see
-:mod:`candle_spec.readers.inert_pickle` and :mod:`candle_spec.readers.joblib`.
+:mod:`candle_spec.readers.inert_pickle` and :mod:`candle_spec.converters._pickle_joblib`.
 
 Kept: every array under its native name (keys and attributes joined by dots), the whole structure with foreign objects
 as what they were given, boosters as their own text or document. Numbers in an unpacked file are found there again; a
@@ -17,8 +17,8 @@ from typing import Final
 
 from candle_spec.conversion.contract import Card, Detection, Native, NativeFormat, Part, Source
 from candle_spec.converters import _pickle_files as files
+from candle_spec.converters._pickle_array_nodes import ArrayReader
 from candle_spec.converters._pickle_native import Found, fill
-from candle_spec.readers.pickled_arrays import ArrayReader
 
 _TITLES: Final = {False: "Python pickle", True: "joblib dump"}
 

@@ -115,9 +115,7 @@ def _format_json(arguments: Sequence[str]) -> bool:
     )
 
 
-def _failed(
-    error: CandleSpecError, code: int, as_json: bool, debug: bool, cause: BaseException | None = None
-) -> int:
+def _failed(error: CandleSpecError, code: int, as_json: bool, debug: bool, cause: BaseException | None = None) -> int:
     if debug:
         import traceback
 

@@ -109,10 +109,8 @@ def test_parameters_and_versions(tmp_path: Path) -> None:
     made = convert(dump("logistic", tmp_path / "m"), tmp_path / "x.candle").manifest
     assert made["model"]["architecture"] == "LogisticRegression"
     assert made["training"]["hyperparameters"]["C"] == 0.5
-    assert made["model"]["framework"] == made["model"]["framework"] | {
-        "name": "scikit-learn",
-        "version": sklearn.__version__,
-    }
+    framework = made["model"]["framework"]
+    assert (framework["name"], framework["version"]) == ("scikit-learn", sklearn.__version__)
     assert made["environment"]["packages"] == {"scikit-learn": sklearn.__version__}
 
 

@@ -24,7 +24,8 @@ def test_every_converter_has_a_test() -> None:
 
 
 def test_every_converter_is_held_apart_from_the_others() -> None:
-    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]["contracts"]
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    contracts = project["tool"]["importlinter"]["contracts"]
     (apart,) = [contract["modules"] for contract in contracts if contract["type"] == "independence"]
     names = sorted(path.stem for path in (ROOT / "converters").glob("*.py") if not path.name.startswith("_"))
     assert apart == [f"candle_spec.converters.{name}" for name in names]

@@ -255,7 +255,9 @@ def _fields(names: Any, fields: Any, size: Any, depth: int) -> np.dtype[Any] | N
             return None
         formats.append(inner)
         offsets.append(about[1])
-    return np.dtype({"names": list(names), "formats": formats, "offsets": offsets, "itemsize": size})  # type: ignore[call-overload,no-any-return]
+    fields_of = {"names": list(names), "formats": formats, "offsets": offsets, "itemsize": size}
+    made: np.dtype[Any] = np.dtype(fields_of)  # type: ignore[call-overload]
+    return made
 
 
 def _inner_shape(shape: Any) -> tuple[int, ...]:
@@ -272,4 +274,5 @@ def _extended(code: Global) -> np.dtype[Any] | None:
 
     if code.module.partition(".")[0] != "ml_dtypes" or not (code.name.startswith("float") or code.name in _EXTENDED):
         return None
-    return np.dtype(getattr(ml_dtypes, code.name))
+    extended: np.dtype[Any] = np.dtype(getattr(ml_dtypes, code.name))
+    return extended

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from candle_spec import limits
+from candle_spec.converters._pickle_array_nodes import dtype_of, make_array, shape_of
 from candle_spec.errors import (
     CandleSpecError,
     CorruptFileError,
@@ -24,7 +25,6 @@ from candle_spec.errors import (
 from candle_spec.readers import inert_pickle
 from candle_spec.readers.compressed import UnpackedStream
 from candle_spec.readers.inert_pickle import Call, Global, Loaded, Mapping
-from candle_spec.readers.pickled_arrays import dtype_of, make_array, shape_of
 from candle_spec.weights.sources import FileBytes
 
 PICKLE_PROTOCOL: Final = 5
