@@ -143,8 +143,17 @@ MSGPACK_DEPTH: Final = 200
 MSGPACK_VALUES: Final = 20_000_000
 """Values in a MessagePack document."""
 
+MSGPACK_BYTES: Final = 64 * MIB
+"""Size of a byte string in a MessagePack document that is no array."""
+
 ORBAX_CHUNK: Final = 1 << 31
-"""Bytes of one chunk of a zarr array, unpacked."""
+"""Bytes of one chunk of a zarr array, unpacked; more only where the folder itself holds a quarter of them."""
+
+ORBAX_CACHE: Final = 64 * MIB
+"""Memory in which TensorStore may keep unpacked chunks and nodes of its database."""
+
+ORBAX_SLAB: Final = 256 * MIB
+"""Bytes of a zarr array that are read at once, if one chunk is not larger than that."""
 
 ORBAX_RATIO: Final = 100_000
 """Unpacked to packed bytes of a folder of zarr arrays: zstd packs zeros a ten-thousandfold."""

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from candle_spec import limits
 from candle_spec.canonical import loads
+from candle_spec.checkpoint.code_files import START, kind_of_code
 from candle_spec.checkpoint.layout import MANIFEST, portable_name
 from candle_spec.conversion import registry
 from candle_spec.conversion.contract import (
@@ -189,18 +190,26 @@ def role_of(name: str) -> str:
     return next((role for pattern, role in _ROLES if pattern.fullmatch(name)), "artifact")
 
 
-def keep_rest(native: Native, files: Iterable[NativeFile]) -> None:
-    """Keep files that describe or complete the model, and say so; program code is named as such."""
-    kept = [file for file in files if file.size]
-    for file in kept:
-        keep(native, file)
+def keep_rest(native: Native, files: Iterable[NativeFile]) -> dict[str, str]:
+    """Keep files that describe or complete the model, and say so; return where they are, by their names.
+
+    Program code is named as such. Pickles and programs are not spread: they stay in the native bytes.
+    """
+    present = [file for file in files if file.size]
+    unsafe = [
+        file for file in present if role_of(file.name) != "code" and kind_of_code(file.name, head(file.path, START))
+    ]
+    kept = [file for file in present if file not in unsafe]
+    paths = {file.name: keep(native, file) for file in kept}
     code = [file.name for file in kept if role_of(file.name) == "code"]
     if code:
         native.embedded_code.append(f"{len(code)} source files, kept and not run: {', '.join(code)}"[:2000])
     if kept:
-        reason = f"beside the weights: {', '.join(file.name for file in kept)}"
+        reason = f"beside the weights: {', '.join(paths)}"
         size = sum(file.size for file in kept)
         native.parts.append(Part("files", "kept", reason[:1990], count=len(kept), size=size))
+    leave(native, "pickles and programs", unsafe, "not opened; only in the native bytes")
+    return paths
 
 
 def leave(native: Native, what: str, files: Iterable[NativeFile], reason: str) -> None:

@@ -127,10 +127,7 @@ def _describe(
     vectors = tensors.example_tensors(source, about)
     samples = {each.path for each in (*vectors.inputs, *vectors.outputs)}
     left = [each for each in source.files if each.path not in used | samples and each not in again]
-    before = len(native.side_files)
-    container.keep_rest(native, left)
-    kept = [each for each in left if each.size]
-    paths = {each.name: side.path for each, side in zip(kept, native.side_files[before:], strict=True)}
+    paths = container.keep_rest(native, left)
     names_ = [(about.get("name"), f"{file.name}: name")]
     fields: list[Field] = [infer_name(source, names_), *model_fields(about, file.name, key, paths)]
     fields += tensors.tensor_fields(about, file.name)

@@ -2,7 +2,8 @@
 
 The file holds no names: leaves are ``leaf_000``, ``leaf_001``, … in the order of the tree, unless ``--topology`` names
 a JSON list of their names. A first line of JSON, which the documentation of Equinox recommends for hyperparameters, is
-read as such. What Equinox writes for numbers, booleans and strings of Python are arrays without axes.
+read as such. What Equinox writes for numbers and booleans of Python are arrays without axes. JAX saves ``bfloat16`` as
+nameless items of two bytes, which no other of its dtypes is; nameless items of one byte (``float8``, ``int4``) stay so.
 
 Layout: https://docs.kidger.site/equinox/api/serialisation/, ``.npy``: see ``candle_spec.readers.npy_header``. Refused:
 leaves that only unpickling would make.
@@ -15,7 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from candle_spec import limits
-from candle_spec.canonical import loads
+from candle_spec.canonical import canonical, loads
 from candle_spec.conversion.contract import (
     Card,
     Detection,
@@ -36,7 +37,8 @@ from candle_spec.errors import (
     TruncatedFileError,
 )
 from candle_spec.readers.npy_header import MAGIC, START, NpyHeader, header_end, parse_header
-from candle_spec.weights.sources import FileBytes
+from candle_spec.readers.settings import as_json
+from candle_spec.weights.sources import FileBytes, TensorSource, plain
 
 _MOST: Final = 1_000_000
 """Leaves of one file."""
@@ -88,18 +90,41 @@ class Equinox:
             weights_metadata={"format": "flax"},
         )
         for name, (position, header) in zip(names, headers, strict=True):
-            offset = position + header.offset
-            blocks = FileBytes(file.path, offset, header.size).blocks
-            native.tensors.append(
-                tensor_of(Items(header, f"{file.path}: {name}", file.path, offset, blocks), "model", name)
-            )
-        if isinstance(line, dict) and line:
-            native.fields.append(Field("/training/hyperparameters", line, "file", "first line"))
+            native.tensors.append(_leaf(file, name, position, header))
+        settings = as_json(line) if isinstance(line, dict) else {}
+        if settings and _fits(settings):
+            native.fields.append(Field("/training/hyperparameters", settings, "file", "first line"))
         size = sum(header.size for _, header in headers)
         reason = "" if source.topology else "the file holds no names: --topology with a JSON list gives them"
         native.parts = [Part("model", "kept", reason, len(headers), size)]
+        nameless = sum(tensor.dtype == "BYTES" for tensor in native.tensors)
+        if nameless:
+            reason = "items of one byte without a name (float8, int4): which of them, the program knows"
+            native.parts.append(Part("dtypes", "absent", reason, nameless))
+        if line and not native.fields:
+            native.parts.append(
+                Part("first line", "residue", "JSON that the manifest does not hold as hyperparameters")
+            )
         native.parts.append(Part("topology", "absent", "the tree is in the program that wrote the file"))
         return native
+
+
+def _fits(settings: dict[str, Any]) -> bool:
+    """Whether the manifest holds an object as it is: names of usual length, text that is Unicode."""
+    try:
+        size = len(canonical(settings))
+    except InvalidInputError:
+        return False
+    return size <= limits.SETTINGS_BYTES and len(settings) <= 10_000 and all(0 < len(key) <= 500 for key in settings)
+
+
+def _leaf(file: NativeFile, name: str, position: int, header: NpyHeader) -> TensorSource:
+    offset = position + header.offset
+    data = FileBytes(file.path, offset, header.size)
+    nameless = header.dtype.kind == "V" and header.dtype.names is None
+    if nameless and header.dtype.itemsize == 2 and not header.fortran:
+        return plain("model", name, "BF16", header.shape, data)
+    return tensor_of(Items(header, f"{file.path}: {name}", file.path, offset, data.blocks), "model", name)
 
 
 def _first_leaf(file: NativeFile) -> tuple[int, Any]:

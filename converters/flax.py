@@ -16,6 +16,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from candle_spec import limits
+from candle_spec.canonical import MAX_SAFE_INTEGER
 from candle_spec.conversion.contract import (
     Card,
     Detection,
@@ -27,8 +29,14 @@ from candle_spec.conversion.contract import (
     Part,
     Source,
 )
-from candle_spec.converters._jax_groups import groups_of, place
-from candle_spec.errors import CandleSpecError, CorruptFileError, TruncatedFileError, UnsupportedFormatError
+from candle_spec.converters._jax_groups import STEP, groups_of, place
+from candle_spec.errors import (
+    CandleSpecError,
+    CorruptFileError,
+    LimitExceededError,
+    TruncatedFileError,
+    UnsupportedFormatError,
+)
 from candle_spec.pointer import join
 from candle_spec.readers.msgpack import Data, Pairs, Place, Reader, read_one
 from candle_spec.weights import state_tree
@@ -111,6 +119,10 @@ class _Reading:
         """Return everything that was found."""
         self._groups = groups_of(key for key, _ in self.root.pairs if isinstance(key, str))
         state = self._tree(self.root, ())
+        step = STEP.fullmatch(self.source.path.name)
+        if step and not any(found.pointer == "/training_state/step" for found in self.fields):
+            # Flax called its files checkpoint_<step>.
+            self.fields.append(Field("/training_state/step", int(step[1]), "path", "file name"))
         used = list(dict.fromkeys(tensor.group for tensor in self.tensors))
         roots = {group: join([key]) for key, group in self._groups.items()}
         native = Native(
@@ -143,9 +155,16 @@ class _Reading:
             return [self._tree(item, (*path, str(index))) for index, item in enumerate(node)]
         if isinstance(node, Place):
             return self._place(node, path)
-        if path in (("step",), ("epoch",)) and type(node) is int and node >= 0:
-            self.fields.append(Field(f"/training_state/{path[0]}", node, "file", f"key {path[0]}"))
+        self._note_count(path, node)
         return state_tree.encode_scalar(node)
+
+    def _note_count(self, path: tuple[str, ...], value: Any) -> None:
+        """Note the step or the epoch."""
+        if path not in (("step",), ("epoch",)) or type(value) is not int or not 0 <= value <= MAX_SAFE_INTEGER:
+            return
+        pointer = f"/training_state/{path[0]}"
+        if all(found.pointer != pointer for found in self.fields):
+            self.fields.append(Field(pointer, value, "file", f"key {path[0]}"))
 
     def _key(self, key: Any) -> Any:
         if isinstance(key, (Pairs, list, Place)):
@@ -162,6 +181,8 @@ class _Reading:
                 raise CorruptFileError("a malformed complex number", location=location)
             return state_tree.encode_scalar(complex(*parts))
         shape, dtype, raw = self._array(place, location)
+        if not shape and dtype in ("I32", "I64", "U32", "U64"):
+            self._note_count(path, int.from_bytes(self._bytes(raw), "little", signed=dtype.startswith("I")))
         if place.code == _SCALAR and not shape and DTYPES[dtype].stored and dtype != "BF16":
             import numpy as np
 
@@ -169,6 +190,10 @@ class _Reading:
         return self._tensor(path, dtype, shape, (raw,))
 
     def _bytes(self, place: Place) -> bytes:
+        """Return bytes that are no array, which the state tree holds."""
+        if place.size > limits.MSGPACK_BYTES:
+            location = f"{self.source.path}, byte {place.offset}"
+            raise LimitExceededError(f"a value of {place.size} bytes that is no array", location=location)
         return bytes(self.data[place.offset : place.offset + place.size])
 
     def _array(self, place: Place, location: str) -> tuple[tuple[int, ...], str, Place]:
@@ -186,9 +211,9 @@ class _Reading:
         shape, name, raw = about
         if isinstance(name, Place):
             name = self._bytes(name).decode("ascii", "replace")
-        if not isinstance(name, str) or not isinstance(raw, Place) or not all(type(n) is int and n >= 0 for n in shape):
+        if not isinstance(name, str) or not isinstance(raw, Place) or not _is_shape(shape):
             raise CorruptFileError("a malformed array", location=location)
-        dtype = from_numpy_name(name).name
+        dtype = _dtype(name, location)
         if math.prod(shape) * _width(dtype) != raw.size:
             raise CorruptFileError(f"an array of shape {shape} and {name} has {raw.size} bytes", location=location)
         return tuple(shape), dtype, raw
@@ -203,7 +228,7 @@ class _Reading:
             raise CorruptFileError("a malformed array of chunks", location=location)
         sizes = [value for _, value in _numbered(shape, location)]
         pieces = [value for _, value in _numbered(chunks, location)]
-        if not all(type(n) is int and n >= 0 for n in sizes) or not all(isinstance(piece, Place) for piece in pieces):
+        if not _is_shape(sizes) or not all(isinstance(piece, Place) for piece in pieces):
             raise CorruptFileError("a malformed array of chunks", location=location)
         found = [self._array(piece, location) for piece in pieces]
         dtypes = {dtype for _, dtype, _ in found}
@@ -233,6 +258,18 @@ def _numbered(pairs: Pairs, location: str) -> list[tuple[int, Any]]:
     if sorted(number for number, _ in rows) != list(range(len(pairs.pairs))):
         raise CorruptFileError("a list has not the keys 0, 1, …", location=location)
     return sorted(rows, key=lambda row: row[0])
+
+
+def _is_shape(sizes: list[Any]) -> bool:
+    """Whether numbers are a shape; their count is looked at first, for a product of millions takes hours."""
+    return len(sizes) <= limits.TENSOR_RANK and all(type(n) is int and n >= 0 for n in sizes)
+
+
+def _dtype(name: str, location: str) -> str:
+    try:
+        return from_numpy_name(name).name
+    except UnsupportedFormatError as error:
+        raise UnsupportedFormatError(f"the dtype {name[:100]!r} is not known", location=location) from error
 
 
 def _width(dtype: str) -> int:

@@ -87,8 +87,11 @@ class HuggingFace:
 
 def _described(source: Source) -> bool:
     names = {file.name for file in source.files}
-    if names & _DESCRIBES or any(name.endswith(safetensors_files.INDEX) for name in names):
+    if names & _DESCRIBES:
         return True
+    if any(name.endswith(safetensors_files.INDEX) for name in names):
+        # A bare index with its shards is a checkpoint of safetensors, from which fresh files can be made.
+        return not all(name.endswith((safetensors_files.INDEX, ".safetensors")) for name in names)
     readme = container.file_named(source, "README.md")
     return readme is not None and container.head(readme.path, 4) in (b"---\n", b"---\r")
 

@@ -45,7 +45,8 @@ _EXPONENT: Final = re.compile(r"([-+]?)([0-9]*\.?[0-9]*)[eE]([-+]?)([0-9]+)")
 def load_yaml(data: bytes, *, location: str, lenient: bool = False) -> tuple[Any, Places]:
     """Return the value of a YAML document and the places of its values by JSON Pointer.
 
-    ``lenient``, for documents of others, keeps as text what readers differ about, and keys that are no text.
+    ``lenient``, for documents of others, keeps as text what readers differ about, and keys that are no text; only
+    ``1e-5`` is the number that YAML 1.2 takes it for.
     Raises LimitExceededError and CorruptFileError as :func:`candle_spec.manifest.documents.load_document`.
     """
     if len(data) > limits.YAML_BYTES:
@@ -151,7 +152,7 @@ class _Builder:
     def _plain(self, event: Any) -> Any:
         text = event.value
         if self.lenient and any(form.fullmatch(text) for form in (_WORDS, _NOT_FINITE, _NUMBERS)):
-            return text
+            return _exponent(text)
         if _WORDS.fullmatch(text):
             hint = "write true or false, or put it in quotes" if text not in ("=", "<<") else "write it out"
             self._refuse(event, f"{text!r} is read differently by YAML 1.1 and YAML 1.2", hint)
@@ -257,6 +258,13 @@ class _Builder:
 
     def _refuse(self, event: Any, message: str, hint: str = "", *, code: str = "CKP0007") -> NoReturn:
         raise CorruptFileError(message, location=self._where(event), hint=hint, code=code)
+
+
+def _exponent(text: str) -> str | float:
+    """Return the number that a text like ``1e-5`` is in YAML 1.2; any other text as it is."""
+    if re.fullmatch(r"[-+]?(\.[0-9]+|(0|[1-9][0-9]*)(\.[0-9]*)?)[eE][-+]?[0-9]+", text) and math.isfinite(float(text)):
+        return float(text)
+    return text
 
 
 def _spelling(text: str) -> str:

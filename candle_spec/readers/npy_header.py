@@ -94,7 +94,10 @@ def parse_header(data: bytes, location: str) -> NpyHeader:
 
 def _dictionary(text: str, location: str) -> dict[str, Any]:
     try:
-        about = ast.literal_eval(re.sub(r"(?<=\d)L\b", "", text).strip())
+        try:
+            about = ast.literal_eval(text.strip())
+        except SyntaxError:
+            about = ast.literal_eval(re.sub(r"(?<=\d)L\b", "", text).strip())
     except (ValueError, SyntaxError, RecursionError, MemoryError, TypeError) as error:
         raise CorruptFileError("the header is no Python dictionary", location=location) from error
     if not isinstance(about, dict) or about.keys() != {"descr", "fortran_order", "shape"}:

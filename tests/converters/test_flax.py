@@ -17,9 +17,16 @@ from flax import serialization
 from flax.training.train_state import TrainState
 
 import candle_spec
+from candle_spec import limits
 from candle_spec.conversion.convert import convert, read_native
 from candle_spec.converters.flax import CONVERTER
-from candle_spec.errors import CandleSpecError, CorruptFileError, TruncatedFileError, UnsupportedFormatError
+from candle_spec.errors import (
+    CandleSpecError,
+    CorruptFileError,
+    LimitExceededError,
+    TruncatedFileError,
+    UnsupportedFormatError,
+)
 from candle_spec.testing.contract import ConverterContract
 
 X = np.random.default_rng(0).normal(size=(16, 6)).astype("f4")
@@ -178,6 +185,63 @@ def test_hostile_and_damaged(data: bytes, error: type[CandleSpecError], tmp_path
     (tmp_path / "m").write_bytes(data)
     with pytest.raises(error):
         convert(tmp_path / "m", tmp_path / "x.candle")
+
+
+def test_ranks_that_take_hours_to_multiply(tmp_path: Path) -> None:
+    count = 3_000_000
+    shape = b"\xdd" + struct.pack(">I", count) + (b"\xcf" + b"\xff" * 8) * count
+    (tmp_path / "m").write_bytes(b"\x81\xa1w" + array(shape, b"float32", bytes(8)))
+    with pytest.raises(CorruptFileError, match="malformed array"):
+        convert(tmp_path / "m", tmp_path / "x.candle")
+
+
+def test_bytes_that_are_no_array_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write({"params": {"w": X}, "raw": bytes(100)}, tmp_path / "m")
+    made = convert(tmp_path / "m", tmp_path / "x.candle").path
+    assert candle_spec.load(made).state()["raw"] == bytes(100)
+    monkeypatch.setattr(limits, "MSGPACK_BYTES", 99)
+    with pytest.raises(LimitExceededError):
+        convert(tmp_path / "m", tmp_path / "y.candle")
+
+
+@pytest.mark.parametrize("name", ["__msgpack_chunked_array__", "other"])
+def test_chunks_that_lie(name: str, tmp_path: Path) -> None:
+    piece = np.ones(3)
+    whole = {"shape": {"0": 2, "1": 3}, "chunks": {"0": piece, "1": piece}}
+    for number, change in enumerate(
+        [
+            {"shape": {"0": 7}},
+            {"shape": {"0": 3, "2": 2}},
+            {"shape": {"0": -6}},
+            {"shape": 6},
+            {"shape": {str(axis): 1 for axis in range(99)}},
+            {"chunks": {"0": piece}},
+            {"chunks": {"0": piece, "1": piece.astype("f4")}},
+            {"chunks": {"0": piece, "1": 3}},
+            {"chunks": {}},
+        ]
+    ):
+        write({"w": {name: True, **whole, **change}, "b": piece}, tmp_path / "m")
+        if name == "other":
+            convert(tmp_path / "m", tmp_path / f"{number}.candle")
+            continue
+        with pytest.raises(CorruptFileError):
+            convert(tmp_path / "m", tmp_path / f"{number}.candle")
+
+
+@pytest.mark.parametrize("step", [5, np.int32(5), np.array(5), jnp.asarray(5)], ids=["int", "scalar", "array", "jax"])
+def test_the_step_is_found(step: Any, tmp_path: Path) -> None:
+    made = convert(write({"params": {"w": X}, "step": step}, tmp_path / "m"), tmp_path / "x.candle")
+    assert made.manifest["training_state"]["step"] == 5
+    made = convert(write({"params": {"w": X}}, tmp_path / "checkpoint_12"), tmp_path / "y.candle")
+    assert made.manifest["training_state"]["step"] == 12
+
+
+def test_a_step_that_is_none(tmp_path: Path) -> None:
+    for number, step in enumerate([1 << 63, -1, 0.5, "3"]):
+        made = convert(write({"params": {"w": X}, "step": step}, tmp_path / "m"), tmp_path / f"{number}.candle")
+        assert "step" not in made.manifest["training_state"]
+        assert candle_spec.load(made.path).state()["step"] == step
 
 
 def test_the_sound_one_is_sound(tmp_path: Path) -> None:

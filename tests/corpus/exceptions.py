@@ -15,6 +15,7 @@ _TINY: Final = "tiny: the file's own structure weighs more than a twentieth of i
 EXPLAINED: Final = {
     "bacphlip-rf-best": "records of trees are stored field by field; as they stand in the file they stay there too",
     "genomad-score-calibration-weights": _TINY,
+    "m6anet-norm-factors-hct116": _TINY,
     "mmsplice-linear-model": _TINY,
     "mmsplice-pathogenicity": _TINY,
     "mmsplice-splicing-efficiency": _TINY,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import json
-import os
+import random
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -88,7 +88,7 @@ def test_the_output_may_not_lie_in_the_source(tmp_path: Path) -> None:
         (b"outs:\n- md5: 00\n  path: model.pt\n", "DVC pointer"),
         (b"\x00\x05\x16\x07" + bytes(60), "AppleDouble"),
         (b"epoch,loss\n1,2\n", "text file"),
-        (os.urandom(64), "no kind known"),
+        (random.Random(1).randbytes(64), "no kind known"),
     ],
 )
 def test_foreign_content_is_named(tmp_path: Path, content: bytes, words: str) -> None:

@@ -8,18 +8,10 @@ from dataclasses import replace
 from typing import Final
 
 from candle_spec import pointer
+from candle_spec.checkpoint.code_files import START, kind_of_code
 from candle_spec.problems import Problem, Severity
 from candle_spec.validation.context import Context, at
 
-_CODE_SUFFIXES: Final = (
-    ".py .pyc .pyd .so .dll .dylib .exe .sh .bat .cmd .ps1 .jar .pkl .pickle .joblib .pt .pth .ckpt .dill".split()
-)
-_CODE_STARTS: Final = (
-    (b"\x7fELF", "a program for Linux"),
-    (b"MZ", "a program for Windows"),
-    (b"#!", "a script"),
-    (b"\xcf\xfa\xed\xfe", "a program for macOS"),
-)
 _PERSONAL: Final = (
     (
         re.compile(r"(?:^|[\s\"'=:(])(/home/|/Users/|[A-Za-z]:\\Users\\)[A-Za-z0-9._-]+"),
@@ -65,14 +57,8 @@ def code(context: Context) -> Iterator[Problem]:
 
 
 def _looks_like_code(context: Context, path: str) -> str:
-    if path.lower().endswith(tuple(_CODE_SUFFIXES)):
-        return "a file of code or pickles by its name"
     with (context.root / path).open("rb") as file:
-        start = file.read(8)
-    for magic, what in _CODE_STARTS:
-        if start.startswith(magic):
-            return what
-    return "a pickle" if start[:1] == b"\x80" and start[1:2] in b"\x02\x03\x04\x05" and len(start) > 1 else ""
+        return kind_of_code(path, file.read(START))
 
 
 def privacy(context: Context) -> Iterator[Problem]:
