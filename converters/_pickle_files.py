@@ -14,7 +14,7 @@ from candle_spec.converters import _pickle_joblib as joblib
 from candle_spec.converters import _pytorch_files
 from candle_spec.errors import CandleSpecError, CorruptFileError, EmptyFileError, LimitExceededError, TruncatedFileError
 from candle_spec.readers import inert_pickle
-from candle_spec.readers.inert_pickle import Loaded
+from candle_spec.readers.inert_pickle import Global, Loaded
 
 HEAD: Final = 4096
 _ROOTS: Final = 1_000
@@ -55,9 +55,9 @@ class PickleFile:
         return self.roots[0].value if len(self.roots) == 1 else [root.value for root in self.roots]
 
     @property
-    def imports(self) -> tuple[str, ...]:
+    def imports(self) -> tuple[Global, ...]:
         """Everything that the pickles name, in order of first appearance."""
-        named = (found.path for loaded in (*self.roots, *self.embedded.nested) for found in loaded.globals)
+        named = (found for loaded in (*self.roots, *self.embedded.nested) for found in loaded.globals)
         return tuple(dict.fromkeys(named))
 
 

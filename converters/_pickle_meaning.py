@@ -145,9 +145,13 @@ def _framework(node: Any, contents: Contents) -> str:
 
 def _is_flat(pairs: list[tuple[Any, Any]], arrays: ArrayReader) -> bool:
     """Whether a dictionary holds arrays itself, and none below."""
-    direct = sum(1 for _, value in pairs if arrays.array(value) is not None or class_of(value).startswith("torch."))
-    below = (value for _, value in pairs if arrays.array(value) is None)
-    return direct > 0 and not any(_holds(value, arrays) for value in below if not class_of(value).startswith("torch."))
+    below = [value for _, value in pairs if not _is_array(value, arrays)]
+    return len(below) < len(pairs) and not any(_holds(value, arrays) for value in below)
+
+
+def _is_array(node: Any, arrays: ArrayReader) -> bool:
+    """Whether an object is one array of NumPy, SciPy or torch."""
+    return class_of(node).startswith(("torch.", "scipy.sparse.")) or arrays.array(node) is not None
 
 
 def _holds(node: Any, arrays: ArrayReader) -> bool:

@@ -5,16 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final
 
-from candle_spec.conversion.contract import Field, Group, InertPickle, Native, NativeFormat, Part, Source
+from candle_spec.conversion.contract import Field, Group, Native, NativeFormat, Part, Source
 from candle_spec.conversion.meaning import infer_name
 from candle_spec.converters import _sklearn_meaning
 from candle_spec.converters._pickle_array_nodes import ArrayReader
 from candle_spec.converters._pickle_boosters import Boosters
+from candle_spec.converters._pickle_imports import inert_pickle
 from candle_spec.converters._pickle_meaning import Structure, structure_of
 from candle_spec.converters._pickle_nodes import class_of
 from candle_spec.converters._pickle_torch import InnerTorch
 from candle_spec.converters._pickle_walk import PickleWalk
 from candle_spec.errors import UnsupportedFormatError
+from candle_spec.readers.inert_pickle import Global
 from candle_spec.readers.torch_objects import TorchObjects
 from candle_spec.weights.sources import TensorSource
 
@@ -40,7 +42,7 @@ class Found:
     native: Native
     root: Any
     arrays: ArrayReader
-    imports: tuple[str, ...]
+    imports: tuple[Global, ...]
     member: str = ""
 
 
@@ -64,10 +66,7 @@ def fill(found: Found) -> Native:
     native.fields = [infer_name(found.source, structure.names), *structure.fields]
     native.parts += structure.parts
     _describe(native, structure, boosters, found)
-    imports = tuple(dict.fromkeys((*found.imports, *torch.imports)))
-    from candle_spec.converters._pickle_imports import unknown
-
-    native.pickles = [InertPickle(found.source.files[0].name, found.member, imports, unknown(imports))]
+    native.pickles = [inert_pickle(found.source.files[0].name, found.member, (*found.imports, *torch.imports))]
     _add_boosters(native, boosters)
     native.parts = [*_group_parts(native), *native.parts]
     return native

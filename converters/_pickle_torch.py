@@ -16,7 +16,7 @@ from candle_spec.converters import _pytorch_files
 from candle_spec.converters._pickle_array_nodes import ArrayReader
 from candle_spec.converters._pickle_files import check_size, temporary_folder
 from candle_spec.errors import CorruptFileError
-from candle_spec.readers.inert_pickle import Call
+from candle_spec.readers.inert_pickle import Call, Global
 from candle_spec.readers.torch_objects import FROM_BYTES, Storage, TorchObjects
 from candle_spec.weights.sources import FileBytes, MemoryBytes
 
@@ -39,7 +39,7 @@ class InnerTorch:
         self._location = location
         self._folder: Path | None = None
         self._made: dict[int, tuple[Any, Storage]] = {}
-        self.imports: dict[str, None] = {}
+        self.imports: list[Global] = []
 
     def storage_of(self, node: Any) -> Storage:
         """Return the storage that a record makes from bytes.
@@ -63,7 +63,7 @@ class InnerTorch:
             legacy = _pytorch_files.is_legacy(opened.read(64))
         file = _pytorch_files.read_legacy(path) if legacy else _pytorch_files.read_zip(path)
         records = file.records[0]
-        self.imports.update({found.path: None for found in records.loaded.globals})
+        self.imports += records.loaded.globals
         objects = TorchObjects(records.storage_of, f"{self._location}: torch file in the pickle")
         try:
             storage = objects.storage(records.loaded.value)

@@ -21,7 +21,7 @@ from candle_spec.converters import _container as container
 from candle_spec.converters._npy_members import items_of, read_header, wrong_length
 from candle_spec.converters._npy_rebuild import rebuild
 from candle_spec.converters._npy_tensors import Items, tensor_of
-from candle_spec.converters._pickle_imports import unknown
+from candle_spec.converters._pickle_imports import inert_pickle as named_pickle
 from candle_spec.errors import CandleSpecError, UnsupportedFormatError
 from candle_spec.problems import Location, Problem, Severity
 from candle_spec.readers import inert_pickle
@@ -135,8 +135,7 @@ class _Reading:
         data = self._archive.read(entry.name, limits.PICKLE_BYTES)
         location = f"{self._source.path}: {entry.name}"
         loaded = inert_pickle.load(data, location=location, start=header_end(data[:START], location))
-        imports = tuple(found.path for found in loaded.globals)
-        return InertPickle(self._source.files[0].name, entry.name, imports, unknown(imports))
+        return named_pickle(self._source.files[0].name, entry.name, loaded.globals)
 
     def _tensor(self, entry: Entry) -> TensorSource | None:
         try:

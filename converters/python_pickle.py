@@ -60,7 +60,7 @@ class PythonPickle:
 
 def _read(source: Source, native: Native) -> Native:
     file = files.read(source.files[0].path, native.resources)
-    is_joblib = bool(file.embedded.arrays or any("joblib.numpy_pickle" in name for name in file.imports))
+    is_joblib = bool(file.embedded.arrays or any("joblib.numpy_pickle" in found.path for found in file.imports))
     title = _TITLES[is_joblib] + (f", packed by {file.packed}" if file.packed else "")
     variant = ("joblib" if is_joblib else "pickle") + (f"-{file.packed}" if file.packed else "")
     evidence = [f"pickle of protocol {file.protocol}" if file.protocol else "pickle of protocol 0 or 1"]

@@ -27,7 +27,7 @@ from candle_spec.conversion.contract import (
 )
 from candle_spec.conversion.meaning import infer_name
 from candle_spec.converters import _pytorch_files as files
-from candle_spec.converters._pytorch_imports import inert_pickle
+from candle_spec.converters._pickle_imports import inert_pickle
 from candle_spec.converters._pytorch_meaning import Structure, structure_of
 from candle_spec.converters._pytorch_rebuild import rebuild
 from candle_spec.converters._pytorch_walk import Walk
@@ -125,7 +125,9 @@ def _native(source: Source, file: files.TorchFile) -> Native:
         state=state,
         fields=[infer_name(source, structure.names), *structure.fields],
         parts=_parts(groups, tensors, structure, file),
-        pickles=[inert_pickle(source.files[0].name, records.member, records.loaded) for records in file.records],
+        pickles=[
+            inert_pickle(source.files[0].name, records.member, records.loaded.globals) for records in file.records
+        ],
         checks=file.checks,
         weights_metadata={"format": "pt"},
     )

@@ -29,7 +29,7 @@ from candle_spec.conversion.contract import (
 )
 from candle_spec.conversion.meaning import infer_name
 from candle_spec.converters import _pytorch_files as files
-from candle_spec.converters._pytorch_imports import inert_pickle
+from candle_spec.converters._pickle_imports import inert_pickle
 from candle_spec.converters._pytorch_meaning import structure_of
 from candle_spec.converters._pytorch_walk import Walk
 from candle_spec.errors import (
@@ -83,7 +83,7 @@ class PyTorchDistributed:
         if metadata.size > limits.PICKLE_BYTES:
             raise LimitExceededError(f"a description of {metadata.size} bytes", location=str(metadata.path))
         loaded = pickles.load(metadata.path.read_bytes(), location=str(metadata.path))
-        reading = _Reading(source, [inert_pickle(metadata.name, metadata.name, loaded)])
+        reading = _Reading(source, [inert_pickle(metadata.name, metadata.name, loaded.globals)])
         return reading.native(_attributes(loaded.value, "Metadata", str(metadata.path)))
 
 
@@ -247,7 +247,7 @@ class _Reading:
             raise
         self.checks += read.checks
         member = f"byte {offset}: {read.records[0].member}"
-        self.found.append(inert_pickle(file.name, member, read.records[0].loaded))
+        self.found.append(inert_pickle(file.name, member, read.records[0].loaded.globals))
         return read
 
 

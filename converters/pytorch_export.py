@@ -32,7 +32,7 @@ from candle_spec.conversion.contract import (
     Source,
 )
 from candle_spec.converters import _pytorch_files as files
-from candle_spec.converters._pytorch_imports import inert_pickle
+from candle_spec.converters._pickle_imports import inert_pickle
 from candle_spec.converters._pytorch_tensors import tensor_source
 from candle_spec.errors import CandleSpecError, CorruptFileError, UnsupportedFormatError
 from candle_spec.problems import Location, Problem, Severity
@@ -247,7 +247,8 @@ class _Reading:
                 continue
             file = files.read_zip(self.archive.path, entry.offset, entry.size)
             self.pickles += [
-                inert_pickle(self.source.files[0].name, f"{name}: {each.member}", each.loaded) for each in file.records
+                inert_pickle(self.source.files[0].name, f"{name}: {each.member}", each.loaded.globals)
+                for each in file.records
             ]
 
     def _parts(self, groups: list[str]) -> list[Part]:

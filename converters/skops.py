@@ -23,7 +23,6 @@ from candle_spec.conversion.contract import (
     Detection,
     Field,
     Group,
-    InertPickle,
     Native,
     NativeFormat,
     Part,
@@ -31,8 +30,9 @@ from candle_spec.conversion.contract import (
 )
 from candle_spec.converters._npy_members import items_of
 from candle_spec.converters._npy_tensors import tensor_of
-from candle_spec.converters._pickle_imports import unknown
+from candle_spec.converters._pickle_imports import inert_pickle
 from candle_spec.errors import CandleSpecError, CorruptFileError, LimitExceededError, UnsupportedFormatError
+from candle_spec.readers.inert_pickle import Global
 from candle_spec.readers.zip_archive import Entry, ZipArchive, entry_names
 from candle_spec.weights import state_tree
 from candle_spec.weights.sources import TensorSource
@@ -90,7 +90,7 @@ class _Reading:
     source: Source
     archive: ZipArchive
     tensors: list[TensorSource] = field(default_factory=list)
-    imports: dict[str, None] = field(default_factory=dict)
+    imports: dict[Global, None] = field(default_factory=dict)
     unread: list[str] = field(default_factory=list)
     versions: dict[str, None] = field(default_factory=dict)
     used: list[Entry] = field(default_factory=list)
@@ -111,8 +111,7 @@ class _Reading:
         native = Native(about, self.source, [Group("model", "model")], self.tensors, state)
         native.weights_metadata = {"format": "np"}
         native.fields = list(_fields(root, version))
-        imports = tuple(self.imports)
-        native.pickles = [InertPickle(self.source.files[0].name, _SCHEMA, imports, unknown(imports))]
+        native.pickles = [inert_pickle(self.source.files[0].name, _SCHEMA, self.imports)]
         native.checks = [partial(self.archive.crc_fault, entry) for entry in self.used]
         size = sum(part.data.size for tensor in self.tensors for part in tensor.parts.values())
         native.parts = [Part("model", "kept", count=len(self.tensors), size=size)]
@@ -133,7 +132,7 @@ class _Reading:
         if node.get("__loader__") == "JsonNode":
             return self._json(node, path)
         if "__class__" in node:
-            self.imports.setdefault(name)
+            self.imports.setdefault(Global(str(node.get("__module__")), str(node["__class__"])))
         if isinstance(node.get("file"), str):
             return self._file(node["file"], path)
         content = node.get("content")
