@@ -91,6 +91,8 @@ def training_state_fields(tensors: Sequence[TensorSource], file: str, *, object_
         elif match and isinstance(value, float):
             settings[match[1]] = tag_number(value)
     name = next(iter(names), "") if len(names) == 1 else ""
+    # Keras numbers the optimizers of one process: adam, adam_1, …
+    name = re.sub(r"_[0-9]+\Z", "", name)
     if re.fullmatch(r"[A-Za-z][ -~]{0,99}", name):
         about = {"name": name, "config": settings} if settings else {"name": name}
         yield Field("/training/optimizer", about, "file", file)
