@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Builds wheel and sdist, compares the wheel with the one built from the sdist, installs it into a clean environment
-# without any framework, and converts one .keras and one .pt from another folder.
+# without any framework, and converts and restores one real checkpoint of each family from another folder.
 set -euo pipefail
 root=$(pwd)
 work=$(mktemp -d)
@@ -21,13 +21,14 @@ for missing in torch tensorflow keras; do
         exit 1
     fi
 done
-keras=$(cd "$root" && .venv/bin/python -m tools.fetch_corpus --path oncomark)
-torch=$(cd "$root" && .venv/bin/python -m tools.fetch_corpus --path lpips-alex)
-for native in "$keras" "$torch"; do
-    "$work/venv/bin/candle-spec" convert "$native"
-    "$work/venv/bin/candle-spec" validate "$(basename "$native").candle"
-    "$work/venv/bin/candle-spec" restore "$(basename "$native").candle" restored
-    cmp "$native" restored
-    rm restored
+# One real checkpoint of each family that the core install reads.
+for name in oncomark lpips-alex basic-nmp silero-silero-vad-16k genomad-decision-forest \
+    rs3-target-lite-model oncomark-hallmark-scaler genomad-score-calibration-weights; do
+    native=$(cd "$root" && .venv/bin/python -m tools.fetch_corpus --path "$name")
+    "$work/venv/bin/candle-spec" convert "$native" "$name.candle"
+    "$work/venv/bin/candle-spec" validate "$name.candle"
+    "$work/venv/bin/candle-spec" restore "$name.candle" restored
+    diff -r "$native" restored
+    rm -r restored
 done
 echo "packaging: the wheel works in a clean environment"
