@@ -235,7 +235,7 @@ def make(kind: str, folder: Path) -> Converted:
     with only_tiny(), pytest.MonkeyPatch.context() as patch:
         if kind == "inventory":  # a file of its own is for thousands of tensors; here for any number
             patch.setattr("candle_spec.conversion.convert.INLINE_TENSORS", 1)
-            patch.setattr("candle_spec.conversion.manifest_builder.INLINE_TENSORS", 1)
+            patch.setattr("candle_spec.checkpoint.manifest_builder.INLINE_TENSORS", 1)
         return convert(native, folder / kind, options)
 
 

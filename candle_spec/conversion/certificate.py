@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from candle_spec.atomic import Staging
+from candle_spec.checkpoint.manifest_builder import FileRecord, tool
 from candle_spec.checkpoint.manifest_file import SCHEMA_VERSION
 from candle_spec.conversion.contract import Native, NativeFile, Part
-from candle_spec.conversion.manifest_builder import FileRecord, tool
 from candle_spec.conversion.splice import Splice, StoredExtent, extents_of, prove, write_residue
 from candle_spec.digests import digest_file, digest_file_list
 from candle_spec.errors import ProofFailedError

@@ -17,8 +17,33 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
+from candle_spec.checkpoint.contents import (
+    Contents,
+    Field,
+    Framework,
+    Group,
+    InertPickle,
+    SideFile,
+    StatePart,
+)
 from candle_spec.problems import Problem
-from candle_spec.weights.sources import Bytes, TensorSource
+from candle_spec.weights.sources import TensorSource
+
+__all__ = [
+    "Card",
+    "Converter",
+    "Detection",
+    "Field",
+    "Group",
+    "InertPickle",
+    "Native",
+    "NativeFile",
+    "NativeFormat",
+    "Part",
+    "Rebuild",
+    "SideFile",
+    "Source",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,61 +130,6 @@ class NativeFormat:
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
-    """Tensors that belong together.
-
-    Attributes:
-        id: ``kind`` or ``kind.key`` (``model``, ``optimizer.0``, ``model.encoder``).
-        kind: ``model``, ``optimizer``, ``scheduler``, ``ema``, ``metric``, ``rng``, ``derived``, ``other``, ….
-        root: JSON Pointer of its root in the native structure (``""`` for the whole).
-    """
-
-    id: str
-    kind: str
-    root: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class SideFile:
-    """A file to put beside the weights: topology, artifact or payload.
-
-    Attributes:
-        path: Its path in the checkpoint, portable.
-        data: Its bytes: in memory if few, else streamed. What stands in a native file is stored once: the byte-exact
-            restore takes it from here.
-        media_type: Its media type.
-        role: Its role in ``files``; of a payload, what it is to the model (``"booster"``).
-    """
-
-    path: str
-    data: bytes | Bytes
-    media_type: str
-    role: str
-
-    @property
-    def size(self) -> int:
-        """Number of bytes."""
-        return len(self.data) if isinstance(self.data, bytes) else self.data.size
-
-
-@dataclass(frozen=True, slots=True)
-class Field:
-    """One value for the manifest and where it came from.
-
-    Attributes:
-        pointer: JSON Pointer in the manifest.
-        value: The value, JSON.
-        source: ``"file"``, ``"config"``, ``"path"``, ``"environment"``, ``"user"`` or ``"inferred"``.
-        detail: Which file and place.
-    """
-
-    pointer: str
-    value: Any
-    source: str
-    detail: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class Part:
     """One line of the certificate: what became of one part of the native checkpoint.
 
@@ -176,17 +146,6 @@ class Part:
     reason: str = ""
     count: int | None = None
     size: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class InertPickle:
-    """A pickle in a native file, which nothing here ran: the names it would have imported and called."""
-
-    file: str
-    member: str
-    imports: tuple[str, ...]
-    unknown_imports: tuple[str, ...]
-    """Those outside the known-harmless table: foreign code that unpickling would run."""
 
 
 @dataclass(slots=True)
@@ -217,6 +176,32 @@ class Native:
     """``{"format": "pt" | "tf" | "flax" | "np"}``, as the tools of the field expect in the weights' header."""
     resources: ExitStack = field(default_factory=ExitStack)
     """What has to be let go when the tensors are no longer needed: temporary folders, memory maps."""
+
+    def contents(self) -> Contents:
+        """Return what the new checkpoint is made of."""
+        about = self.format
+        return Contents(
+            framework=Framework(about.framework, about.framework_version, about.evidence),
+            groups=self.groups,
+            tensors=self.tensors,
+            state=self.state,
+            state_parts={part.what: _state_part(part) for part in self.parts},
+            side_files=self.side_files,
+            payload=self.payload,
+            fields=self.fields,
+            pickles=self.pickles,
+            embedded_code=self.embedded_code,
+            weights_metadata=self.weights_metadata,
+        )
+
+
+def _state_part(part: Part) -> StatePart:
+    """A line of the certificate as a part of the training state."""
+    if part.status in ("kept", "transformed"):
+        return StatePart("present")
+    if part.status == "residue":
+        return StatePart("partial", part.reason or "only in the native bytes")
+    return StatePart("absent", part.reason or "the native checkpoint holds none")
 
 
 class Rebuild(Protocol):

@@ -17,10 +17,10 @@ from candle_spec.atomic import Fs, Staging, write_errors
 from candle_spec.canonical import pretty
 from candle_spec.checkpoint import manifest_file
 from candle_spec.checkpoint.layout import INLINE_TENSORS, INVENTORY, MANIFEST, STATE, portable_name
+from candle_spec.checkpoint.manifest_builder import FileRecord, Inputs, build, tensor_entries
 from candle_spec.conversion import registry
 from candle_spec.conversion.certificate import Certificate, certify, prove_originals
 from candle_spec.conversion.contract import Detection, Native, Part, SideFile
-from candle_spec.conversion.manifest_builder import FileRecord, Inputs, build, tensor_entries
 from candle_spec.conversion.meaning import infer_name
 from candle_spec.conversion.source import resolve_source
 from candle_spec.digests import digest_bytes, digest_json
@@ -226,7 +226,7 @@ class _Conversion:
         self._compare_checksums([future.result() for future in checks])
         self._record_weights(plans, written)
         self._finish_originals(certificate, proofs, plans, digests)
-        inputs = Inputs(self._native, plans, digests, self._files, certificate.to_json(), _created())
+        inputs = Inputs(self._native.contents(), plans, digests, self._files, certificate.to_json(), _created())
         entries = tensor_entries(inputs)
         if len(entries) > INLINE_TENSORS:
             self._write_json(INVENTORY, "tensors", {"tensors": entries}, "tensor-inventory")

@@ -1,4 +1,4 @@
-"""Make the manifest of a conversion from what the converter found and what was written."""
+"""Make the manifest of a new checkpoint from its contents and what was written of them."""
 
 from __future__ import annotations
 
@@ -10,17 +10,18 @@ from typing import Any, Final
 
 from candle_spec import pointer
 from candle_spec._version import __version__
+from candle_spec.checkpoint.contents import Contents, Framework, Group
 from candle_spec.checkpoint.identity import identity, is_model
 from candle_spec.checkpoint.layout import INLINE_TENSORS, INVENTORY, STATE
 from candle_spec.checkpoint.manifest_file import SCHEMA_VERSION
 from candle_spec.checkpoint.resume import EXACT, resume_grade
-from candle_spec.conversion.contract import Group, Native
 from candle_spec.digests import digest_encoded, digest_json, payload_digest
 from candle_spec.manifest.collection import urn
 from candle_spec.weights.shards import GroupPlan, StoredPart
 from candle_spec.weights.sources import TensorSource
 
-_PARTS: Final = (*EXACT, "metric")
+STATE_PARTS: Final = (*EXACT, "metric")
+"""Parts of a training state that every manifest names."""
 
 
 @dataclass(slots=True)
@@ -49,15 +50,15 @@ class Inputs:
     """What the manifest is made from.
 
     Attributes:
-        native: What the converter found.
+        contents: What the checkpoint holds.
         plans: Where each array was written.
         part_digests: Digest of each array by file and key.
         files: All files written.
-        conversion: The certificate.
+        conversion: The certificate, where it was converted.
         created: Moment of writing.
     """
 
-    native: Native
+    contents: Contents
     plans: Sequence[GroupPlan]
     part_digests: Mapping[tuple[str, str], str]
     files: list[FileRecord] = field(default_factory=list)
@@ -74,7 +75,7 @@ def tensor_entries(inputs: Inputs) -> list[dict[str, Any]]:
                 stored.setdefault((part.tensor.group, part.tensor.name), {})[part.part_name] = part
     digests: dict[tuple[str, str], str] = {}
     entries: list[dict[str, Any]] = []
-    for tensor in inputs.native.tensors:
+    for tensor in inputs.contents.tensors:
         if tensor.alias_of is None:
             entry = _stored_entry(tensor, stored[tensor.group, tensor.name], inputs.part_digests)
             digests[tensor.group, tensor.name] = entry["digest"]
@@ -130,20 +131,21 @@ def _stored_entry(
 
 def build(inputs: Inputs, entries: list[dict[str, Any]]) -> dict[str, Any]:
     """Return the manifest (without seal); its tensors are inline unless they were written as a file."""
-    native = inputs.native
+    contents = inputs.contents
     manifest: dict[str, Any] = {
         "$schema": urn("checkpoint"),
         "schema_version": SCHEMA_VERSION,
         "dates": {"created": timestamp(inputs.created)},
-        "model": {"framework": _framework(native), "parameter_count": _parameters(entries)},
+        "model": {"framework": _framework(contents.framework), "parameter_count": _parameters(entries)},
         "files": [record.to_json() for record in sorted(inputs.files, key=lambda record: record.path.encode())],
         "weights": _weights(inputs, entries),
-        "training_state": _training_state(native),
-        "conversion": inputs.conversion,
-        "security": _security(native),
+        "training_state": _training_state(contents),
+        "security": _security(contents),
     }
+    if inputs.conversion:
+        manifest["conversion"] = inputs.conversion
     sources = []
-    for found in native.fields:
+    for found in contents.fields:
         pointer.put(manifest, found.pointer, found.value)
         about = {"pointer": found.pointer, "source": found.source, "value_digest": digest_json(found.value)}
         sources.append({**about, "detail": found.detail} if found.detail else about)
@@ -157,12 +159,12 @@ def timestamp(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _framework(native: Native) -> dict[str, Any]:
-    about: dict[str, Any] = {"name": native.format.framework or "unknown"}
-    if native.format.framework_version:
-        about["version"] = native.format.framework_version
-    if native.format.evidence:
-        about["evidence"] = list(native.format.evidence)
+def _framework(framework: Framework) -> dict[str, Any]:
+    about: dict[str, Any] = {"name": framework.name or "unknown"}
+    if framework.version:
+        about["version"] = framework.version
+    if framework.evidence:
+        about["evidence"] = list(framework.evidence)
     return about
 
 
@@ -173,13 +175,13 @@ def _parameters(entries: Sequence[Mapping[str, Any]]) -> int:
 
 
 def _weights(inputs: Inputs, entries: list[dict[str, Any]]) -> dict[str, Any]:
-    weights: dict[str, Any] = {"kind": "payload" if inputs.native.payload else "tensors", "format": "safetensors"}
+    weights: dict[str, Any] = {"kind": "payload" if inputs.contents.payload else "tensors", "format": "safetensors"}
     weights |= identity(entries)
-    if inputs.native.payload:
+    if inputs.contents.payload:
         weights |= _payload(inputs)
         if not entries:
             return {key: weights[key] for key in ("kind", "content_digest", "payload")}
-    weights["groups"] = [_group(group, inputs, entries) for group in inputs.native.groups]
+    weights["groups"] = [_group(group, inputs, entries) for group in inputs.contents.groups]
     if len(entries) > INLINE_TENSORS:
         weights["inventory"] = INVENTORY
     else:
@@ -190,11 +192,11 @@ def _weights(inputs: Inputs, entries: list[dict[str, Any]]) -> dict[str, Any]:
 def _payload(inputs: Inputs) -> dict[str, Any]:
     """Return the files that are the model, and the identity that they make."""
     records = {record.path: record for record in inputs.files}
-    kept = [(side.role, records[side.path]) for side in inputs.native.payload]
+    kept = [(side.role, records[side.path]) for side in inputs.contents.payload]
     rows = [(role, record.media_type, record.size, record.digest) for role, record in kept]
     return {
         "content_digest": payload_digest(rows),
-        "payload": [{"role": side.role, "path": side.path} for side in inputs.native.payload],
+        "payload": [{"role": side.role, "path": side.path} for side in inputs.contents.payload],
     }
 
 
@@ -211,30 +213,25 @@ def _group(group: Group, inputs: Inputs, entries: Sequence[Mapping[str, Any]]) -
     return about
 
 
-def _training_state(native: Native) -> dict[str, Any]:
-    by_name = {part.what: part for part in native.parts}
-    kinds = {group.kind: group.id for group in native.groups}
+def _training_state(contents: Contents) -> dict[str, Any]:
+    kinds = {group.kind: group.id for group in contents.groups}
     parts: dict[str, dict[str, Any]] = {}
-    for name in _PARTS:
-        part = by_name.get(name)
-        kept = part is not None and part.status in ("kept", "transformed")
-        if kept or name in kinds:
-            parts[name] = {"status": "present"}
-        elif part is not None and part.status == "residue":
-            parts[name] = {"status": "partial", "reason": part.reason or "only in the native bytes"}
-        else:
-            reason = part.reason if part is not None and part.reason else "the native checkpoint holds none"
-            parts[name] = {"status": "absent", "reason": reason}
+    for name in STATE_PARTS:
         if name in kinds:
-            parts[name]["group"] = kinds[name]
+            parts[name] = {"status": "present", "group": kinds[name]}
+            continue
+        part = contents.state_parts.get(name)
+        parts[name] = {"status": part.status if part else "absent"}
+        if part is None or part.status != "present":
+            parts[name]["reason"] = part.reason if part and part.reason else "none was saved"
     grade = resume_grade({name: part["status"] for name, part in parts.items()})
     about: dict[str, Any] = {"resume_grade": grade, "parts": parts}
-    if native.state is not None:
+    if contents.state is not None:
         about["state_tree"] = STATE
     return about
 
 
-def _security(native: Native) -> dict[str, Any]:
+def _security(contents: Contents) -> dict[str, Any]:
     pickles = [
         {
             "file": pickle.file,
@@ -242,9 +239,9 @@ def _security(native: Native) -> dict[str, Any]:
             "imports": list(pickle.imports),
             "unknown_imports": list(pickle.unknown_imports),
         }
-        for pickle in native.pickles
+        for pickle in contents.pickles
     ]
-    return {"inert_pickle": pickles, "embedded_code": list(native.embedded_code)}
+    return {"inert_pickle": pickles, "embedded_code": list(contents.embedded_code)}
 
 
 def tool() -> dict[str, str]:
