@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -16,6 +15,8 @@ BLOCK: Final = 1 << 20
 
 def digest_bytes(data: bytes | memoryview) -> str:
     """Return the digest of bytes."""
+    import hashlib
+
     return "sha256:" + hashlib.sha256(data).hexdigest()
 
 
@@ -26,6 +27,8 @@ def digest_json(value: Any) -> str:
 
 def digest_file(path: Path) -> str:
     """Return the digest of a whole file, read in blocks."""
+    import hashlib
+
     state = hashlib.sha256()
     buffer = memoryview(bytearray(BLOCK))
     with path.open("rb", buffering=0) as file:
@@ -40,6 +43,8 @@ def digest_range(path: Path, offset: int, size: int) -> str:
     Raises:
         CorruptFileError: The file ends before the range does.
     """
+    import hashlib
+
     state = hashlib.sha256()
     buffer = memoryview(bytearray(min(BLOCK, size) or 1))
     with path.open("rb", buffering=0) as file:

@@ -7,11 +7,16 @@ asks for the first of them, so that two threads are busy from then on; level L4 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from candle_spec.digests import digest_file, digest_range
-from candle_spec.weights.safetensors import Header
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future, ThreadPoolExecutor
+
+    from candle_spec.weights.safetensors import Header
 
 Known = Mapping[str | tuple[str, str], str]
 
@@ -28,8 +33,15 @@ class Digests:
     def __init__(self, root: Path, jobs: int, known: Known) -> None:
         self._root = root
         self._known = known
-        self._pool = ThreadPoolExecutor(max_workers=jobs, thread_name_prefix="candle-spec")
+        self._jobs = jobs
         self._running: dict[str | tuple[str, str], Future[str]] = {}
+
+    @cached_property
+    def _pool(self) -> ThreadPoolExecutor:
+        """The threads, made when the first digest is asked for."""
+        from concurrent.futures import ThreadPoolExecutor
+
+        return ThreadPoolExecutor(max_workers=self._jobs, thread_name_prefix="candle-spec")
 
     def start_file(self, path: str) -> None:
         """Begin the digest of a file."""
@@ -56,4 +68,5 @@ class Digests:
 
     def close(self) -> None:
         """Stop what is still running."""
-        self._pool.shutdown(wait=True, cancel_futures=True)
+        if self._running:
+            self._pool.shutdown(wait=True, cancel_futures=True)

@@ -129,7 +129,7 @@ def _schema(context: Context, document: Document | None, report: Report) -> None
         reason = f"{Level.PARSE.label} failed" if document is None else "not asked for"
         report.levels.append(LevelResult(Level.SCHEMA, LevelState.NOT_RUN, reason))
         return
-    found = [cited(problem) for problem in check(document.value, file=MANIFEST)]
+    found = [cited(problem) for problem in check(document.value, file=MANIFEST, plain=document.plain)]
     report.extend(_located(found, document))
     failed = any(problem.severity is Severity.ERROR for problem in found)
     report.levels.append(LevelResult(Level.SCHEMA, LevelState.FAILED if failed else LevelState.OK))
