@@ -136,20 +136,24 @@ def _survey(document: Any, location: str) -> _Survey:
             break
         if depth > limits.JSON_DEPTH:
             raise _too_deep(location)
-        objects = [value for value in others if type(value) is dict]
+        objects, lists = _of(dict, others, present), _of(list, others, present)
         found.texts += sum(map(len, objects))
-        lists = [value for value in others if type(value) is list]
         values = [*chain.from_iterable(map(dict.values, objects)), *chain.from_iterable(lists)]
     return found
 
 
+def _of(kind: type, values: list[Any], present: set[type]) -> list[Any]:
+    """Return the values of one type, of values whose types are ``present``."""
+    if kind not in present:
+        return []
+    return values if len(present) == 1 else [value for value in values if type(value) is kind]
+
+
 def _plain_numbers(values: list[Any], present: set[type]) -> bool:
     """Whether the floats among values are not whole, and the integers are ones that every reader keeps."""
-    if float in present and any(value.is_integer() for value in values if type(value) is float):
+    if any(map(float.is_integer, _of(float, values, present))):
         return False
-    if int not in present:
-        return True
-    integers = values if len(present) == 1 else [value for value in values if type(value) is int]
+    integers = _of(int, values, present) or [0]
     return bool(min(integers) >= -MAX_SAFE_INTEGER and max(integers) <= MAX_SAFE_INTEGER)
 
 
