@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from candle_spec import parallel
 from candle_spec.checkpoint.layout import MANIFEST, SIGNATURE
+from candle_spec.digests import Progress, no_progress
 from candle_spec.errors import CandleSpecError, InvalidInputError, MissingPathError
 from candle_spec.manifest import Document, check, load_document
 from candle_spec.problems import Level, LevelResult, LevelState, Problem, Report, Severity
@@ -42,6 +43,7 @@ def validate(
     strict_safe: bool = False,
     jobs: int | None = None,
     known_digests: dict[str | tuple[str, str], str] | None = None,
+    progress: Progress = no_progress,
 ) -> Report:
     """Validate one checkpoint.
 
@@ -51,13 +53,14 @@ def validate(
         strict_safe: Make an inert pickle of foreign code an error.
         jobs: Threads; ``None`` for the default.
         known_digests: Digests that the caller computed a moment ago from the very bytes in the folder.
+        progress: Called with bytes digested: those of the files (L3), and once more those of the tensors (L4).
 
     Raises:
         MissingPathError: Nothing is there.
         InvalidInputError: It is no checkpoint.
     """
     root = checkpoint_root(path)
-    options = Options(max_level, strict_safe, parallel.jobs(jobs), known_digests or {})
+    options = Options(max_level, strict_safe, parallel.jobs(jobs), known_digests or {}, progress)
     report = Report(str(path))
     context = Context(root, options)
     try:
