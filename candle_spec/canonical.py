@@ -134,7 +134,7 @@ def _survey(document: Any, location: str) -> _Survey:
         found.plain = found.plain and _plain_numbers(others, present)
         if dict not in present and list not in present:
             break
-        if depth > limits.JSON_DEPTH:
+        if depth >= limits.JSON_DEPTH:
             raise _too_deep(location)
         objects, lists = _of(dict, others, present), _of(list, others, present)
         found.texts += sum(map(len, objects))

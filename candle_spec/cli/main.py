@@ -81,6 +81,7 @@ def group(context: click.Context, debug: bool) -> None:
 def run(arguments: Sequence[str]) -> int:
     """Run the command line and return the exit code."""
     debug, as_json = "--debug" in arguments, "--json" in arguments or _format_json(arguments)
+    arguments = [word for word in arguments if word != "--debug"]  # it may stand anywhere
     if not debug:
         warnings.showwarning = _warn
     _tolerant_output()

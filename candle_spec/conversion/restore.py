@@ -144,7 +144,7 @@ def _write_splice(splice: Splice, document: dict[str, Any], path: Path, progress
     if digest != document["sha256"]:
         raise ProofFailedError(
             f"the restored bytes have {digest}, the native file had {document['sha256']}",
-            location=str(path),
+            location=document["native"],
             hint="the checkpoint was changed: candle-spec validate says where",
         )
     return digest

@@ -157,7 +157,7 @@ def _level(level: Level, rules: tuple[Rule, ...], context: Context, document: Do
     report.extend(_located(found, document))
     state, reason = LevelState.FAILED if any(p.severity is Severity.ERROR for p in found) else LevelState.OK, ""
     if state is LevelState.OK and level is Level.WEIGHTS and context.checked.get(NOT_HERE) and not context.headers:
-        state, reason = LevelState.NOT_RUN, "the weights are withheld or were not fetched"
+        state, reason = LevelState.NOT_RUN, "the weights are not here"
     report.levels.append(LevelResult(level, state, reason, checked=dict(context.checked)))
 
 

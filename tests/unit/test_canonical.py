@@ -102,6 +102,16 @@ def test_which_documents_are_plain(text: str, plain: bool) -> None:
     assert loads_with_note(text.encode(), location="x")[1] is plain
 
 
+@pytest.mark.parametrize(("opening", "closing"), [("[", "]"), ('{"a": ', "}")])
+def test_the_deepest_document(opening: str, closing: str) -> None:
+    def nested(levels: int) -> bytes:
+        return (opening * levels + "0" + closing * levels).encode()
+
+    loads(nested(limits.JSON_DEPTH), location="x")
+    with pytest.raises(CandleSpecError, match="more than 256 deep"):
+        loads(nested(limits.JSON_DEPTH + 1), location="x")
+
+
 def test_a_document_that_is_too_large(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "JSON_BYTES", 10)
     with pytest.raises(CandleSpecError, match="more than 10"):
