@@ -14,6 +14,7 @@ import re
 from collections.abc import Collection
 from dataclasses import dataclass
 from itertools import chain, count
+from pathlib import Path
 from typing import Any, Final, NoReturn
 
 from candle_spec import limits
@@ -47,7 +48,7 @@ def loads_with_note(data: bytes, *, location: str) -> tuple[Any, bool]:
     """
     if len(data) > limits.JSON_BYTES:
         raise LimitExceededError(
-            f"the document has {len(data)} bytes, more than {limits.JSON_BYTES}", location=location, code="CKP0004"
+            f"the document has more than {limits.JSON_BYTES} bytes", location=location, code="CKP0004"
         )
     if data.startswith(b"\xef\xbb\xbf"):
         raise CorruptFileError(
@@ -69,6 +70,13 @@ def loads_with_note(data: bytes, *, location: str) -> tuple[Any, bool]:
     if (_ESCAPE.sub(b"", data) if escaped else data).count(b'"') != 2 * found.texts:
         _refuse_duplicates(text, location)
     return document, found.plain and not escaped and data.isascii()
+
+
+def load_file(path: Path, *, location: str = "") -> Any:
+    """Parse a file of strict JSON, of which no more is read than a document may have; see :func:`loads_with_note`."""
+    with path.open("rb") as file:
+        data = file.read(limits.JSON_BYTES + 1)
+    return loads(data, location=location or str(path))
 
 
 def _parse(text: str, location: str) -> Any:

@@ -14,7 +14,7 @@ from candle_spec.checkpoint.checkpoint import Checkpoint
 from candle_spec.checkpoint.layout import path_fault
 from candle_spec.conversion import registry
 from candle_spec.conversion.contract import Rebuild
-from candle_spec.conversion.splice import Splice, StoredExtent, read_extents
+from candle_spec.conversion.splice import Splice, StoredExtent, checked_extents
 from candle_spec.digests import Progress, digest_file, no_progress
 from candle_spec.errors import (
     CorruptFileError,
@@ -66,7 +66,7 @@ def restore(
         ProofFailedError: The restored bytes have another digest than the native file; nothing was committed.
         UnsupportedFormatError: The format cannot be rebuilt.
     """
-    opened = Checkpoint(checkpoint)
+    opened = Checkpoint(checkpoint).checked()
     conversion = opened.manifest.get("conversion")
     if conversion is None:
         raise InvalidInputError(
@@ -92,7 +92,7 @@ def restore(
 
 def _document(checkpoint: Checkpoint, original: dict[str, Any]) -> dict[str, Any]:
     """Read one extents file and check the names that it brings along."""
-    document = read_extents(checkpoint.read_file(original["extents"]), original["extents"])
+    document = checked_extents(checkpoint.read_json(original["extents"]), original["extents"])
     checkpoint.file(document["residue"]["path"])
     for extent in document["extents"]:
         checkpoint.file(extent["file"])

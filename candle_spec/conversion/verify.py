@@ -15,7 +15,7 @@ from candle_spec.conversion.contract import Native
 from candle_spec.conversion.convert import read_native
 from candle_spec.conversion.predictions import compare_predictions
 from candle_spec.conversion.restore import splice_of
-from candle_spec.conversion.splice import prove, read_extents
+from candle_spec.conversion.splice import checked_extents, prove
 from candle_spec.digests import Progress, digest_encoded, digest_file, digest_range, no_progress
 from candle_spec.errors import CorruptFileError, InvalidInputError, ProofFailedError
 from candle_spec.weights.sources import TensorSource
@@ -61,7 +61,7 @@ def verify_conversion(
     Raises:
         InvalidInputError: The checkpoint was not converted.
     """
-    opened = Checkpoint(checkpoint)
+    opened = Checkpoint(checkpoint).checked()
     conversion = opened.manifest.get("conversion")
     if conversion is None:
         raise InvalidInputError("this checkpoint was not made from a native one", location=str(opened.path))
@@ -132,7 +132,7 @@ def _spliced(
         return [Claim("comes back byte for byte", None, "converted without its original")]
     claims: list[Claim] = []
     for original in originals:
-        document = read_extents(checkpoint.read_file(original["extents"]), original["extents"])
+        document = checked_extents(checkpoint.read_json(original["extents"]), original["extents"])
         splice = splice_of(checkpoint, document)
         name = document["native"]
         try:

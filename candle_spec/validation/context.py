@@ -89,15 +89,12 @@ class Context:
             MissingPathError: It is not here: missing, withheld, behind a link, or a pointer to what was not fetched.
             CorruptFileError: It is no JSON of this format (``CKP4030``).
         """
-        from candle_spec import limits
-        from candle_spec.canonical import loads
+        from candle_spec.canonical import load_file
 
         if not self.readable(path):
             raise MissingPathError(f"the file {path!r} is not here", location=path)
-        with (self.root / path).open("rb") as file:
-            data = file.read(limits.JSON_BYTES + 1)
         try:
-            return loads(data, location=path)
+            return load_file(self.root / path, location=path)
         except CandleSpecError as error:
             message = f"it is no JSON of this format: {error.message}"
             raise CorruptFileError(message, location=error.location, hint=error.hint, code="CKP4030") from error
