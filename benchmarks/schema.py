@@ -11,34 +11,36 @@ from pathlib import Path
 
 from benchmarks.measure import Row, Subject, alternate, faster
 
-_ROUNDS = 20
+# In every process: the median of some runs after a first one, without the time for imports and for compiling.
+_MEDIAN = """
+import statistics, time
+def median(call, times):
+    call()
+    seconds = []
+    for _ in range(times):
+        started = time.perf_counter()
+        call()
+        seconds.append(time.perf_counter() - started)
+    return statistics.median(seconds)
+"""
 
-# Levels L0 to L2 alone, many times over, without the time for imports and for compiling the schema.
 _OURS = """
-import sys, time
+import sys
 from candle_spec.validation import validate
-validate(sys.argv[1], max_level=2)
-started = time.perf_counter()
-for _ in range({rounds}):
-    assert validate(sys.argv[1], max_level=2).ok
-print((time.perf_counter() - started) / {rounds})
+print(median(lambda: validate(sys.argv[1], max_level=2), 20))
 """
 
 _REFERENCE = """
-import json, sys, time
+import json, sys
 from candle_spec.manifest import check
 document = json.load(open(sys.argv[1] + "/candle-checkpoint.json"))
-for engine, times in (("fast", 20), ("reference", 2)):
-    check(document, engine=engine)
-    started = time.perf_counter()
-    for _ in range(times):
-        assert not [p for p in check(document, engine=engine) if p.severity == "error"]
-    print((time.perf_counter() - started) / times)
+print(median(lambda: check(document), 20))
+print(median(lambda: check(document, engine="reference"), 2))
 """
 
 # bioimageio.spec has no list as long as an inventory; its authors are the longest it takes: as many bytes of JSON.
 _BIOIMAGEIO = """
-import json, sys, time
+import json, sys
 from bioimageio.spec import ValidationContext, validate_format
 axes = [{"type": "batch"}, {"type": "channel", "channel_names": ["c"]}]
 ends = lambda name: [{"id": name, "axes": axes, "test_tensor": {"source": "t.npy"}}]
@@ -49,10 +51,7 @@ document |= {"outputs": ends("y"), "weights": {"onnx": {"source": "w.onnx", "ops
 document["authors"] = [author] * (int(sys.argv[1]) // len(json.dumps(author)))
 context = ValidationContext(perform_io_checks=False, log_warnings=False)
 assert validate_format(document, context=context).status == "valid-format"
-started = time.perf_counter()
-for _ in range(5):
-    validate_format(document, context=context)
-print((time.perf_counter() - started) / 5)
+print(median(lambda: validate_format(document, context=context), 5))
 """
 
 
@@ -62,7 +61,7 @@ def rows(folder: Path, rounds: int) -> list[Row]:
     checkpoint.mkdir()
     manifest = checkpoint / "candle-checkpoint.json"
     manifest.write_text(json.dumps(_document(2_000)), encoding="utf-8")
-    jobs = [(_OURS.format(rounds=_ROUNDS), str(checkpoint)), (_REFERENCE, str(checkpoint))]
+    jobs = [(_OURS, str(checkpoint)), (_REFERENCE, str(checkpoint))]
     if importlib.util.find_spec("bioimageio"):
         jobs.append((_BIOIMAGEIO, str(manifest.stat().st_size)))
     # All in each round, so that all see the same moods of the machine; medians over the rounds.
@@ -78,7 +77,7 @@ def rows(folder: Path, rounds: int) -> list[Row]:
 
 
 def _seconds(code: str, argument: str) -> list[float]:
-    done = subprocess.run([sys.executable, "-c", code, argument], capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-c", _MEDIAN + code, argument], capture_output=True, text=True, check=True)
     return [float(line) for line in done.stdout.split()]
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from itertools import chain, count
 from pathlib import Path
@@ -134,10 +134,11 @@ def _survey(document: Any, location: str) -> _Survey:
         LimitExceededError: It is nested too deeply: whatever walks it later may recurse.
     """
     found = _Survey()
-    values = [document]
+    values: Iterable[Any] = [document]
+    number = 1
     for depth in count():
         others = [value for value in values if type(value) is not str]
-        found.texts += len(values) - len(others)
+        found.texts += number - len(others)
         present = set(map(type, others))
         found.plain = found.plain and _plain_numbers(others, present)
         if dict not in present and list not in present:
@@ -145,8 +146,10 @@ def _survey(document: Any, location: str) -> _Survey:
         if depth >= limits.JSON_DEPTH:
             raise _too_deep(location)
         objects, lists = _of(dict, others, present), _of(list, others, present)
-        found.texts += sum(map(len, objects))
-        values = [*chain.from_iterable(map(dict.values, objects)), *chain.from_iterable(lists)]
+        keys = sum(map(len, objects))
+        found.texts += keys
+        number = keys + sum(map(len, lists))
+        values = chain(chain.from_iterable(map(dict.values, objects)), chain.from_iterable(lists))
     return found
 
 
