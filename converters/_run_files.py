@@ -10,9 +10,10 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
-from candle_spec import limits, resources
-from candle_spec.canonical import loads, tag_number
+from candle_spec import limits
+from candle_spec.canonical import loads
 from candle_spec.conversion.contract import Field, NativeFile
+from candle_spec.converters import _container_values as values
 from candle_spec.errors import CorruptFileError, LimitExceededError
 from candle_spec.readers import settings
 
@@ -109,11 +110,6 @@ def _fits(pointer: str, value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
-def _metrics() -> dict[str, dict[str, Any]]:
-    terms = resources.read_json("vocabularies/metrics.json")["terms"]
-    return {name: term for term in terms for name in (term["id"], *term.get("aliases", ()))}
-
-
 def evaluation(file: NativeFile, split: str, **about: Any) -> tuple[list[dict[str, Any]], list[str]]:
     """Return the evaluation entries of a file of scores, and the names in it that are no known metric.
 
@@ -122,22 +118,16 @@ def evaluation(file: NativeFile, split: str, **about: Any) -> tuple[list[dict[st
         split: Name of the split.
         **about: Further members of each entry: ``dataset``, ``target``.
     """
-    known, entries, unknown = _metrics(), [], []
+    entries, unknown = [], []
     found = _json(file)
     if isinstance(found.get("key"), str) and "value" in found:  # of IMPROVE before 0.1: {key, value, val_loss, …}
         found = {**{k: v for k, v in found.items() if k not in ("key", "value")}, found["key"]: found["value"]}
     for name, value in found.items():
-        number = float("nan") if value in ("NaN", "Infinity", "-Infinity") else value
-        if name not in known or isinstance(number, bool) or not isinstance(number, (int, float)):
+        entry = values.evaluation(name, value, file.name, split=split, **about)
+        if entry is None:
             unknown.append(name)
-            continue
-        term = known[name]
-        metric = {"id": term["id"], "name": name, "direction": term["direction"]}
-        bounds = term.get("range", {})
-        if math.isnan(number) or not bounds.get("min", -math.inf) <= number <= bounds.get("max", math.inf):
-            unknown.append(name)
-            continue
-        entries.append({"metric": metric, "value": tag_number(number), "split": split, "source": file.name, **about})
+        else:
+            entries.append(entry)
     return entries, unknown
 
 
