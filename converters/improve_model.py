@@ -19,7 +19,7 @@ from typing import Any, Final
 from candle_spec.conversion.contract import Card, Detection, Field, Native, NativeFile, Part, Source
 from candle_spec.conversion.meaning import infer_name
 from candle_spec.converters import _container as container
-from candle_spec.converters import _nested, _run_files
+from candle_spec.converters import _nested, _pickles_beside, _run_files
 from candle_spec.converters._improve_tree import Tree, tree_of
 from candle_spec.errors import CandleSpecError, UnsupportedFormatError
 
@@ -177,6 +177,7 @@ def _join(native: Native, file: NativeFile) -> None:
         native.parts.append(
             Part(f"artifact {name}"[:200], "residue", "of no kind that is read; kept whole in the native bytes")
         )
+        _pickles_beside.note(native, [file])
         return
     try:
         _nested.join(native, _nested.read(inner, inner.source), name)
@@ -184,6 +185,7 @@ def _join(native: Native, file: NativeFile) -> None:
         native.parts.append(
             Part(f"artifact {name}"[:200], "residue", f"kept whole in the native bytes: {error.message}"[:500])
         )
+        _pickles_beside.note(native, [file])
     except CandleSpecError as error:
         error.location = error.location or file.name
         raise

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import json
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -205,3 +207,12 @@ def test_keras_models_too(tmp_path: Path) -> None:
     (at / "model.pt").unlink()
     keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)]).save(at / "model.keras")
     assert convert(at, tmp_path / "x.candle").manifest["conversion"]["native"]["format"] == "keras"
+
+
+def test_what_a_pickled_dictionary_would_import_is_said(tmp_path: Path) -> None:
+    model = tree(tmp_path / "csa")
+    data = tmp_path / "csa" / "ml_data" / "CCLE-CCLE" / "split_0"
+    (data / "drug_encoder.pkl").write_bytes(pickle.dumps({"CCO": "ethanol", "tokens": functools.partial(len)}))
+    made = convert(model, tmp_path / "x.candle", Options(context=tmp_path / "csa")).manifest
+    found = {row["file"].rpartition("/")[2]: row["unknown_imports"] for row in made["security"]["inert_pickle"]}
+    assert "functools.partial" in found["drug_encoder.pkl"]
