@@ -337,6 +337,6 @@ def test_pickles_beside_the_checkpoint_are_named(tmp_path: Path) -> None:
     found = {row["member"]: row["imports"] for row in manifest["security"]["inert_pickle"]}
     assert {"functools.partial", "builtins.print"} <= set(found["p/meta.pkl"])
     assert "torch.nn.modules.activation.ReLU" in found["p/extra.pt/archive/data.pkl"]
-    assert set(found) == {"p/model.pt/model/data.pkl", "p/meta.pkl", "p/extra.pt/archive/data.pkl"}
+    assert set(found) == {"p/model.pt/weights/data.pkl", "p/meta.pkl", "p/extra.pt/archive/data.pkl"}
     unread = next(part for part in manifest["conversion"]["parts"] if part["what"] == "pickle p/cut.pkl")
     assert "not known" in unread["reason"]
