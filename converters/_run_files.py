@@ -15,11 +15,13 @@ from candle_spec.canonical import loads
 from candle_spec.conversion.contract import Field, NativeFile
 from candle_spec.converters import _container_values as values
 from candle_spec.errors import CorruptFileError, LimitExceededError
+from candle_spec.manifest.yaml import load_yaml
 from candle_spec.readers import settings
 
 SCORES: Final = {"val_scores.json": "val", "test_scores.json": "test", "scores.json": "val"}
 """Files of scores and the split that they are of."""
 
+_STAGES: Final = ("DEFAULT", "Train")
 _DURATION: Final = {"hours": 3600, "minutes": 60, "seconds": 1}
 _COMMON: Final = {"/training/epochs": ("epochs",), "/training/loss": ("loss",), "/training/seed": ("rng_seed", "seed")}
 
@@ -63,12 +65,31 @@ def _sections(file: NativeFile, wanted: Iterable[str]) -> dict[str, Any]:
     return merged or {key: value for rows in sections.values() for key, value in rows.items()}
 
 
+def _document(file: NativeFile) -> dict[str, Any]:
+    """Settings in YAML or JSON: as they are, in sections of stages, or as the list of options with their defaults."""
+    data = text_of(file).encode()
+    found = (
+        loads(data, location=file.name)
+        if file.name.endswith(".json")
+        else load_yaml(data, location=file.name, lenient=True)[0]
+    )
+    if isinstance(found, dict) and any(isinstance(found.get(name), dict) for name in _STAGES):
+        found = {key: value for name in _STAGES for key, value in (found.get(name) or {}).items()}
+    if isinstance(found, list):
+        options = [row for row in found if isinstance(row, dict) and isinstance(row.get("name"), str)]
+        found = {row["name"]: row.get("default") for row in options} if options else found
+    if not isinstance(found, dict):
+        raise CorruptFileError("settings that are neither an object nor a list of options", location=file.name)
+    return found
+
+
 _READERS: Final[tuple[tuple[re.Pattern[str], Callable[[NativeFile], dict[str, Any]]], ...]] = (
     (re.compile(r"param_log_file\.txt\Z"), _dictionary),
     (re.compile(r"final_params\.txt\Z"), _dictionary),
     (re.compile(r"parameters\.txt\Z"), lambda f: _sections(f, ("Global Params", "Global_Params"))),
     (re.compile(r".*_default_model\.txt\Z|default_model\.txt\Z"), lambda f: _sections(f, ("Global_Params",))),
-    (re.compile(r".*_params\.(ini|txt)\Z"), lambda f: _sections(f, ("DEFAULT", "Train"))),
+    (re.compile(r".*_params\.(ini|txt)\Z"), lambda f: _sections(f, _STAGES)),
+    (re.compile(r".*_params\.(ya?ml|json)\Z"), _document),
 )
 """Files of settings, the most specific of a run first: what was used wins over what was configured."""
 

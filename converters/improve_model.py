@@ -24,7 +24,7 @@ from candle_spec.converters._improve_tree import Tree, tree_of
 from candle_spec.errors import CandleSpecError, UnsupportedFormatError
 
 _LOG: Final = "param_log_file.txt"
-_TEXTS: Final = frozenset({"txt", "log", "ini", "json", "csv", "yml"})
+_TEXTS: Final = frozenset({"txt", "log", "ini", "json", "csv", "yml", "yaml"})
 _LARGE: Final = 8 << 20
 """Predictions beyond this stay in the native bytes only."""
 
@@ -66,7 +66,7 @@ class ImproveModel:
         native.fields = [field for field in native.fields if field.pointer != "/name"]
         native.fields.insert(0, _name(source, found, tree))
         if settings is not None:
-            native.fields += _run_files.training_fields(found, settings.name)
+            container.describe(native, _run_files.training_fields(found, settings.name))
             native.parts.append(Part("hyperparameters", "kept", f"read from {settings.name}"))
         _add_scores(native, source, tree, found)
         _add_texts(native, inner, source)
@@ -146,7 +146,7 @@ def _add_texts(native: Native, inner: _nested.Inner, source: Source) -> None:
         ending = file.name.rpartition(".")[2].lower()
         if ending not in _TEXTS or not 0 < file.size <= _LARGE or file.name in known:
             continue
-        role = "config" if file.name in (_LOG, "runtime.json") or ending in ("ini", "yml") else "document"
+        role = "config" if file.name in (_LOG, "runtime.json") or ending in ("ini", "yml", "yaml") else "document"
         if f"artifacts/{file.name}" not in known:
             container.keep(native, file, role)
 
