@@ -103,6 +103,51 @@ tensors = serialization.msgpack_restore(open(f"{folder}/m.msgpack", "rb").read()
 """,
     ),
     Family(
+        "PyTorch distributed",
+        "dcp",
+        """
+import torch, torch.distributed.checkpoint as dcp
+dcp.save({name: torch.from_numpy(array) for name, array in layers()}, checkpoint_id=f"{folder}/dcp")
+""",
+        """
+import torch, torch.distributed.checkpoint as dcp
+tensors = {f"layer{n}": torch.empty(5000, 5000) for n in range(count)}
+dcp.load(tensors, checkpoint_id=f"{folder}/dcp")
+tensors = {name: tensor.numpy() for name, tensor in tensors.items()}
+""",
+    ),
+    Family(
+        "PyTorch exported program",
+        "m.pt2",
+        """
+import torch
+class Net(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        for name, array in layers():
+            self.register_buffer(name, torch.from_numpy(array))
+    def forward(self, x):
+        return x + sum(getattr(self, f"layer{n}")[0, 0] for n in range(count))
+torch.export.save(torch.export.export(Net(), (torch.ones(1),)), f"{folder}/m.pt2")
+""",
+        """
+import torch
+tensors = {name: t.numpy() for name, t in torch.export.load(f"{folder}/m.pt2").state_dict.items()}
+""",
+    ),
+    Family(
+        "Orbax",
+        "orbax",
+        """
+import orbax.checkpoint as ocp
+ocp.Checkpointer(ocp.PyTreeCheckpointHandler()).save(f"{folder}/orbax", args=ocp.args.PyTreeSave(dict(layers())))
+""",
+        """
+import orbax.checkpoint as ocp
+tensors = ocp.Checkpointer(ocp.PyTreeCheckpointHandler()).restore(f"{folder}/orbax")
+""",
+    ),
+    Family(
         "joblib",
         "m.joblib",
         "import joblib\njoblib.dump(dict(layers()), f'{folder}/m.joblib')\n",

@@ -11,6 +11,7 @@ from candle_spec.canonical import canonical, tag_number
 from candle_spec.conversion.contract import Field, Group, Part
 from candle_spec.conversion.meaning import TENSOR_KINDS, group_ids, kind_of
 from candle_spec.converters import _container_values as values
+from candle_spec.converters._pickle_nodes import everything
 from candle_spec.converters._pytorch_walk import GRAPH_MODULE, as_pairs, module_state, native_pointer
 from candle_spec.errors import CandleSpecError
 from candle_spec.readers import numpy_objects
@@ -95,30 +96,10 @@ def _is_state_dict(pairs: list[tuple[Any, Any]], objects: TorchObjects) -> bool:
 
 
 def _holds_tensors(node: Any, objects: TorchObjects) -> bool:
-    """Whether any tensor is in or below a record; walks without recursion, each record once."""
-    seen: set[int] = set()
-    open_nodes = [node]
-    while open_nodes:
-        current = open_nodes.pop()
-        if id(current) in seen:
-            continue
-        seen.add(id(current))
-        if objects.tensor(current) is not None or numpy_objects.array_of(current) is not None:
-            return True
-        open_nodes += _children(current)
-    return False
-
-
-def _children(node: Any) -> list[Any]:
-    if isinstance(node, Mapping):
-        return [value for _, value in node.pairs]
-    if isinstance(node, (list, tuple)):
-        return list(node)
-    if isinstance(node, SetNode):
-        return node.items
-    if isinstance(node, Call):
-        return [node.args, node.kwargs, *node.states, node.items, node.elements]
-    return []
+    """Whether any tensor is in or below a record."""
+    return any(
+        objects.tensor(inner) is not None or numpy_objects.array_of(inner) is not None for inner in everything(node)
+    )
 
 
 class _Parts:
