@@ -99,3 +99,18 @@ def test_devices_and_types_in_settings_are_read_as_people_write_them(tmp_path: P
         "dtype": "torch.float16",
         "act": "torch.nn.modules.activation.ReLU",
     }
+
+
+def test_folders_of_the_authors_are_warned_about(tmp_path: Path) -> None:
+    """Lightning's callbacks keep the paths of the machine that trained."""
+    callbacks = {"ModelCheckpoint": {"best_model_path": "/home/ada/runs/best.ckpt", "dirpath": None}}
+    made = converted({"state_dict": nn.Linear(2, 1).state_dict(), "callbacks": callbacks}, tmp_path)
+    found = [problem for problem in candle_spec.validate(made.path).problems if problem.code == "CKP5020"]
+    assert [(problem.location.file, problem.severity.value) for problem in found] == [("state.json", "warning")]
+    clean = converted({"state_dict": nn.Linear(2, 1).state_dict(), "callbacks": {"a": "/data/run"}}, fresh(tmp_path))
+    assert not any(problem.code == "CKP5020" for problem in candle_spec.validate(clean.path).problems)
+
+
+def fresh(folder: Path) -> Path:
+    (folder / "fresh").mkdir()
+    return folder / "fresh"
