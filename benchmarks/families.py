@@ -136,18 +136,6 @@ tensors = {name: t.numpy() for name, t in torch.export.load(f"{folder}/m.pt2").s
 """,
     ),
     Family(
-        "Orbax",
-        "orbax",
-        """
-import orbax.checkpoint as ocp
-ocp.Checkpointer(ocp.PyTreeCheckpointHandler()).save(f"{folder}/orbax", args=ocp.args.PyTreeSave(dict(layers())))
-""",
-        """
-import orbax.checkpoint as ocp
-tensors = ocp.Checkpointer(ocp.PyTreeCheckpointHandler()).restore(f"{folder}/orbax")
-""",
-    ),
-    Family(
         "joblib",
         "m.joblib",
         "import joblib\njoblib.dump(dict(layers()), f'{folder}/m.joblib')\n",
@@ -175,7 +163,8 @@ tensors = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.
 """,
     ),
 )
-"""To add a family: one entry. Converting it must stay within the memory budget."""
+"""To add a family: one entry. Converting it must stay within the memory budget. Orbax is none of them: its chunks, each
+mostly a whole array, are packed, and one is unpacked at a time."""
 
 
 def rows(folder: Path, megabytes: int, rounds: int) -> list[Row]:
