@@ -60,7 +60,7 @@ def _copy_over(source: Path, target: Path, staging: Path, fs: Fs) -> None:
     """Copy a file to a private name, make it durable, and rename it over the damaged one."""
     private = staging / private_name(target.name)
     with source.open("rb", buffering=0) as old, fs.open_new(private, mode=READ_ONLY) as new:
-        fs.copy_range(old, 0, source.stat().st_size, new)  # type: ignore[arg-type]
+        fs.copy_range(old, 0, source.stat().st_size, new)
         fs.sync_file(new)
     fs.rename(private, target)
     fs.sync_folder(target.parent)

@@ -148,7 +148,7 @@ class _Search:
     def _failed(self, message: str, location: str = "") -> CandleSpecError:
         where = location or str(self._store.layout.root)
         why = "; ".join(f"{path.name}: {text}" for path, text in self._passed)
-        if why and self._store.live + [live for live, _ in self._store.faulty]:  # type: ignore[operator]
+        if why and self._store.live + [live for live, _ in self._store.faulty]:
             return CorruptFileError(f"{message} ({why})", location=where, hint="candle-spec series verify")
         return MissingPathError(message, location=where, hint="ckpt_restart_mode auto starts from scratch then")
 

@@ -298,7 +298,7 @@ class Saving:
         """A shared file may come from a save that was not made durable."""
         if self.store.lax and self.store.settings.durability != "off":
             with path.open("rb") as file:
-                self.store.fs.sync_file(file)  # type: ignore[arg-type]
+                self.store.fs.sync_file(file)
 
     def _side(self, side: SideFile, role: str, staged: Staged) -> None:
         data = side.data if isinstance(side.data, bytes) else b"".join(bytes(block) for block in side.data.blocks())
