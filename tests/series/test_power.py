@@ -14,11 +14,12 @@ from typing import Any
 
 import pytest
 
+from candle_spec.checkpoint.checkpoint import Checkpoint
 from candle_spec.series import record as records
 from candle_spec.series.layout import Layout
 from candle_spec.series.series import Series
 from tests.series.power import Call, Disk, Image, Recording
-from tests.series.states import branch_of, open_series, state
+from tests.series.states import open_series, state
 
 
 @dataclass(frozen=True)
@@ -47,8 +48,14 @@ class Violation(Exception):
 def promised(series: Series, tags: frozenset[str]) -> Promise:
     last = series.last()
     record = records.read(Layout(series.path).record)
-    branches = dict(branch_of(entry.path) for entry in series.entries())
+    branches = dict(told(entry.path) for entry in series.entries())
     return Promise(branches, last.epoch if last else 0, tags, len(record.attempts), series.run_id)
+
+
+def told(path: Path) -> tuple[int, int]:
+    """Return epoch and branch from the state tree: that every byte is the saved one, the digests have said."""
+    held = Checkpoint(path).state(framework="numpy")
+    return held["epoch"], held["branch"]
 
 
 def story(folder: Path) -> list[Call]:
@@ -90,7 +97,7 @@ def check(image: Image, folder: Path, before: Promise, after: Promise) -> None:
 
 def _compare(series: Series, before: Promise, after: Promise) -> None:
     assert series.verify() == []
-    found = dict(branch_of(entry.path) for entry in series.entries() if entry.complete)
+    found = dict(told(entry.path) for entry in series.entries() if entry.complete)
     for epoch in before.branches.keys() | after.branches.keys():
         allowed = {before.branches.get(epoch), after.branches.get(epoch)}
         assert found.get(epoch) in allowed, f"epoch {epoch} is {found.get(epoch)}"
@@ -128,6 +135,8 @@ def test_power_may_fail_after_every_call(log: list[Call], place: Path) -> None:
     seen: set[Any] = set()
     chance = random.Random(4)  # noqa: S311 - the same samples every time
     for index, disk, before, after in walk(log):
+        if log[min(index + 1, len(log) - 1)].name in ("open_new", "write", "make_folder", "link", "symlink"):
+            continue  # the next moment has all that is undecided now, and more
         for outcome in disk.outcomes(1, chance):
             image = disk.image(outcome)
             key = hash(image), id(before), id(after)
