@@ -10,42 +10,16 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Final, Literal, Protocol, TypeVar
+from typing import Generic, Literal
 
-from candle_spec import resources
-from candle_spec.errors import InvalidInputError
+from candle_spec.series.best import Item, Mode, Recorded, Ties, best, better, direction, ordered, upwards
 
-Mode = Literal["auto", "min", "max"]
-"""Which way a metric improves; ``auto`` asks :func:`direction`."""
+__all__ = [
+    "History", "KeepPlan", "KeepPolicy", "Moment", "SavePolicy", "advance", "best", "direction", "history", "improves",
+    "keep", "save_reason", "upwards", "wall_time_reached",
+]  # fmt: skip
 
-Ties = Literal["oldest", "newest"]
 KeepMode = Literal["linear", "exponential", "all"]
-
-_SPLITS: Final = ("val", "valid", "validation", "test", "train", "training", "eval")
-_UP: Final = ("accuracy", "auc", "auroc", "auprc", "f1", "r2", "precision", "recall", "corr", "dice", "iou")
-_DOWN: Final = ("loss", "error", "mse", "rmse", "mae", "crossentropy", "learning_rate", "lr")
-
-
-class Recorded(Protocol):
-    """What a policy sees of a checkpoint of a series; the store's entries have it."""
-
-    @property
-    def epoch(self) -> int: ...
-    @property
-    def step(self) -> int | None: ...
-    @property
-    def metrics(self) -> Mapping[str, float]: ...
-    @property
-    def run_id(self) -> str: ...
-    @property
-    def superseded(self) -> bool: ...
-    @property
-    def pinned(self) -> bool: ...
-    @property
-    def tags(self) -> Sequence[str]: ...
-
-
-Item = TypeVar("Item", bound=Recorded)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +134,7 @@ def history(entries: Iterable[Recorded], policy: SavePolicy, *, run_id: str = ""
         policy: Its save policy.
         run_id: If given, only checkpoints of this run count.
     """
-    own = _ordered(entry for entry in entries if not entry.superseded and run_id in ("", entry.run_id))
+    own = ordered(entry for entry in entries if not entry.superseded and run_id in ("", entry.run_id))
     winner = best(
         [entry for entry in own if entry.epoch >= policy.skip_epochs],
         policy.metric,
@@ -246,78 +220,34 @@ def advance(policy: SavePolicy, moment: Moment, past: History, *, saved: bool) -
 def _improves(value: float, best_so_far: float | None, policy: SavePolicy) -> bool:
     if math.isnan(value):
         return False
-    return best_so_far is None or _better(
+    return best_so_far is None or better(
         value, best_so_far, upwards(policy.metric, policy.mode), policy.min_delta, policy.ties
     )
 
 
-def _better(value: float, other: float, up: bool, min_delta: float, ties: Ties) -> bool:
-    if math.isnan(other):
-        return True
-    if value == other:
-        return ties == "newest"
-    return value > other + min_delta if up else value < other - min_delta
-
-
-def best(
-    entries: Iterable[Item], metric: str, mode: Mode = "auto", *, min_delta: float = 0.0, ties: Ties = "oldest"
-) -> Item | None:
-    """Return the best checkpoint by a metric, or ``None`` where no one has a value.
-
-    NaN and a missing value are never best; infinities are numbers like others. Superseded ones do not count.
-    """
-    up, winner = upwards(metric, mode), None
-    for entry in _ordered(entry for entry in entries if not entry.superseded):
-        value = entry.metrics.get(metric)
-        if value is None or math.isnan(value):
-            continue
-        if winner is None or _better(value, winner.metrics[metric], up, min_delta, ties):
-            winner = entry
-    return winner
-
-
-def upwards(metric: str, mode: Mode = "auto") -> bool:
-    """Whether higher is better; an unknown metric counts as a loss.
-
-    Raises:
-        InvalidInputError: The mode is none.
-    """
-    if mode not in ("auto", "min", "max"):
-        raise InvalidInputError(f"the direction of a metric is auto, min or max, not {mode!r}")
-    return mode == "max" if mode != "auto" else direction(metric) == "max"
-
-
-def direction(metric: str) -> Literal["min", "max", ""]:
-    """Return which way a metric improves by its name: ``val_accuracy``, ``eval/r2``, ``test_auc_2``; empty: unknown.
-
-    The table is ``schemas/vocabularies/metrics.json``; then the last word of the name decides.
-    """
-    name = metric.lower().replace("/", "_").replace("-", "_").replace(" ", "_").strip("_")
-    for split in _SPLITS:
-        name = name.removeprefix(f"{split}_")
-    table = {
-        word.replace("-", "_"): "max" if term["direction"] == "maximize" else "min"
-        for term in resources.read_json("vocabularies/metrics.json")["terms"]
-        for word in (term["id"], *term.get("aliases", ()))
-    }
-    for candidate in (name, name.rstrip("0123456789").rstrip("_")):
-        if candidate in table:
-            return "max" if table[candidate] == "max" else "min"
-    if name.endswith(_DOWN):
-        return "min"
-    return "max" if name.rstrip("0123456789").rstrip("_").endswith(_UP) else ""
+Key = tuple[int, int | None]
+"""Epoch and step: what tells two checkpoints of a run apart (a run may be saved within an epoch too)."""
 
 
 @dataclass(frozen=True, slots=True)
-class KeepPlan:
-    """Which epochs to keep and to remove, both ascending, and why, by epoch."""
+class KeepPlan(Generic[Item]):
+    """Which checkpoints to keep and to remove, both in the order of the training, and why, by epoch and step."""
 
-    keep: tuple[int, ...]
-    remove: tuple[int, ...]
-    why: Mapping[int, str]
+    keep: tuple[Item, ...]
+    remove: tuple[Item, ...]
+    why: Mapping[Key, str]
+
+    def reason(self, entry: Recorded) -> str:
+        """Return why a checkpoint is kept or removed."""
+        return self.why[key(entry)]
 
 
-def keep(entries: Iterable[Recorded], policy: KeepPolicy, *, run_id: str = "") -> KeepPlan:
+def key(entry: Recorded) -> Key:
+    """Return what identifies a checkpoint in its run."""
+    return entry.epoch, entry.step
+
+
+def keep(entries: Iterable[Item], policy: KeepPolicy, *, run_id: str = "") -> KeepPlan[Item]:
     """Return which checkpoints a policy keeps.
 
     Args:
@@ -325,27 +255,30 @@ def keep(entries: Iterable[Recorded], policy: KeepPolicy, *, run_id: str = "") -
         policy: The policy.
         run_id: If given, checkpoints of other runs are kept and do not count.
     """
-    every = _ordered(entries)
-    why: dict[int, str] = {}
+    every = ordered(entries)
     own = [entry for entry in every if run_id in ("", entry.run_id)]
-    for entry in every:
-        if run_id not in ("", entry.run_id):
-            why[entry.epoch] = "of another run"
-        elif entry.pinned or entry.tags:
-            why[entry.epoch] = "pinned" if entry.pinned else f"tagged {', '.join(entry.tags)}"
-    winner = best(own, policy.metric, policy.mode_of_metric, min_delta=policy.min_delta, ties=policy.ties)
+    why = {key(entry): reason for entry in every if (reason := _untouched(entry, run_id))}
     for entry in _by_mode(own, policy):
-        why.setdefault(entry.epoch, "all are kept" if policy.mode == "all" else policy.mode)
+        why.setdefault(key(entry), "all are kept" if policy.mode == "all" else policy.mode)
+    winner = best(own, policy.metric, policy.mode_of_metric, min_delta=policy.min_delta, ties=policy.ties)
     if winner is not None and policy.keep_best:
-        why[winner.epoch] = f"best {policy.metric}"
+        why[key(winner)] = f"best {policy.metric}"
     live = [entry for entry in own if not entry.superseded]
     for entry in live if policy.every else ():
         if entry.epoch % policy.every == 0:
-            why.setdefault(entry.epoch, f"every {policy.every} epochs")
+            why.setdefault(key(entry), f"every {policy.every} epochs")
     if live:
-        why[live[-1].epoch] = "newest"
-    removed = tuple(sorted({entry.epoch for entry in every} - why.keys()))
-    return KeepPlan(tuple(sorted(why)), removed, {**why, **dict.fromkeys(removed, "beyond the limit")})
+        why[key(live[-1])] = "newest"
+    kept = tuple(entry for entry in every if key(entry) in why)
+    removed = tuple(entry for entry in every if key(entry) not in why)
+    return KeepPlan(kept, removed, {**why, **{key(entry): "beyond the limit" for entry in removed}})
+
+
+def _untouched(entry: Recorded, run_id: str) -> str:
+    """Return why a checkpoint is none of the policy's business."""
+    if run_id not in ("", entry.run_id):
+        return "of another run"
+    return "pinned" if entry.pinned else f"tagged {', '.join(entry.tags)}" if entry.tags else ""
 
 
 def _by_mode(own: Sequence[Item], policy: KeepPolicy) -> list[Item]:
@@ -367,15 +300,11 @@ def _growing_ages(live: Sequence[Item], limit: int, unit: int) -> list[Item]:
     """
     if not live:
         return []
-    kept = {live[-1].epoch: live[-1]}
+    kept = {key(live[-1]): live[-1]}
     for level in range(limit - 1):
         firsts: dict[int, Item] = {}
         for entry in live:
             firsts.setdefault(entry.epoch // (max(unit, 1) << level), entry)
-        kept |= {firsts[slot].epoch: firsts[slot] for slot in sorted(firsts)[-2:]}
+        kept |= {key(firsts[slot]): firsts[slot] for slot in sorted(firsts)[-2:]}
     # Irregular saves can give a level two new ones; the newest win.
-    return [kept[epoch] for epoch in sorted(kept, reverse=True)[:limit]]
-
-
-def _ordered(entries: Iterable[Item]) -> list[Item]:
-    return sorted(entries, key=lambda entry: (entry.epoch, entry.step if entry.step is not None else -1))
+    return ordered(kept.values())[-limit:]

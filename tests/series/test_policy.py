@@ -44,6 +44,10 @@ def series(values: list[float], metric: str = "val_loss") -> list[Entry]:
     return [Entry(epoch, {metric: value}) for epoch, value in enumerate(values, 1)]
 
 
+def epochs(entries) -> list[int]:
+    return [entry.epoch for entry in entries]
+
+
 def saved_epochs(policy: SavePolicy, losses: list[float], epochs: int | None = None) -> list[int]:
     """Run a training and return the epochs that it saved."""
     past, saved = history([], policy), []
@@ -131,29 +135,29 @@ def test_wall_time() -> None:
 def test_linear_is_candles_rule(limit: int, expected: list[int]) -> None:
     entries = series([9, 8, 1, 5, 5, 5, 5])
     plan = keep(entries, KeepPolicy(limit=limit))
-    assert list(plan.keep) == expected
-    assert sorted((*plan.keep, *plan.remove)) == list(range(1, 8))
-    assert plan.why[3] == "best val_loss"
-    assert plan.why[7] == "newest"
+    assert epochs(plan.keep) == expected
+    assert sorted(epochs((*plan.keep, *plan.remove))) == list(range(1, 8))
+    assert plan.why[3, None] == "best val_loss"
+    assert plan.reason(entries[6]) == "newest"
 
 
 def test_linear_while_always_improving() -> None:
-    assert keep(series([5, 4, 3, 2, 1]), KeepPolicy(limit=2)).keep == (4, 5)
+    assert epochs(keep(series([5, 4, 3, 2, 1]), KeepPolicy(limit=2)).keep) == [4, 5]
 
 
 @pytest.mark.parametrize(
-    ("epochs", "limit", "expected"),
+    ("count", "limit", "expected"),
     [(16, 5, [8, 12, 14, 15, 16]), (16, 1, [16]), (16, 3, [14, 15, 16]), (13, 5, [1, 8, 10, 12, 13]), (2, 5, [1, 2])],
 )
-def test_exponential(epochs: int, limit: int, expected: list[int]) -> None:
+def test_exponential(count: int, limit: int, expected: list[int]) -> None:
     policy = KeepPolicy(mode="exponential", limit=limit, keep_best=False)
-    assert list(keep(series([1.0] * epochs), policy).keep) == expected
+    assert epochs(keep(series([1.0] * count), policy).keep) == expected
 
 
 def test_exponential_counts_in_intervals() -> None:
     entries = [Entry(epoch) for epoch in range(500, 8001, 500)]
     policy = KeepPolicy(mode="exponential", limit=5, unit=500)
-    assert list(keep(entries, policy).keep) == [4000, 6000, 7000, 7500, 8000]
+    assert epochs(keep(entries, policy).keep) == [4000, 6000, 7000, 7500, 8000]
 
 
 def test_all_keeps_all() -> None:
@@ -163,14 +167,19 @@ def test_all_keeps_all() -> None:
 def test_pins_tags_other_runs_and_multiples_stay() -> None:
     entries = [Entry(1, pinned=True), Entry(2, tags=("paper",)), Entry(3, run_id="b"), *map(Entry, range(4, 13))]
     plan = keep(entries, KeepPolicy(limit=1, every=5), run_id="a")
-    assert plan.keep == (1, 2, 3, 5, 10, 12)
-    assert [plan.why[epoch] for epoch in (1, 2, 3, 5)] == ["pinned", "tagged paper", "of another run", "every 5 epochs"]
+    assert epochs(plan.keep) == [1, 2, 3, 5, 10, 12]
+    assert [plan.reason(entry) for entry in plan.keep[:4]] == [
+        "pinned",
+        "tagged paper",
+        "of another run",
+        "every 5 epochs",
+    ]
 
 
 def test_superseded_go_first_and_are_never_best() -> None:
     entries = [Entry(1, {"val_loss": 5}), Entry(2, {"val_loss": 4}), Entry(3, {"val_loss": 1}, superseded=True)]
-    assert keep(entries, KeepPolicy(limit=2)).keep == (1, 2)
-    assert keep(entries, KeepPolicy(limit=3)).keep == (1, 2, 3)
+    assert epochs(keep(entries, KeepPolicy(limit=2)).keep) == [1, 2]
+    assert epochs(keep(entries, KeepPolicy(limit=3)).keep) == [1, 2, 3]
     assert best(entries, "val_loss").epoch == 2
     assert history(entries, SavePolicy()) == History(4, 2, None)
 
@@ -248,9 +257,8 @@ def test_pruning_after_each_save_is_pruning_at_the_end(values: list[float], mode
     entries, alive = series(values), []
     for entry in entries:
         alive = [*alive, entry]
-        kept = keep(alive, policy).keep
-        alive = [each for each in alive if each.epoch in kept]
-    assert tuple(each.epoch for each in alive) == keep(entries, policy).keep
+        alive = list(keep(alive, policy).keep)
+    assert tuple(alive) == keep(entries, policy).keep
 
 
 @given(losses, modes, st.integers(1, 8), st.randoms())
@@ -260,18 +268,18 @@ def test_newest_and_best_stay_and_the_limit_holds(values: list[float], mode: str
     random.shuffle(shuffled)
     plan = keep(shuffled, KeepPolicy(mode=mode, limit=limit))
     assert plan == keep(entries, KeepPolicy(mode=mode, limit=limit))
-    assert entries[-1].epoch in plan.keep
+    assert entries[-1] in plan.keep
     winner = best(entries, "val_loss")
-    assert winner is None or winner.epoch in plan.keep
+    assert winner is None or winner in plan.keep
     if mode != "all":
         assert len(plan.keep) <= limit + 1
-    assert keep([e for e in entries if e.epoch in plan.keep], KeepPolicy(mode=mode, limit=limit)).remove == ()
+    assert keep(plan.keep, KeepPolicy(mode=mode, limit=limit)).remove == ()
 
 
 @given(st.sets(st.integers(1, 200), min_size=1), st.integers(1, 8))
-def test_exponential_on_irregular_epochs(epochs: set[int], limit: int) -> None:
-    plan = keep([Entry(epoch) for epoch in epochs], KeepPolicy(mode="exponential", limit=limit))
-    assert max(epochs) in plan.keep
+def test_exponential_on_irregular_epochs(saved: set[int], limit: int) -> None:
+    plan = keep([Entry(epoch) for epoch in saved], KeepPolicy(mode="exponential", limit=limit))
+    assert max(saved) in epochs(plan.keep)
     assert len(plan.keep) <= limit
 
 
@@ -309,3 +317,10 @@ def test_the_best_by_steps_of_history_is_that_of_best() -> None:
         entries = series(list(values))
         found = best(entries, "val_loss")
         assert history(entries, SavePolicy()).best == (found.metrics["val_loss"] if found else None)
+
+
+def test_saves_within_an_epoch_are_told_apart() -> None:
+    entries = [Entry(4, step=800), Entry(4, step=900), Entry(4, step=1000), Entry(3, step=600)]
+    plan = keep(entries, KeepPolicy(limit=2))
+    assert [(entry.epoch, entry.step) for entry in plan.keep] == [(4, 900), (4, 1000)]
+    assert [(entry.epoch, entry.step) for entry in plan.remove] == [(3, 600), (4, 800)]
