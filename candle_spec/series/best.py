@@ -61,7 +61,7 @@ def best(
 
 
 def better(value: float, other: float, up: bool, min_delta: float, ties: Ties) -> bool:
-    """Whether a value is better than another one; NaN is better than nothing and worse than anything."""
+    """Whether a value, which is not NaN, is better than another one; anything is better than NaN."""
     if math.isnan(other):
         return True
     if value == other:
