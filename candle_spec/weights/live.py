@@ -50,9 +50,17 @@ class LiveBytes:
         for rows in slabs(self.array):
             yield memoryview(np.ascontiguousarray(rows).reshape(-1).view(np.uint8))
 
-    def copy_to(self, target: npt.NDArray[Any], start: int, count: int) -> None:
-        """Copy ``count`` bytes from byte ``start`` into ``target``, an array of bytes; for arrays in order only."""
-        target[...] = self._flat()[start : start + count]
+    def copy_to(self, target: npt.NDArray[Any], start: int) -> None:
+        """Copy the bytes from byte ``start`` on into ``target``, an array of bytes; without the interpreter's lock.
+
+        An array that is not in order is copied as a whole.
+        """
+        import numpy as np
+
+        if self.array.flags.c_contiguous:
+            target[...] = self._flat()[start : start + len(target)]
+        else:
+            np.copyto(target.view(self.array.dtype).reshape(self.array.shape), self.array)
 
     def _flat(self) -> npt.NDArray[Any]:
         import numpy as np
