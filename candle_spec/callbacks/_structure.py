@@ -38,31 +38,51 @@ class Captured:
     state: Any
 
 
-def capture(
-    structure: Mapping[str, Any],
-    leaf_of: LeafOf,
-    kinds: Mapping[str, str] | None = None,
-    label_of: Callable[[str, str], str] | None = None,
-) -> Captured:
-    """Return groups, tensors and state tree of a dictionary of parts (model, optimizer, …).
+@dataclass(frozen=True, slots=True)
+class Naming:
+    """How tensors are grouped and named, as the converter of the framework's own files does it.
+
+    Attributes:
+        groups: The groups that may be needed.
+        place: Gives the group of a path of keys, and how many keys its root has.
+        separator: Between the keys of a name.
+        label: Gives a name for people, or nothing, for a group and a name.
+    """
+
+    groups: Sequence[Group]
+    place: Callable[[tuple[str, ...]], tuple[str, int]]
+    separator: str = "."
+    label: Callable[[str, str], str] = lambda group, name: ""
+
+
+def naming_of(structure: Mapping[str, Any], leaf_of: LeafOf) -> Naming:
+    """Return the naming of a dictionary of parts (model, optimizer, …) by the vocabulary of its keys."""
+    holding = [key for key, value in structure.items() if holds_tensors(value, leaf_of)]
+    kinds = ((key, kind_of(key)) for key in holding)
+    rows = [(key, kind if kind in TENSOR_KINDS else "other") for key, kind in kinds]
+    ids = group_ids(rows)
+    groups = [Group(ids[key], kind, join((key,))) for key, kind in rows]
+    return Naming(groups, lambda path: (ids[path[0]], 1) if path and path[0] in ids else ("other", 0))
+
+
+def capture(structure: Mapping[str, Any], leaf_of: LeafOf, naming: Naming | None = None) -> Captured:
+    """Return groups, tensors and state tree of a structure.
 
     Args:
         structure: The parts by key.
         leaf_of: Recognises the framework's tensors; NumPy's arrays are recognised here.
-        kinds: Kind of each key that may hold tensors; by default the vocabulary says it.
-        label_of: Name for people of a tensor of a group.
+        naming: How its tensors are named; by default by :func:`naming_of`.
 
     Raises:
         UnsupportedFormatError: A value is neither plain, nor a container, nor a tensor; its place is named.
     """
-    known = kinds if kinds is not None else {key: kind_of(key) for key in structure}
-    holding = [key for key, value in structure.items() if holds_tensors(value, leaf_of)]
-    rows = [(key, kind if (kind := known.get(key, "other")) in TENSOR_KINDS else "other") for key in holding]
-    ids = group_ids(rows)
-    walk = _Walk(leaf_of, ids, label_of or (lambda group, name: ""))
+    naming = naming or naming_of(structure, leaf_of)
+    walk = _Walk(leaf_of, naming)
     state = walk.tree(dict(structure))
     used = {tensor.group for tensor in walk.tensors}
-    groups = [Group(ids[key], kind, join((key,))) for key, kind in rows if ids[key] in used]
+    known = {group.id for group in naming.groups}
+    groups = [group for group in naming.groups if group.id in used]
+    groups += [Group(name, name.partition(".")[0]) for name in sorted(used - known)]
     return Captured(groups, walk.tensors, state)
 
 
@@ -101,8 +121,7 @@ def _leaf(value: Any, leaf_of: LeafOf, location: str) -> Leaf | None:
 @dataclass(slots=True)
 class _Walk:
     leaf_of: LeafOf
-    ids: Mapping[str, str]
-    label_of: Callable[[str, str], str]
+    naming: Naming
     tensors: list[TensorSource] = field(default_factory=list)
     _places: dict[int, str] = field(default_factory=dict)
     _names: set[tuple[str, str]] = field(default_factory=set)
@@ -168,15 +187,15 @@ class _Walk:
         )
 
     def _tensor(self, leaf: Leaf, path: tuple[str, ...]) -> dict[str, Any]:
-        group, depth = (self.ids[path[0]], 1) if path and path[0] in self.ids else ("other", 0)
-        base = ".".join(path[depth:]) or (path[-1] if path else "tensor")
+        group, depth = self.naming.place(path)
+        base = self.naming.separator.join(path[depth:]) or (path[-1] if path else "tensor")
         name, number = base, 2
         while (group, name) in self._names:
             name, number = f"{base}#{number}", number + 1
         self._names.add((group, name))
         owner = self._owners.setdefault(leaf.identity, (group, name)) if leaf.identity is not None else (group, name)
         alias = owner if owner != (group, name) else None
-        self.tensors.append(leaf.named(group, name, alias, self.label_of(group, name)))
+        self.tensors.append(leaf.named(group, name, alias, self.naming.label(group, name)))
         return state_tree.tensor(group, name, **leaf.reference)
 
 

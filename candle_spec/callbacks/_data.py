@@ -1,4 +1,4 @@
-"""The position in the data: what loaders and samplers of torch draw their order from."""
+"""The position in the data: what loaders and samplers (as torch has them) draw their order from."""
 
 from __future__ import annotations
 
