@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -57,6 +57,11 @@ class Restored:
 class Adapter(Protocol):
     """One framework's training, as the recorder sees it."""
 
+    @property
+    def resumes_inside_epoch(self) -> bool:
+        """Whether the data's position inside an epoch is part of the state."""
+        ...
+
     def capture(self, extra: Mapping[str, Any], *, inside_epoch: bool = False) -> Snapshot:
         """Return the state of the training.
 
@@ -79,7 +84,3 @@ class Adapter(Protocol):
         """
         ...
 
-
-def pick(structure: Mapping[str, Any], keys: Iterable[str]) -> dict[str, Any]:
-    """Return the members of a structure under some keys, as far as they are there."""
-    return {key: structure[key] for key in keys if key in structure}

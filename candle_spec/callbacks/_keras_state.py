@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from candle_spec.callbacks._adapter import Restored, RestoredPart, Snapshot
-from candle_spec.callbacks._data import capture_data, restore_data
+from candle_spec.callbacks._data import can_resume_inside, capture_data, restore_data
 from candle_spec.callbacks._keras_rng import capture_keras_rng, restore_keras_rng
 from candle_spec.callbacks._rng import capture_rng, restore_rng
 from candle_spec.callbacks._structure import Naming, capture, restored
@@ -57,6 +57,11 @@ class KerasState:
     data: Any = None
     callbacks: Sequence[Any] = ()
     generators: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def resumes_inside_epoch(self) -> bool:
+        """See :class:`candle_spec.callbacks._adapter.Adapter`."""
+        return can_resume_inside(self.data)
 
     def capture(self, extra: Mapping[str, Any], *, inside_epoch: bool = False) -> Snapshot:
         """See :class:`candle_spec.callbacks._adapter.Adapter`."""

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from candle_spec.callbacks._adapter import Restored, RestoredPart, Snapshot
 from candle_spec.callbacks._rng import capture_rng, restore_rng
 from candle_spec.callbacks._structure import capture, restored
-from candle_spec.callbacks._data import capture_data, restore_data
+from candle_spec.callbacks._data import can_resume_inside, capture_data, restore_data
 from candle_spec.callbacks._torch_model import load_model, unwrapped
 from candle_spec.checkpoint.contents import Contents, Framework, StatePart
 from candle_spec.weights.live import Leaf
@@ -64,6 +64,11 @@ class TorchState:
     ema: Any = None
     data: Any = None
     generators: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def resumes_inside_epoch(self) -> bool:
+        """See :class:`candle_spec.callbacks._adapter.Adapter`."""
+        return can_resume_inside(self.data)
 
     def capture(self, extra: Mapping[str, Any], *, inside_epoch: bool = False) -> Snapshot:
         """See :class:`candle_spec.callbacks._adapter.Adapter`."""
