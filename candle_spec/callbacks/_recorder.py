@@ -25,7 +25,10 @@ from candle_spec.series import policy as policies
 from candle_spec.series.background import BackgroundWriter
 from candle_spec.series.params import CheckpointPolicy
 from candle_spec.series.policy import History, Moment
-from candle_spec.series.series import RestartPoint, RunIdentity, Saved, Series, StoreSettings
+from candle_spec.series.restart import RestartPoint
+from candle_spec.series.saving import Saved
+from candle_spec.series.series import Series
+from candle_spec.series.store import Describe, RunIdentity, StoreSettings
 from candle_spec.series.training_state import TrainingState
 
 HISTORY: Final = "metric_history"
@@ -69,6 +72,7 @@ class Options:
         asynchronous: Whether to write in the background; by default as the policy says, else yes.
         say: Where the lines for people go.
         on_saved: Called behind every save, in the writer's thread.
+        document: Makes files that describe what was written, for the checkpoint itself (``ckpt-info.json``).
         clock: Seconds; replaced by tests.
     """
 
@@ -80,6 +84,7 @@ class Options:
     asynchronous: bool | None = None
     say: Say | None = None
     on_saved: Sequence[OnSaved] = ()
+    document: Describe | None = None
     clock: Callable[[], float] = time.monotonic
 
 
@@ -93,6 +98,7 @@ class Recorder:
         options: See :class:`Options`.
         epochs: Planned epochs; the last one is always saved.
         stop_reason: Why the training should stop now; empty if it should not.
+        stopped_inside: Whether that was found inside an epoch, which is then not complete.
         history: Metrics of all epochs, those before a restart too.
     """
 
@@ -101,6 +107,7 @@ class Recorder:
     options: Options = field(default_factory=Options)
     epochs: int | None = None
     stop_reason: str = ""
+    stopped_inside: bool = False
     history: list[dict[str, Any]] = field(default_factory=list)
     epoch: int = 0
     step: int | None = None
@@ -197,14 +204,14 @@ class Recorder:
         values = {key: float(value) for key, value in (metrics or {}).items()}
         self.history.append({"epoch": epoch, **values})
         final = self.epochs is not None and epoch >= self.epochs
-        return self._consider(Moment(epoch, self.step, self._seconds(), values, final, self._wish()))
+        return self._consider(Moment(epoch, self.step, self._seconds(), values, final, self.stop_reason or self._asked()))
 
     def step_end(self, step: int, metrics: Mapping[str, float] | None = None) -> bool:
         """Note the end of an optimizer step inside an epoch; see :meth:`epoch_end`."""
         self.start()
         self.step = step
         values = {key: float(value) for key, value in (metrics or {}).items()}
-        moment = Moment(self.epoch, step, self._seconds(), values, stop_reason=self._wish(), epoch_end=False)
+        moment = Moment(self.epoch, step, self._seconds(), values, stop_reason=self._asked(), epoch_end=False)
         return self._consider(moment)
 
     def stop(self, reason: str) -> None:
@@ -244,10 +251,10 @@ class Recorder:
 
     def _consider(self, moment: Moment) -> bool:
         save = self.policy.save
-        if policies.wall_time_reached(save, moment):
-            self.stop("wall-time limit")
-        if self._signals.stop_asked:
-            self.stop(self._signals.stop_asked)
+        urgent = "wall-time limit" if policies.wall_time_reached(save, moment) else self._signals.stop_asked
+        if urgent:
+            self.stop(urgent)
+            self.stopped_inside = self.stopped_inside or not moment.epoch_end
         if not self.records:
             return False
         reason = policies.save_reason(save, moment, self._past)
@@ -276,7 +283,7 @@ class Recorder:
         state = TrainingState(moment.epoch, contents, moment.step, moment.metrics, snapshot.stable)
         if self._writer is None:
             raise InvalidInputError("the recorder is closed")
-        self._writer.submit(replace(state, best=better), self._after)
+        self._writer.submit(state, self._after, best=better, document=self.options.document)
         self._saves += 1
 
     def _described(self, contents: Contents) -> Contents:
@@ -298,7 +305,7 @@ class Recorder:
         if self._series is None:
             return 0
         plan = policies.keep(self._series.entries(), keep)
-        return self._series.prune(plan.keep).freed_bytes if plan.remove else 0
+        return self._series.prune([entry.name for entry in plan.keep]).freed_bytes if plan.remove else 0
 
     def _new_writer(self, series: Series) -> BackgroundWriter:
         policy = self.policy
@@ -342,8 +349,8 @@ class Recorder:
             return {key: value for key, value in self.history[-1].items() if key != "epoch"}
         return {key: value for key, value in state.get("metrics", {}).items() if isinstance(value, (int, float))}
 
-    def _wish(self) -> str:
-        return self.stop_reason or self._signals.stop_asked or self._signals.save_asked
+    def _asked(self) -> str:
+        return self._signals.stop_asked or self._signals.save_asked
 
     def _seconds(self) -> float:
         return self.options.clock() - self._begun

@@ -28,7 +28,7 @@ _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 class Store(Protocol):
     """What the writer needs of a series."""
 
-    def save(self, state: TrainingState) -> Any:
+    def save(self, state: TrainingState, **how: Any) -> Any:
         """Save a state durably."""
         ...
 
@@ -103,12 +103,13 @@ class BackgroundWriter:
         """Number of saves that are not done."""
         return sum(1 for future in self._waiting if not future.done())
 
-    def submit(self, state: TrainingState, then: Then | None = None) -> Future[Any]:
+    def submit(self, state: TrainingState, then: Then | None = None, **how: Any) -> Future[Any]:
         """Save a state; returns as soon as the training may go on.
 
         Args:
             state: The live state.
             then: What to do behind the save, if it succeeds.
+            how: Further arguments of the series' ``save``.
 
         Returns:
             The save: its result is what the series returned.
@@ -120,7 +121,7 @@ class BackgroundWriter:
             raise InvalidInputError("the writer is closed")
         self._surface()
         if not self._background:
-            return self._now(state, then, "")
+            return self._now(state, then, how, "")
         self._free.acquire()
         arena = self._arenas.pop()
         frozen: Frozen | None = None
@@ -130,9 +131,9 @@ class BackgroundWriter:
             if frozen is None or frozen.why_live:
                 self._give_back(arena)
         if frozen.why_live:
-            return self._now(state, then, frozen.why_live)
+            return self._now(state, then, how, frozen.why_live)
         self.held_up, self.why_live = frozen.seconds, ""
-        future = self._thread.submit(self._save, frozen.state, then, arena)
+        future = self._thread.submit(self._save, frozen.state, then, how, arena)
         self._waiting = [*(other for other in self._waiting if not other.done()), future]
         return future
 
@@ -174,7 +175,7 @@ class BackgroundWriter:
             future.exception()
         self._waiting = []
 
-    def _now(self, state: TrainingState, then: Then | None, why: str) -> Future[Any]:
+    def _now(self, state: TrainingState, then: Then | None, how: dict[str, Any], why: str) -> Future[Any]:
         """Save in the training's own thread, behind what is still being written."""
         self._wait()
         self._surface()
@@ -183,15 +184,15 @@ class BackgroundWriter:
             warnings.warn(f"saving without a copy, the training waits: {why}", RuntimeWarning, stacklevel=3)
         future: Future[Any] = Future()
         try:
-            future.set_result(self._save(state, then, None))
+            future.set_result(self._save(state, then, how, None))
         except Exception as error:
             future.set_exception(error)
             self._surface()
         return future
 
-    def _save(self, state: TrainingState, then: Then | None, arena: Arena | None) -> Any:
+    def _save(self, state: TrainingState, then: Then | None, how: dict[str, Any], arena: Arena | None) -> Any:
         try:
-            saved = self._with_space(state)
+            saved = self._with_space(state, how)
             if then is not None:
                 then(saved)
             return saved
@@ -202,13 +203,13 @@ class BackgroundWriter:
             if arena is not None:
                 self._give_back(arena)
 
-    def _with_space(self, state: TrainingState) -> Any:
+    def _with_space(self, state: TrainingState, how: dict[str, Any]) -> Any:
         try:
-            return self._series.save(state)
+            return self._series.save(state, **how)
         except OSError as error:
             if not is_full(error) or self._on_full != "prune" or self._make_space is None or not self._make_space():
                 raise
-            return self._series.save(state)
+            return self._series.save(state, **how)
 
     def _give_back(self, arena: Arena) -> None:
         self._arenas.append(arena)

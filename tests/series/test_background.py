@@ -45,7 +45,7 @@ class Store:
         self.gate = threading.Event()
         self.gate.set()
 
-    def save(self, state: TrainingState) -> int:
+    def save(self, state: TrainingState, **how) -> int:
         assert self.gate.wait(20)
         self.threads.add(threading.get_ident())
         if self.errors:
@@ -214,7 +214,7 @@ sys.path.insert(0, {root!r})
 import numpy as np
 from tests.series import test_background as t
 class Slow(t.Store):
-    def save(self, state):
+    def save(self, state, **how):
         time.sleep(0.2)
         print("saved", state.epoch, flush=True)
         if state.epoch == 2:
