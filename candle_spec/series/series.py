@@ -26,6 +26,7 @@ from candle_spec.series.saving import Saved
 from candle_spec.series.store import Describe, RunIdentity, Store, StoreSettings
 from candle_spec.series.training_state import TrainingState
 from candle_spec.series.verify import Fault
+from candle_spec.weights.shards import GroupPlan
 
 
 class Series:
@@ -126,6 +127,10 @@ class Series:
             InvalidInputError: The series is only read.
         """
         return saving.save(self._store, state, best=best, document=document)
+
+    def plan(self, state: TrainingState) -> list[GroupPlan]:
+        """Return the files that a state would be written to now: a snapshot is laid out by it."""
+        return self._store.grouping.plan(state.contents, state.stable, self._store.settings.shard_bytes)
 
     def entries(self) -> tuple[Entry, ...]:
         """Return all checkpoints in the order of the training: by epoch and step of their manifests."""
