@@ -120,9 +120,9 @@ def test_the_command_line_wins(program, arguments: tuple[str, ...], name: str, e
 
 def test_every_common_option_is_there() -> None:
     names = """config_file data_type rng_seed train_bool eval_bool timeout gpus profiling save_path model_name home_dir
-        train_data val_data test_data output_dir data_url experiment_id run_id verbose logfile scaling shuffle
-        feature_subsample dense conv locally_connected activation out_activation lstm_size recurrent_dropout dropout
-        pool batch_normalization loss optimizer metrics epochs batch_size learning_rate early_stop momentum initialization
+        train_data val_data test_data output_dir data_url experiment_id run_id verbose logfile scaling shuffle lstm_size
+        feature_subsample dense conv locally_connected activation out_activation recurrent_dropout dropout pool
+        batch_normalization loss optimizer metrics epochs batch_size learning_rate early_stop momentum initialization
         val_split train_steps val_steps test_steps train_samples val_samples clr_flag clr_mode clr_base_lr clr_max_lr
         clr_gamma"""
     defined = {row["name"] for row in options.common_definitions()}
