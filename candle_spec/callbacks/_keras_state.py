@@ -285,4 +285,3 @@ def _compare(saved: Mapping[str, Any], current: Mapping[str, Any], location: str
 
 def _counters(callback: Any) -> dict[str, Any]:
     return {name: getattr(callback, name) for name in _REMEMBERED if hasattr(callback, name)}
-

@@ -23,6 +23,7 @@ from candle_spec.checkpoint.contents import Contents, StatePart
 from candle_spec.errors import InvalidInputError
 from candle_spec.series import policy as policies
 from candle_spec.series.background import BackgroundWriter
+from candle_spec.series.entries import Entry
 from candle_spec.series.params import CheckpointPolicy
 from candle_spec.series.policy import History, Moment
 from candle_spec.series.restart import RestartPoint
@@ -138,6 +139,19 @@ class Recorder:
         """Whether this process saves anything."""
         return self.policy.enabled and self.options.rank == 0
 
+    @property
+    def past(self) -> History:
+        """What the policy knows of the training so far."""
+        return self._past
+
+    @past.setter
+    def past(self, value: History) -> None:
+        self._past = value
+
+    def entries(self) -> tuple[Entry, ...]:
+        """Return the checkpoints of the series; none where this process does not record."""
+        return self._series.entries() if self._series is not None else ()
+
     def start(self) -> Self:
         """Open the series and say in one line what will be saved, when, where, and what is kept."""
         if self._started:
@@ -204,7 +218,9 @@ class Recorder:
         values = {key: float(value) for key, value in (metrics or {}).items()}
         self.history.append({"epoch": epoch, **values})
         final = self.epochs is not None and epoch >= self.epochs
-        return self._consider(Moment(epoch, self.step, self._seconds(), values, final, self.stop_reason or self._asked()))
+        return self._consider(
+            Moment(epoch, self.step, self._seconds(), values, final, self.stop_reason or self._asked())
+        )
 
     def step_end(self, step: int, metrics: Mapping[str, float] | None = None) -> bool:
         """Note the end of an optimizer step inside an epoch; see :meth:`epoch_end`."""

@@ -162,4 +162,3 @@ class TorchState:
                 rows = unwrapped(part).named_parameters(remove_duplicate=False)
                 names |= {(group, name) for name, parameter in rows if not parameter.requires_grad}
         return frozenset(names)
-

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -12,15 +11,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from candle_spec import optional
 from candle_spec.atomic import replace_file
+from candle_spec.callbacks._keras_module import keras_module
 from candle_spec.errors import InvalidInputError
-
-
-def keras_module() -> ModuleType:
-    """Return the Keras that the program uses: ``tf_keras`` where only that is imported or asked for, else ``keras``."""
-    legacy = os.environ.get("TF_USE_LEGACY_KERAS") == "1" or ("tf_keras" in sys.modules and "keras" not in sys.modules)
-    return optional.require("tf_keras" if legacy else "keras", extra="tensorflow", purpose="train Keras models")
 
 
 def _chosen(what: str, name: str, table: Mapping[str, Any]) -> Any:
