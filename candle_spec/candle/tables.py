@@ -91,7 +91,9 @@ def load_csv_data(
         train = train.iloc[random.permutation(len(train))]
     table = pandas.concat([train, test], ignore_index=True).drop(columns=list(drop_cols or ()), errors="ignore")
     targets = list(y_cols or ())
-    y = pandas.get_dummies(table[targets], columns=[c for c in onehot_cols or () if c in targets], dtype=int)
+    y = table[targets]
+    one_hot = [column for column in onehot_cols or () if column in targets]
+    y = pandas.get_dummies(y, columns=one_hot, dtype=int) if one_hot else y
     x = table[list(x_cols)] if x_cols is not None else table.drop(columns=targets)
     if n_cols:
         chosen = sorted(random.permutation(x.shape[1])[:n_cols]) if random_cols else range(min(n_cols, x.shape[1]))

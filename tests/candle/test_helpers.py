@@ -102,6 +102,11 @@ class TestTables:
         )
         assert x[:, 0].tolist() == y[:, 0].tolist() != list(range(50))
 
+    def test_no_targets(self, tmp_path: Path) -> None:
+        (tmp_path / "t.csv").write_text("a,b\n1,2\n3,4\n")
+        x, y, *_ = candle.load_csv_data(str(tmp_path / "t.csv"), return_dataframe=False)
+        assert (x.shape, y.shape) == ((2, 2), (2, 0))
+
 
 class TestNoise:
     def test_labels(self) -> None:
