@@ -10,7 +10,7 @@ from candle_spec.checkpoint.checkpoint import Checkpoint
 from candle_spec.errors import CandleSpecError, CorruptFileError, MissingPathError
 from candle_spec.series import pointers
 from candle_spec.series import record as records
-from candle_spec.series.entries import Entry, entry_of
+from candle_spec.series.entries import Entry, entries
 from candle_spec.series.events import log
 from candle_spec.series.layout import BEST, LAST, epoch_of, private_name
 from candle_spec.series.live import Live, read_live, reason
@@ -112,7 +112,7 @@ class _Search:
         passed = tuple((where, text) for where, text in self._passed)
         if passed:
             log.warning("restart from %s: %s; %s", path, why, "; ".join(f"{w}: {t}" for w, t in passed))
-        entry = entry_of(self._store, live) if live is not None else None
+        entry = next((entry for entry in entries(self._store) if live is not None and entry.path == live.path), None)
         return RestartPoint(path, Checkpoint(path), entry, why, passed)
 
     def _problem(self, path: Path, live: Live | None) -> str:
