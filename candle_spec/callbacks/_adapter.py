@@ -83,4 +83,3 @@ class Adapter(Protocol):
             InvalidInputError: The checkpoint is of another model.
         """
         ...
-

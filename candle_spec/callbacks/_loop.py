@@ -22,9 +22,7 @@ class Loop:
         options: Folder, name, rank and the like.
     """
 
-    def __init__(
-        self, adapter: Adapter, policy: CheckpointPolicy | Mapping[str, Any] | None, options: Options
-    ) -> None:
+    def __init__(self, adapter: Adapter, policy: CheckpointPolicy | Mapping[str, Any] | None, options: Options) -> None:
         self.recorder = Recorder(adapter, policy_of(policy), options)
         self.restarted: Restart | None = None
         self._looked = False

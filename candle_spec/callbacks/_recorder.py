@@ -204,7 +204,9 @@ class Recorder:
         values = {key: float(value) for key, value in (metrics or {}).items()}
         self.history.append({"epoch": epoch, **values})
         final = self.epochs is not None and epoch >= self.epochs
-        return self._consider(Moment(epoch, self.step, self._seconds(), values, final, self.stop_reason or self._asked()))
+        return self._consider(
+            Moment(epoch, self.step, self._seconds(), values, final, self.stop_reason or self._asked())
+        )
 
     def step_end(self, step: int, metrics: Mapping[str, float] | None = None) -> bool:
         """Note the end of an optimizer step inside an epoch; see :meth:`epoch_end`."""
