@@ -183,7 +183,7 @@ def _paths(structure: Mapping[str, Any], tops: list[str]) -> list[tuple[str, ...
 def _is_key(value: Any) -> bool:
     import jax
 
-    return isinstance(value, jax.Array) and bool(jax.dtypes.issubdtype(value.dtype, jax.dtypes.prng_key))
+    return isinstance(value, jax.Array) and bool(jax.numpy.issubdtype(value.dtype, jax.dtypes.prng_key))
 
 
 def _leaf(value: Any, location: str) -> Leaf | None:

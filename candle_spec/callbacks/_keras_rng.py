@@ -1,4 +1,7 @@
-"""The random generators of Keras and TensorFlow besides those of layers, which are weights of the model."""
+"""The random generators of Keras and TensorFlow: of layers (dropout), and the global ones.
+
+Keras keeps neither in its own files: a model loaded from one draws other numbers.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +11,11 @@ from collections.abc import Mapping
 from typing import Any
 
 
-def capture_keras_rng(package: str) -> dict[str, Any]:
-    """Return the states of Keras' global seed generator and of TensorFlow's global generator, as far as they exist."""
+def capture_keras_rng(package: str, model: Any) -> dict[str, Any]:
+    """Return the states of the model's generators, of Keras' global one and of TensorFlow's, as far as they exist."""
     state: dict[str, Any] = {}
+    if own := _own_seeds(model):
+        state["layers"] = [_array(variable) for variable in own]
     seeds = _global_seeds(package)
     if seeds is not None:
         state["keras"] = _array(seeds.state)
@@ -20,9 +25,15 @@ def capture_keras_rng(package: str) -> dict[str, Any]:
     return state
 
 
-def restore_keras_rng(package: str, state: Mapping[str, Any]) -> list[str]:
+def restore_keras_rng(package: str, state: Mapping[str, Any], model: Any) -> list[str]:
     """Set the generators to their saved states; returns why something could not be set, a sentence each."""
     problems: list[str] = []
+    own, saved = _own_seeds(model), state.get("layers", [])
+    if len(own) == len(saved):
+        for variable, value in zip(own, saved, strict=True):
+            variable.assign(value)
+    else:
+        problems.append(f"the generators of layers: {len(saved)} were saved, the model has {len(own)}")
     if "keras" in state:
         seeds = _global_seeds(package, make=True)
         if seeds is None:
@@ -33,6 +44,17 @@ def restore_keras_rng(package: str, state: Mapping[str, Any]) -> list[str]:
         tensorflow = importlib.import_module("tensorflow")
         tensorflow.random.set_global_generator(tensorflow.random.Generator.from_state(state["tensorflow"], "philox"))
     return problems
+
+
+def _own_seeds(model: Any) -> list[Any]:
+    """Return the states of the generators of a model's layers, in the order of the layers."""
+    seeds: list[Any] = []
+    for layer in model._flatten_layers():
+        seeds += [generator.state for generator in getattr(layer, "_seed_generators", ())]
+        generator = getattr(getattr(layer, "_random_generator", None), "_generator", None)
+        if generator is not None:  # tf_keras
+            seeds.append(generator.state)
+    return list({id(variable): variable for variable in seeds}.values())
 
 
 def _global_seeds(package: str, *, make: bool = False) -> Any:

@@ -57,6 +57,7 @@ class KerasState:
     data: Any = None
     callbacks: Sequence[Any] = ()
     generators: Mapping[str, Any] = field(default_factory=dict)
+    _counted: Sequence[Mapping[str, Any]] = ()
 
     @property
     def resumes_inside_epoch(self) -> bool:
@@ -84,9 +85,9 @@ class KerasState:
         structure |= extra
         structure |= {COUNTERS: [_counters(callback) for callback in self.callbacks]} if self.callbacks else {}
         rate = getattr(getattr(self.model, "optimizer", None), "learning_rate", None)
-        if self._package() == "tf_keras" and hasattr(rate, "numpy"):
+        if self._package() == "tf_keras" and rate is not None and hasattr(rate, "numpy"):
             structure[RATE] = float(rate.numpy())  # no variable of the optimizer's own there
-        structure[RNG] = {**capture_rng(self.generators), **capture_keras_rng(self._package())}
+        structure[RNG] = {**capture_rng(self.generators), **capture_keras_rng(self._package(), self.model)}
         known = set(extra)
         naming = Naming(_GROUPS, lambda path: _place(path, known), "/", lambda g, n: labels.get((g, n), ""))
         captured = capture(structure, _leaf, naming)
@@ -123,7 +124,8 @@ class KerasState:
         structure = restored(checkpoint)
         if RATE in structure:
             self.model.optimizer.learning_rate.assign(structure[RATE])
-        parts += self._restore_counters(structure.get(COUNTERS, []))
+        self._counted = structure.get(COUNTERS, [])
+        parts += self._restore_counters()
         parts += [*restore_data(self.data, structure.get(SAMPLER)), self._restore_rng(structure.get(RNG))]
         own_keys = {path.partition("/")[0] for path in saved} | {"vars", RATE, RNG, SAMPLER, COUNTERS}
         return Restored(tuple(parts), {key: value for key, value in structure.items() if key not in own_keys})
@@ -132,10 +134,15 @@ class KerasState:
         if state is None:
             return RestoredPart("rng", restored=False, why="the checkpoint holds none")
         problems = restore_rng(state, self.generators)
-        problems += restore_keras_rng(self._package(), state)
+        problems += restore_keras_rng(self._package(), state, self.model)
         return RestoredPart("rng", restored=True, why="; ".join(f"not {problem}" for problem in problems))
 
-    def _restore_counters(self, saved: Sequence[Mapping[str, Any]]) -> list[RestoredPart]:
+    def restore_counters(self) -> None:
+        """Set the counters of the callbacks once more: they begin anew when a training begins."""
+        self._restore_counters()
+
+    def _restore_counters(self) -> list[RestoredPart]:
+        saved = self._counted
         if len(saved) != len(self.callbacks):
             why = f"{len(saved)} were saved, {len(self.callbacks)} are given"
             return [RestoredPart("callbacks", restored=False, why=why)]
@@ -145,9 +152,7 @@ class KerasState:
         return [RestoredPart("callbacks", restored=True)] if saved else []
 
     def _package(self) -> str:
-        """``keras`` or ``tf_keras``: whose class the model is of."""
-        names = {cls.__module__.partition(".")[0] for cls in type(self.model).__mro__}
-        return "tf_keras" if "tf_keras" in names else "keras"
+        return package_of(self.model)
 
     def _framework(self) -> Framework:
         package = importlib.import_module(self._package())
@@ -167,6 +172,9 @@ class KerasState:
 
             def get(self, path: str) -> dict[str, Any]:
                 return entries.get(path, {})
+
+            def has_path(self, path: str) -> bool:
+                return any(f"{known}/".startswith(f"{path}/") for known in entries)
 
         return library, Store()
 
@@ -209,6 +217,12 @@ class KerasState:
         contents.side_files = [SideFile(_TOPOLOGY, text.encode("utf-8"), "application/json", "topology")]
         topology = [{"kind": "keras-config", "path": _TOPOLOGY}]
         contents.fields = [Field("/model/topology", topology, "environment", "the model's own configuration")]
+
+
+def package_of(model: Any) -> str:
+    """Return ``keras`` or ``tf_keras``: whose class the model is of."""
+    names = {cls.__module__.partition(".")[0] for cls in type(model).__mro__}
+    return "tf_keras" if "tf_keras" in names else "keras"
 
 
 def _place(path: tuple[str, ...], extra: set[str] | None = None) -> tuple[str, int]:
@@ -269,7 +283,9 @@ def _compare(saved: Mapping[str, Any], current: Mapping[str, Any], location: str
 
     def shapes(entries: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
         rows = {f"{path}/vars/{key}": tuple(v.shape) for path, own in entries.items() for key, v in own.items()}
-        return {name: shape for name, shape in rows.items() if not weights_only or not name.startswith("optimizer/")}
+        # Metrics begin anew with every epoch, and may not be there yet.
+        others = ("metrics/", "optimizer/") if weights_only else ("metrics/",)
+        return {name: shape for name, shape in rows.items() if not name.startswith(others)}
 
     before, now = shapes(saved), shapes(current)
     if before == now:

@@ -177,7 +177,7 @@ class _Walk:
 
         if isinstance(value, np.generic):
             return state_tree.numpy_scalar(value.dtype.str, value.tobytes())
-        for kind in _PLAIN:  # a subclass, for example an enumeration of integers
+        for kind in (int, float, str):  # a subclass, for example an enumeration of integers
             if isinstance(value, kind):
                 return state_tree.encode_scalar(kind(value))
         raise UnsupportedFormatError(

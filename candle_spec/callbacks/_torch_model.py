@@ -91,7 +91,7 @@ def _untied(saved: Mapping[str, Any], current: Mapping[str, Any]) -> list[str]:
     untied = []
     for name, value in saved.items():
         owner = owners.setdefault(id(value), name)
-        if owner != name and hasattr(current.get(name), "data_ptr"):
-            if current[name].data_ptr() != current[owner].data_ptr():
-                untied.append(f"{name} was tied to {owner} and is not in this model")
+        now = current.get(name)
+        if owner != name and hasattr(now, "data_ptr") and now.data_ptr() != current[owner].data_ptr():
+            untied.append(f"{name} was tied to {owner} and is not in this model")
     return untied

@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from candle_spec.callbacks._adapter import Restored, RestoredPart, Snapshot
+from candle_spec.callbacks._data import can_resume_inside, capture_data, restore_data
 from candle_spec.callbacks._rng import capture_rng, restore_rng
 from candle_spec.callbacks._structure import capture, restored
-from candle_spec.callbacks._data import can_resume_inside, capture_data, restore_data
 from candle_spec.callbacks._torch_model import load_model, unwrapped
 from candle_spec.checkpoint.contents import Contents, Framework, StatePart
 from candle_spec.weights.live import Leaf

@@ -28,8 +28,9 @@ _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 class Store(Protocol):
     """What the writer needs of a series."""
 
-    def save(self, state: TrainingState, **how: Any) -> Any:
-        """Save a state durably."""
+    @property
+    def save(self) -> Callable[..., Any]:
+        """Saves a state durably; takes the state and further arguments by name."""
         ...
 
 
@@ -185,7 +186,7 @@ class BackgroundWriter:
         future: Future[Any] = Future()
         try:
             future.set_result(self._save(state, then, how, None))
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - noted: it comes up in the next line, as the settings say
             future.set_exception(error)
             self._surface()
         return future

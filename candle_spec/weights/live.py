@@ -43,12 +43,12 @@ class LiveBytes:
         if not self.size:
             return
         if self.array.flags.c_contiguous:
-            yield memoryview(self._flat())
+            yield self._flat().data
             return
         import numpy as np
 
         for rows in slabs(self.array):
-            yield memoryview(np.ascontiguousarray(rows).reshape(-1).view(np.uint8))
+            yield np.ascontiguousarray(rows).reshape(-1).view(np.uint8).data
 
     def copy_to(self, target: npt.NDArray[Any], start: int) -> None:
         """Copy the bytes from byte ``start`` on into ``target``, an array of bytes; without the interpreter's lock.
@@ -117,7 +117,7 @@ def array_leaf(array: npt.NDArray[Any], *, private: bool = False, location: str 
     """
     import numpy as np
 
-    if array.dtype.hasobject or array.dtype.kind in "OMmSUV" and not _extended(array):
+    if array.dtype.hasobject or (array.dtype.kind in "OMmSUV" and not _extended(array)):
         raise UnsupportedFormatError(
             f"an array of {array.dtype} cannot be saved as numbers",
             location=location,
