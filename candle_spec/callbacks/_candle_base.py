@@ -372,6 +372,8 @@ class CandleCkpt:
         _trained.add(self._key())
         self.info(ckpt_log.wrote(done.written_bytes + done.shared_bytes, done.seconds))
         recorder = self.recorder
+        if recorder is not None and self.J is None and not self.policy.keep.keep_best:
+            recorder.forget_best()  # that of an earlier training, begun anew without one
         if recorder is not None:
             plan = policies.keep(recorder.entries(), self.policy.keep)
             for line in ckpt_log.kept(sorted({entry.epoch for entry in plan.keep}, reverse=True)):

@@ -148,6 +148,11 @@ class Recorder:
     def past(self, value: History) -> None:
         self._past = value
 
+    def forget_best(self) -> None:
+        """Let ``best`` name nothing any more; called behind a save."""
+        if self._series is not None:
+            self._series.clear_best()
+
     def entries(self) -> tuple[Entry, ...]:
         """Return the checkpoints of the series; none where this process does not record."""
         return self._series.entries() if self._series is not None else ()
