@@ -118,6 +118,8 @@ class Recorder:
     _begun: float = 0.0
     _saves: int = 0
     _started: bool = False
+    _looked: bool = False
+    _found: RestartPoint | None = None
     _open: ExitStack = field(default_factory=ExitStack)
 
     def __enter__(self) -> Self:
@@ -162,14 +164,22 @@ class Recorder:
             self._open.callback(self._signals.stop)
         return self
 
+    def peek(self) -> Path | None:
+        """Return the checkpoint that :meth:`restart` will restore; nothing is restored yet."""
+        self.start()
+        if not self._looked:
+            self._looked = True
+            self._found = self._point()
+        return self._found.checkpoint.path if self._found else None
+
     def restart(self) -> Restart | None:
         """Go on where the series ends, as the policy's restart mode says; ``None``: from the beginning.
 
         Raises:
             CandleSpecError: A restart is required and impossible, or the checkpoint is of another training.
         """
-        self.start()
-        point = self._point()
+        self.peek()
+        point = self._found
         if point is None:
             return None
         manifest = point.checkpoint.manifest
