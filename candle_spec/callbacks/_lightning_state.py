@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
@@ -60,12 +60,10 @@ class LightningState:
     Attributes:
         io: The plugin.
         trainer: The trainer, once it is there.
-        notes: What was not restored, a sentence each.
     """
 
     io: Any
     trainer: Any = None
-    notes: list[str] = field(default_factory=list)
     _rng: Mapping[str, Any] | None = None
     _data: Any = None
 
@@ -112,13 +110,18 @@ class LightningState:
         parts += [RestoredPart(name, restored=not weights_only) for name in ("sampler", "rng")]
         return Restored(tuple(parts), extra)
 
-    def restore_rng(self) -> None:
-        """Set the random generators and the loader's to their saved states, once."""
+    def restore_rng(self) -> list[str]:
+        """Set the random generators, and those of the loader, to their saved states, once.
+
+        Returns:
+            What could not be set, a sentence each.
+        """
         if self._rng is None:
-            return
+            return []
         rng, self._rng = self._rng, None
-        restore_data(self.trainer.train_dataloader, self._data)
-        self.notes += restore_rng(rng)
+        parts = restore_data(self.trainer.train_dataloader, self._data)
+        notes = [f"{part.name} ({part.why})" for part in parts if not part.restored]
+        return [*notes, *restore_rng(rng)]
 
 
 def _parts(caught: Mapping[str, Any], data: StatePart) -> dict[str, StatePart]:

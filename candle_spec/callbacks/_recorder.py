@@ -149,7 +149,7 @@ class Recorder:
         self.epochs = self.epochs if self.epochs is not None else self.policy.epochs
         if self.options.rank == 0:
             for line in (self.policy.describe(str(self.folder)), *self.policy.warnings):
-                self._say(line)
+                self.say(line)
         if self.records:
             settings = StoreSettings(**dict(self.policy.store))
             opened = Series.create_or_open(
@@ -191,7 +191,7 @@ class Recorder:
         if self._series is not None:
             self._series.mark_restarted(point)
             self._past = policies.history(self._series.entries(), self.policy.save)
-        self._say(f"restarting from epoch {self.epoch} ({point.checkpoint.path}): {point.why}; {restored.text()}")
+        self.say(f"restarting from epoch {self.epoch} ({point.checkpoint.path}): {point.why}; {restored.text()}")
         metrics = {key: float(value) for key, value in self._metrics(state).items()}
         return Restart(self.epoch, self.step, metrics, point.checkpoint.path, point.why, restored)
 
@@ -213,6 +213,7 @@ class Recorder:
         self.epoch, self.step = epoch, step if step is not None else self.step
         values = {key: float(value) for key, value in (metrics or {}).items()}
         self.history.append({"epoch": epoch, **values})
+        self._look_for_metric(values)
         final = self.epochs is not None and epoch >= self.epochs
         return self._consider(
             Moment(epoch, self.step, self._seconds(), values, final, self.stop_reason or self._asked())
@@ -225,6 +226,15 @@ class Recorder:
         values = {key: float(value) for key, value in (metrics or {}).items()}
         moment = Moment(self.epoch, step, self._seconds(), values, stop_reason=self._asked(), epoch_end=False)
         return self._consider(moment)
+
+    def poll(self) -> str:
+        """Return why the training has to stop, with a look at the clock and at signals; empty if it may go on."""
+        moment = Moment(self.epoch, self.step, self._seconds())
+        if policies.wall_time_reached(self.policy.save, moment):
+            self.stop("wall-time limit")
+        if self._signals.stop_asked:
+            self.stop(self._signals.stop_asked)
+        return self.stop_reason
 
     def stop(self, reason: str) -> None:
         """Ask the training to stop and to be saved at the end of this step or epoch."""
@@ -240,7 +250,7 @@ class Recorder:
         if self._writer is not None:
             self._writer.drain()
         if self.options.rank == 0 and not self.policy.enabled:
-            self._say(self.policy.describe(str(self.folder)))
+            self.say(self.policy.describe(str(self.folder)))
         return saved
 
     def close(self, *, failed: bool = False) -> None:
@@ -256,17 +266,16 @@ class Recorder:
         except Exception as error:
             if not failed:
                 raise
-            self._say(f"a checkpoint was not saved: {error}")
+            self.say(f"a checkpoint was not saved: {error}")
         finally:
             self._open.close()
             self._series = None
 
     def _consider(self, moment: Moment) -> bool:
         save = self.policy.save
-        urgent = "wall-time limit" if policies.wall_time_reached(save, moment) else self._signals.stop_asked
-        if urgent:
-            self.stop(urgent)
-            self.stopped_inside = self.stopped_inside or not moment.epoch_end
+        asked = self._signals.stop_asked or policies.wall_time_reached(save, moment)
+        self.poll()
+        self.stopped_inside = self.stopped_inside or (bool(asked) and not moment.epoch_end)
         if not self.records:
             return False
         reason = policies.save_reason(save, moment, self._past)
@@ -278,6 +287,13 @@ class Recorder:
             self._signals.saved()
         self._past = policies.advance(save, moment, self._past, saved=bool(reason))
         return bool(reason)
+
+    def _look_for_metric(self, values: Mapping[str, float]) -> None:
+        """Say once that the metric of the best checkpoint is none of those that are measured."""
+        save = self.policy.save
+        if len(self.history) == 1 and self.records and save.save_best and save.metric not in values:
+            measured = ", ".join(values) or "nothing"
+            self.say(f"no best checkpoint: {save.metric} is not measured ({measured}); set ckpt_save_best_metric")
 
     def _prefers_epoch(self, moment: Moment) -> bool:
         """A stop inside an epoch that cannot be entered again adds nothing to the checkpoint of its beginning."""
@@ -354,7 +370,7 @@ class Recorder:
                 location=str(self.folder),
                 hint="start in another folder, or set ckpt_on_change to warn",
             )
-        self._say(f"the hyperparameters changed since the checkpoint: {changes}")
+        self.say(f"the hyperparameters changed since the checkpoint: {changes}")
 
     def _metrics(self, state: Mapping[str, Any]) -> dict[str, float]:
         if self.history and self.history[-1].get("epoch") == self.epoch:
@@ -367,7 +383,8 @@ class Recorder:
     def _seconds(self) -> float:
         return self.options.clock() - self._begun
 
-    def _say(self, line: str) -> None:
+    def say(self, line: str) -> None:
+        """Write a line for people."""
         if self.options.say is not None:
             self.options.say(line)
         else:

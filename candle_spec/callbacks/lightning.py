@@ -79,7 +79,7 @@ class _Hooks:
         self.recorder = Recorder(self._state, policy_of(params), options)
         self.restarted: Restart | None = None
         self._looked = False
-        self._epoch_open = False
+        self._pending: tuple[int, dict[str, float], int] | None = None
 
     @property
     def ckpt_path(self) -> str | None:
@@ -112,30 +112,48 @@ class _Hooks:
         self.recorder.options.name = self.recorder.options.name or type(pl_module).__name__
         self.recorder.start()
 
+    def on_train_start(self, trainer: Any, pl_module: Any) -> None:
+        """Let a restored training begin its epoch as one that was never interrupted.
+
+        The state was saved between two epochs. Lightning's own restart goes on inside one: it would take the iterator
+        made before the generators were set, and leave out a step of the schedules.
+        """
+        if self.restarted is not None:
+            trainer.fit_loop.restarting = False
+            if hasattr(trainer.fit_loop, "_resuming_from_checkpoint"):
+                trainer.fit_loop._resuming_from_checkpoint = False
+
     def on_train_epoch_start(self, trainer: Any, pl_module: Any) -> None:
-        """Set the random generators once, behind everything that drew from them."""
-        self._state.restore_rng()
-        self._epoch_open = True
+        """Save the epoch before: only now Lightning has stepped the schedules and counted it as complete."""
+        self._record()
+        for note in self._state.restore_rng():
+            self.recorder.say(f"not restored: {note}")
 
     def on_train_batch_end(self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
         """Save where the policy or a signal asks for it."""
         if self.recorder.step != trainer.global_step:
             self.recorder.step_end(trainer.global_step)
-        if self.recorder.stopped_inside:
-            trainer.should_stop = True
+        trainer.should_stop = trainer.should_stop or self.recorder.stopped_inside
 
     def on_train_epoch_end(self, trainer: Any, pl_module: Any) -> None:
-        """Save where the policy says so, and stop the training where it has to."""
+        """Note what was measured, and stop the training where it has to."""
         if self.recorder.stopped_inside:
             return
         metrics = {name: float(value) for name, value in trainer.callback_metrics.items() if value.numel() == 1}
-        self.recorder.epoch_end(trainer.current_epoch + 1, metrics, trainer.global_step)
-        if self.recorder.stop_reason:
-            trainer.should_stop = True
+        self._pending = (trainer.current_epoch + 1, metrics, trainer.global_step)
+        trainer.should_stop = trainer.should_stop or bool(self.recorder.poll())
 
     def on_train_end(self, trainer: Any, pl_module: Any) -> None:
-        """Wait until all is durable. The last epoch is saved already: the state between epochs is another one here."""
+        """Save the end of the training, and wait until all is durable."""
+        self._record()
+        if not self.recorder.stopped_inside:
+            self.recorder.train_end(self.recorder.stop_reason or ("early stop" if trainer.should_stop else "train end"))
         self.recorder.close()
+
+    def _record(self) -> None:
+        if self._pending is not None:
+            pending, self._pending = self._pending, None
+            self.recorder.epoch_end(*pending)
 
     def on_exception(self, trainer: Any, pl_module: Any, exception: BaseException) -> None:
         """Let the series go."""

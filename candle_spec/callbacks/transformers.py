@@ -149,6 +149,10 @@ class _Hooks:
         values = {**(logged[0] if logged else {}), **metrics}
         numbers = {name: float(value) for name, value in values.items() if isinstance(value, (int, float))}
         numbers.pop("epoch", None)
+        wanted = self.recorder.policy.save.metric
+        theirs = "eval_" + wanted.removeprefix("val_")  # the Trainer's word for the same
+        if wanted not in numbers and theirs in numbers:
+            numbers[wanted] = numbers[theirs]
         self.recorder.epoch_end(round(state.epoch), numbers, state.global_step)
         control.should_training_stop = control.should_training_stop or bool(self.recorder.stop_reason)
         return control

@@ -122,7 +122,7 @@ def jax(folder: Path, killer: Killer):
 
     from candle_spec.callbacks.jax import Checkpoints
 
-    np.random.seed(0)  # noqa: NPY002 - the global generator is part of the state
+    np.random.seed(0)
     tx = optax.adam(0.01)
     key = jax.random.key(0)
     params = {"w": jax.random.normal(key, (6, 1)), "b": jnp.zeros(1)}
