@@ -71,7 +71,7 @@ class _Copying:
         for folder in reversed([each for each in target.parents if not each.exists()]):
             self.fs.make_folder(folder)
         with source.open("rb", buffering=0) as old, self.fs.open_new(target, mode=READ_ONLY) as new:
-            self.fs.copy_range(old, 0, size, new)  # type: ignore[arg-type]
+            self.fs.copy_range(old, 0, size, new)
             self.fs.sync_file(new)
         self.written += size
         if identity is not None:

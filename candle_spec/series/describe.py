@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from candle_spec import pointer
+from candle_spec.canonical import tag_number
 from candle_spec.checkpoint import manifest_file
 from candle_spec.checkpoint.manifest_builder import Inputs, build
 from candle_spec.digests import digest_json
-from candle_spec.series.live import tagged
 from candle_spec.series.store import Store
 from candle_spec.series.training_state import TrainingState
 
@@ -29,7 +29,7 @@ def manifest(store: Store, state: TrainingState, inputs: Inputs, entries: list[d
     if state.step is not None:
         about["step"] = state.step
     if state.metrics:
-        about["metrics"] = {name: tagged(float(value)) for name, value in state.metrics.items()}
+        about["metrics"] = {name: tag_number(float(value)) for name, value in state.metrics.items()}
     made["lineage"] = {**made.get("lineage", {}), **_lineage(store, state)}
     _add_description(made, store.description)
     made.setdefault("name", store.record.name)

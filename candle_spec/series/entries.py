@@ -68,23 +68,17 @@ def entries(store: Store) -> tuple[Entry, ...]:
     for live in store.live:
         for identity in live.inodes():
             holders[identity] = holders.get(identity, 0) + 1
-    found = [entry_of(store, live, holders) for live in store.live]
+    found = [_entry(store, live, holders) for live in store.live]
     found += [
         Entry(epoch_of(path.name) or 0, None, path, complete=False, problems=(why,)) for path, why in store.faulty
     ]
     return tuple(sorted(found, key=lambda entry: (entry.order, entry.name)))
 
 
-def entry_of(store: Store, live: Live, holders: Mapping[tuple[int, int], int] | None = None) -> Entry:
-    """Return the entry of one checkpoint.
-
-    Args:
-        store: The series.
-        live: The checkpoint.
-        holders: How many checkpoints hold each file, where sizes are wanted.
-    """
+def _entry(store: Store, live: Live, holders: Mapping[tuple[int, int], int]) -> Entry:
+    """Return the entry of one checkpoint; ``holders`` says how many checkpoints hold each file."""
     marks = store.marks_of(live)
-    size, unique = _sizes(live, holders or {})
+    size, unique = _sizes(live, holders)
     return Entry(
         epoch=live.point.epoch,
         step=live.point.step,

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from candle_spec.canonical import MAX_SAFE_INTEGER
 from candle_spec.checkpoint import manifest_file
 from candle_spec.checkpoint.checkpoint import Checkpoint
 from candle_spec.checkpoint.inventory import StoredArray
@@ -149,15 +148,8 @@ def _row(array: StoredArray) -> ArrayRow:
 def number(value: Any) -> float:
     """Return a number of a manifest, tagged or not, as a float."""
     if isinstance(value, dict):
-        return float(value.get("$float", value.get("$int", "nan")))
+        return float(str(value.get("$float", value.get("$int", "nan"))))
     return float(value)
-
-
-def tagged(value: float) -> Any:
-    """Return a measured number as it stands in a manifest."""
-    from candle_spec.canonical import tag_number
-
-    return tag_number(value if abs(value) <= MAX_SAFE_INTEGER or not float(value).is_integer() else float(value))
 
 
 def scan(layout: Layout) -> tuple[list[Live], list[tuple[Path, str]]]:

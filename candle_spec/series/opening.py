@@ -94,15 +94,14 @@ def _make_folders(layout: Layout, fs: Fs) -> None:
     for folder in reversed(missing):
         fs.make_folder(folder)
         fs.sync_folder(folder.parent)
-    for outer, inner in (
-        (layout.root, (layout.epochs, layout.store)),
-        (layout.store, (layout.staging, layout.trash, layout.bad)),
-    ):
-        absent = [folder for folder in inner if not folder.is_dir()]
-        for folder in absent:
-            fs.make_folder(folder)
-        if absent:
-            fs.sync_folder(outer)
+    outer = [folder for folder in (layout.epochs, layout.store) if not folder.is_dir()]
+    inner = [folder for folder in (layout.staging, layout.trash, layout.bad) if not folder.is_dir()]
+    for folder in outer + inner:
+        fs.make_folder(folder)
+    if outer:
+        fs.sync_folder(layout.root)
+    if inner and layout.record.is_file():
+        fs.sync_folder(layout.store)  # of a new series, the record is written next, and does so
 
 
 def _clean(layout: Layout, fs: Fs) -> None:
@@ -132,7 +131,6 @@ def _record(layout: Layout, live: list[Live], run: RunIdentity, fs: Fs) -> Recor
             kept = layout.bad / private_name(layout.record.name)
             log.warning("%s; rebuilt from the checkpoints, pins and tags are lost (kept: %s)", error, kept)
             fs.rename(layout.record, kept)
-            fs.sync_folder(layout.bad)
     record = rebuilt(layout, live, run.name)
     records.write(record, layout.record, fs)
     return record

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection
 from dataclasses import dataclass
+from pathlib import Path
 
 from candle_spec.atomic import write_errors
 from candle_spec.series import pointers, replacing
@@ -77,7 +79,7 @@ def _freed(store: Store, victims: list[Live]) -> int:
 
 def _delete(store: Store, victims: list[Live]) -> None:
     """Take the names away, durably, before anything inside is deleted."""
-    make_durable(store)
+    _make_durable(store, [live.path for live in store.live if live not in victims and live.path in store.lax])
     if any(not attempt.committed for attempt in store.record.attempts):
         store.write_record()  # which attempts saved something is known from their checkpoints, so far
     for live in victims:
@@ -87,16 +89,15 @@ def _delete(store: Store, victims: list[Live]) -> None:
     replacing.empty_trash(store.layout, store.fs)
 
 
-def make_durable(store: Store) -> None:
+def _make_durable(store: Store, paths: list[Path]) -> None:
     """Make checkpoints durable that were saved without: they may be all that is left."""
-    if store.settings.durability == "off":
+    if store.settings.durability == "off" or not paths:
         return
-    for path in sorted(store.lax):
-        for file in sorted(each for each in path.rglob("*") if each.is_file()):
-            with file.open("rb") as opened:
-                store.fs.sync_file(opened)
-        for folder in sorted({each.parent for each in path.rglob("*")}, key=lambda each: -len(each.parts)):
-            store.fs.sync_folder(folder)
-    if store.lax:
-        store.fs.sync_folder(store.layout.epochs)
-        store.lax.clear()
+    for path in paths:
+        for folder, _, files in os.walk(path, topdown=False):
+            for name in sorted(files):
+                with Path(folder, name).open("rb") as opened:
+                    store.fs.sync_file(opened)
+            store.fs.sync_folder(Path(folder))
+    store.fs.sync_folder(store.layout.epochs)
+    store.lax.difference_update(paths)

@@ -27,8 +27,7 @@ def replace(store: Store, staged: Staged, existing: Path) -> None:
     The old one is kept in ``.candle/bad`` where it is marked or was not saved by this run; else it moves to the trash.
     """
     layout = store.layout
-    live = next((live for live in store.live if live.path == existing), None)
-    keep = live is None or live.run_id != store.record.run_id or bool(store.marks_of(live))
+    keep = _is_worth_keeping(store, existing)
     intent = {
         "folder": existing.name,
         "staged": staged.path.name,
@@ -46,9 +45,18 @@ def replace(store: Store, staged: Staged, existing: Path) -> None:
     _complete(layout, intent, store.fs)
 
 
+def _is_worth_keeping(store: Store, path: Path) -> bool:
+    """Whether the old folder is kept: it is marked, of another run, or nothing that this run is known to have made."""
+    if path in store.doubtful:
+        return False
+    live = next((live for live in store.live if live.path == path), None)
+    return live is None or live.run_id != store.record.run_id or bool(store.marks_of(live))
+
+
 def finish(store: Store) -> None:
     """Forget a replacement that is durable, and delete the old checkpoint."""
     store.fs.remove_file(store.layout.intent)
+    store.fs.sync_folder(store.layout.store)  # else it could be done again, after the new one was pruned
     empty_trash(store.layout, store.fs)
 
 
@@ -60,8 +68,8 @@ def recover(layout: Layout, fs: Fs) -> bool:
     if intent is not None:
         _complete(layout, intent, fs)
         fs.sync_folder(layout.epochs)
-        fs.sync_folder(layout.staging)
     fs.remove_file(layout.intent)
+    fs.sync_folder(layout.store)
     return True
 
 
@@ -83,9 +91,8 @@ def _complete(layout: Layout, intent: dict[str, Any], fs: Fs) -> None:
     if not new.is_dir():
         return
     if place.exists():
-        fs.rename(place, aside)
-        if intent["keep"]:
-            fs.sync_folder(layout.bad)
+        # After a power cut the old one may be in both places.
+        fs.rename(place, aside if not aside.exists() else aside.with_name(private_name(place.name)))
     fs.rename(new, place)
 
 

@@ -11,6 +11,7 @@ import os
 import time
 from collections.abc import Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,7 +30,7 @@ from candle_spec.manifest.collection import urn
 from candle_spec.series import describe, pointers, replacing
 from candle_spec.series.grouping import Seen, seen_in
 from candle_spec.series.layout import LAST, folder_name
-from candle_spec.series.live import Live, arrays_key, file_key, read_live
+from candle_spec.series.live import Live, arrays_key, file_key, read_live, scan
 from candle_spec.series.sharing import Sharing
 from candle_spec.series.staged import Staged
 from candle_spec.series.store import GROUP_SAVES, GROUP_SECONDS, Describe, Store
@@ -69,7 +70,8 @@ def save(store: Store, state: TrainingState, *, best: bool = False, document: De
     begun = time.monotonic()
     store.writable()
     with write_errors(store.layout.root):
-        replacing.recover(store.layout, store.fs)
+        if replacing.recover(store.layout, store.fs):
+            store.live, store.faulty = scan(store.layout)
         for last_try in (False, True):
             try:
                 saving = Saving(store, state, document)
@@ -210,7 +212,7 @@ class Saving:
         store = self.store
         if store.settings.durability != "group":
             return store.settings.durability == "commit"
-        if len(store.lax) >= GROUP_SAVES - 1 or time.monotonic() - store.durable_at >= GROUP_SECONDS:
+        if store.at_risk >= GROUP_SAVES - 1 or time.monotonic() - store.durable_at >= GROUP_SECONDS:
             store.durable_at = time.monotonic()
             return True
         return False
@@ -298,7 +300,7 @@ class Saving:
         """A shared file may come from a save that was not made durable."""
         if self.store.lax and self.store.settings.durability != "off":
             with path.open("rb") as file:
-                self.store.fs.sync_file(file)  # type: ignore[arg-type]
+                self.store.fs.sync_file(file)
 
     def _side(self, side: SideFile, role: str, staged: Staged) -> None:
         data = side.data if isinstance(side.data, bytes) else b"".join(bytes(block) for block in side.data.blocks())
@@ -351,9 +353,20 @@ class Saving:
     # The name
 
     def _commit(self, staged: Staged, existing: Path | None, *, durable: bool) -> Path:
+        path = self.store.layout.epochs / self._folder()
+        try:
+            self._name(staged, path, existing, durable=durable)
+        except OSError:
+            self.store.doubtful.add(path)  # whether its name is durable, nobody can say: it is made again next time
+            with suppress(OSError):  # the next save or opening tries again
+                replacing.recover(self.store.layout, self.store.fs)
+            self.store.live, self.store.faulty = scan(self.store.layout)
+            raise
+        self.store.doubtful.discard(path)
+        return path
+
+    def _name(self, staged: Staged, path: Path, existing: Path | None, *, durable: bool) -> None:
         store = self.store
-        path = store.layout.epochs / self._folder()
-        store.doubtful.add(path)  # until its name is durable
         if existing is not None:
             replacing.replace(store, staged, existing)
         else:
@@ -361,14 +374,13 @@ class Saving:
             staged.renamed()
         if durable:
             store.fs.sync_folder(store.layout.epochs)
-            store.fs.sync_folder(store.layout.staging)
-            store.lax.clear()
+            store.lax.discard(path)
+            store.at_risk = 0
         else:
             store.lax.add(path)
+            store.at_risk += 1
         if existing is not None:
             replacing.finish(store)
-        store.doubtful.discard(path)
-        return path
 
     def _learn(self, path: Path, existing: Path | None) -> Live:
         """Take the new checkpoint among the live ones."""

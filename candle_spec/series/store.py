@@ -110,6 +110,9 @@ class Store:
         doubtful: Checkpoints whose names may not be durable, because the system refused to say so.
         lax: Checkpoints saved without being made durable.
         saves: Number of saves.
+        at_risk: Number of saves since the last durable one.
+        durable_at: When that was, on the monotonic clock.
+        attempt: The attempt that is saving; ``None`` before its first save.
     """
 
     layout: Layout
@@ -127,6 +130,7 @@ class Store:
     doubtful: set[Path] = field(default_factory=set)
     lax: set[Path] = field(default_factory=set)
     saves: int = 0
+    at_risk: int = 0
     durable_at: float = 0.0
     attempt: Attempt | None = None
 
