@@ -23,6 +23,7 @@ from candle_spec.checkpoint.contents import Contents, StatePart
 from candle_spec.errors import InvalidInputError
 from candle_spec.series import policy as policies
 from candle_spec.series.background import BackgroundWriter
+from candle_spec.series.entries import Entry
 from candle_spec.series.params import CheckpointPolicy
 from candle_spec.series.policy import History, Moment
 from candle_spec.series.restart import RestartPoint
@@ -139,6 +140,24 @@ class Recorder:
     def records(self) -> bool:
         """Whether this process saves anything."""
         return self.policy.enabled and self.options.rank == 0
+
+    @property
+    def past(self) -> History:
+        """What the policy knows of the training so far."""
+        return self._past
+
+    @past.setter
+    def past(self, value: History) -> None:
+        self._past = value
+
+    def forget_best(self) -> None:
+        """Let ``best`` name nothing any more; called behind a save."""
+        if self._series is not None:
+            self._series.clear_best()
+
+    def entries(self) -> tuple[Entry, ...]:
+        """Return the checkpoints of the series; none where this process does not record."""
+        return self._series.entries() if self._series is not None else ()
 
     def start(self) -> Self:
         """Open the series and say in one line what will be saved, when, where, and what is kept."""

@@ -158,11 +158,13 @@ def save_reason(policy: SavePolicy, moment: Moment, past: History) -> str:
     if not policy.enabled:
         return ""
     stop = _stop_reason(policy, moment)
+    if stop and _saved_here(moment, past):
+        return ""
     if moment.epoch_end and moment.epoch >= policy.skip_epochs:
         reason = _epoch_reason(policy, moment, past)
         if reason:
             return reason
-    if stop and policy.on_end and not _saved_here(moment, past):
+    if stop and policy.on_end:
         return stop
     return _between_epochs(policy, moment, past)
 

@@ -180,6 +180,12 @@ class Series:
         """Let ``best`` name the checkpoint of an epoch, or one by the name of its folder."""
         self._set_pointer(BEST, epoch)
 
+    def clear_best(self) -> None:
+        """Let ``best`` name nothing: of a training begun anew, whose policy knows no best one."""
+        self._store.writable()
+        with write_errors(self.path):
+            pointers.remove(self._store.layout, BEST, self._store.fs)
+
     def set_last(self, epoch: int | str) -> None:
         """Roll the training back: the next restart goes on from this checkpoint."""
         self._set_pointer(LAST, epoch)
