@@ -7,16 +7,16 @@ the start runs in one writer thread, in order.
 from __future__ import annotations
 
 import sys
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
-from candle_spec.callbacks._adapter import Adapter, Restored
+from candle_spec.callbacks._adapter import Adapter
 from candle_spec.callbacks._changes import changed_hyperparameters
+from candle_spec.callbacks._options import Options, Restart, weights_alone
 from candle_spec.callbacks._provenance import provenance
 from candle_spec.callbacks._signals import SignalWatch
 from candle_spec.checkpoint.contents import Contents, StatePart
@@ -29,64 +29,11 @@ from candle_spec.series.policy import History, Moment
 from candle_spec.series.restart import RestartPoint
 from candle_spec.series.saving import Saved
 from candle_spec.series.series import Series
-from candle_spec.series.store import Describe, RunIdentity, StoreSettings
+from candle_spec.series.store import StoreSettings
 from candle_spec.series.training_state import TrainingState
 
 HISTORY: Final = "metric_history"
 """Key of the metrics of all epochs in the saved state."""
-
-Say = Callable[[str], None]
-OnSaved = Callable[[Saved], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Restart:
-    """Where a training goes on.
-
-    Attributes:
-        epoch: Completed epochs: the number of the next one, counted from 0.
-        step: Completed steps, where they were counted.
-        metrics: What was measured at that moment.
-        path: The checkpoint.
-        why: Why this one.
-        restored: What was restored and what was not.
-    """
-
-    epoch: int
-    step: int | None
-    metrics: Mapping[str, float]
-    path: Path
-    why: str
-    restored: Restored
-
-
-@dataclass(slots=True)
-class Options:
-    """What a callback may be told beyond the policy.
-
-    Attributes:
-        folder: Folder of the series; by default that of the policy.
-        name: Name of the model in the manifest.
-        model_description: What is true of the whole study (``candle-model.yaml``).
-        run: Who the run is, for workflows.
-        rank: Number of this process; only 0 records.
-        asynchronous: Whether to write in the background; by default as the policy says, else yes.
-        say: Where the lines for people go.
-        on_saved: Called behind every save, in the writer's thread.
-        document: Makes files that describe what was written, for the checkpoint itself (``ckpt-info.json``).
-        clock: Seconds; replaced by tests.
-    """
-
-    folder: str | Path | None = None
-    name: str = ""
-    model_description: Mapping[str, Any] | None = None
-    run: RunIdentity | None = None
-    rank: int = 0
-    asynchronous: bool | None = None
-    say: Say | None = None
-    on_saved: Sequence[OnSaved] = ()
-    document: Describe | None = None
-    clock: Callable[[], float] = time.monotonic
 
 
 @dataclass(slots=True)
@@ -408,13 +355,3 @@ class Recorder:
             self.options.say(line)
         else:
             sys.stderr.write(f"{line}\n")
-
-
-def weights_alone(contents: Contents) -> Contents:
-    """Return the contents without the training state: the model, and an average of it if there is one."""
-    groups = [group for group in contents.groups if group.kind in ("model", "ema")]
-    kept = {group.id for group in groups}
-    tensors = [tensor for tensor in contents.tensors if tensor.group in kept]
-    absent = StatePart("absent", "only the weights are saved, as the settings ask for")
-    parts = dict.fromkeys((*contents.state_parts, "metric"), absent)
-    return replace(contents, groups=groups, tensors=tensors, state=None, state_parts=parts)
