@@ -72,9 +72,8 @@ class BoosterState:
         self.booster = self.read(checkpoint.read_file(path))
         parts = [RestoredPart("model", restored=True)]
         if weights_only:
-            return Restored(
-                (*parts, RestoredPart("host rng", restored=False, why="only the weights were asked for")), {}
-            )
+            why = "only the weights were asked for"
+            return Restored((*parts, RestoredPart("host rng", restored=False, why=why)), {})
         structure = restored(checkpoint)
         restore_rng(structure.get(RNG, {}))
         parts.append(RestoredPart("host rng", restored=RNG in structure))

@@ -7,16 +7,16 @@ the start runs in one writer thread, in order.
 from __future__ import annotations
 
 import sys
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
-from candle_spec.callbacks._adapter import Adapter, Restored
+from candle_spec.callbacks._adapter import Adapter
 from candle_spec.callbacks._changes import changed_hyperparameters
+from candle_spec.callbacks._options import Options, Restart, weights_alone
 from candle_spec.callbacks._provenance import provenance
 from candle_spec.callbacks._signals import SignalWatch
 from candle_spec.checkpoint.contents import Contents, StatePart
@@ -29,64 +29,11 @@ from candle_spec.series.policy import History, Moment
 from candle_spec.series.restart import RestartPoint
 from candle_spec.series.saving import Saved
 from candle_spec.series.series import Series
-from candle_spec.series.store import Describe, RunIdentity, StoreSettings
+from candle_spec.series.store import StoreSettings
 from candle_spec.series.training_state import TrainingState
 
 HISTORY: Final = "metric_history"
 """Key of the metrics of all epochs in the saved state."""
-
-Say = Callable[[str], None]
-OnSaved = Callable[[Saved], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Restart:
-    """Where a training goes on.
-
-    Attributes:
-        epoch: Completed epochs: the number of the next one, counted from 0.
-        step: Completed steps, where they were counted.
-        metrics: What was measured at that moment.
-        path: The checkpoint.
-        why: Why this one.
-        restored: What was restored and what was not.
-    """
-
-    epoch: int
-    step: int | None
-    metrics: Mapping[str, float]
-    path: Path
-    why: str
-    restored: Restored
-
-
-@dataclass(slots=True)
-class Options:
-    """What a callback may be told beyond the policy.
-
-    Attributes:
-        folder: Folder of the series; by default that of the policy.
-        name: Name of the model in the manifest.
-        model_description: What is true of the whole study (``candle-model.yaml``).
-        run: Who the run is, for workflows.
-        rank: Number of this process; only 0 records.
-        asynchronous: Whether to write in the background; by default as the policy says, else yes.
-        say: Where the lines for people go.
-        on_saved: Called behind every save, in the writer's thread.
-        document: Makes files that describe what was written, for the checkpoint itself (``ckpt-info.json``).
-        clock: Seconds; replaced by tests.
-    """
-
-    folder: str | Path | None = None
-    name: str = ""
-    model_description: Mapping[str, Any] | None = None
-    run: RunIdentity | None = None
-    rank: int = 0
-    asynchronous: bool | None = None
-    say: Say | None = None
-    on_saved: Sequence[OnSaved] = ()
-    document: Describe | None = None
-    clock: Callable[[], float] = time.monotonic
 
 
 @dataclass(slots=True)
@@ -119,6 +66,8 @@ class Recorder:
     _begun: float = 0.0
     _saves: int = 0
     _started: bool = False
+    _looked: bool = False
+    _found: RestartPoint | None = None
     _open: ExitStack = field(default_factory=ExitStack)
 
     def __enter__(self) -> Self:
@@ -166,7 +115,7 @@ class Recorder:
         self.epochs = self.epochs if self.epochs is not None else self.policy.epochs
         if self.options.rank == 0:
             for line in (self.policy.describe(str(self.folder)), *self.policy.warnings):
-                self._say(line)
+                self.say(line)
         if self.records:
             settings = StoreSettings(**dict(self.policy.store))
             opened = Series.create_or_open(
@@ -181,14 +130,22 @@ class Recorder:
             self._open.callback(self._signals.stop)
         return self
 
+    def peek(self) -> Path | None:
+        """Return the checkpoint that :meth:`restart` will restore; nothing is restored yet."""
+        self.start()
+        if not self._looked:
+            self._looked = True
+            self._found = self._point()
+        return self._found.checkpoint.path if self._found else None
+
     def restart(self) -> Restart | None:
         """Go on where the series ends, as the policy's restart mode says; ``None``: from the beginning.
 
         Raises:
             CandleSpecError: A restart is required and impossible, or the checkpoint is of another training.
         """
-        self.start()
-        point = self._point()
+        self.peek()
+        point = self._found
         if point is None:
             return None
         manifest = point.checkpoint.manifest
@@ -200,7 +157,7 @@ class Recorder:
         if self._series is not None:
             self._series.mark_restarted(point)
             self._past = policies.history(self._series.entries(), self.policy.save)
-        self._say(f"restarting from epoch {self.epoch} ({point.checkpoint.path}): {point.why}; {restored.text()}")
+        self.say(f"restarting from epoch {self.epoch} ({point.checkpoint.path}): {point.why}; {restored.text()}")
         metrics = {key: float(value) for key, value in self._metrics(state).items()}
         return Restart(self.epoch, self.step, metrics, point.checkpoint.path, point.why, restored)
 
@@ -222,6 +179,7 @@ class Recorder:
         self.epoch, self.step = epoch, step if step is not None else self.step
         values = {key: float(value) for key, value in (metrics or {}).items()}
         self.history.append({"epoch": epoch, **values})
+        self._look_for_metric(values)
         final = self.epochs is not None and epoch >= self.epochs
         return self._consider(
             Moment(epoch, self.step, self._seconds(), values, final, self.stop_reason or self._asked())
@@ -234,6 +192,15 @@ class Recorder:
         values = {key: float(value) for key, value in (metrics or {}).items()}
         moment = Moment(self.epoch, step, self._seconds(), values, stop_reason=self._asked(), epoch_end=False)
         return self._consider(moment)
+
+    def poll(self) -> str:
+        """Return why the training has to stop, with a look at the clock and at signals; empty if it may go on."""
+        moment = Moment(self.epoch, self.step, self._seconds())
+        if policies.wall_time_reached(self.policy.save, moment):
+            self.stop("wall-time limit")
+        if self._signals.stop_asked:
+            self.stop(self._signals.stop_asked)
+        return self.stop_reason
 
     def stop(self, reason: str) -> None:
         """Ask the training to stop and to be saved at the end of this step or epoch."""
@@ -249,7 +216,7 @@ class Recorder:
         if self._writer is not None:
             self._writer.drain()
         if self.options.rank == 0 and not self.policy.enabled:
-            self._say(self.policy.describe(str(self.folder)))
+            self.say(self.policy.describe(str(self.folder)))
         return saved
 
     def close(self, *, failed: bool = False) -> None:
@@ -265,17 +232,16 @@ class Recorder:
         except Exception as error:
             if not failed:
                 raise
-            self._say(f"a checkpoint was not saved: {error}")
+            self.say(f"a checkpoint was not saved: {error}")
         finally:
             self._open.close()
             self._series = None
 
     def _consider(self, moment: Moment) -> bool:
         save = self.policy.save
-        urgent = "wall-time limit" if policies.wall_time_reached(save, moment) else self._signals.stop_asked
-        if urgent:
-            self.stop(urgent)
-            self.stopped_inside = self.stopped_inside or not moment.epoch_end
+        asked = self._signals.stop_asked or policies.wall_time_reached(save, moment)
+        self.poll()
+        self.stopped_inside = self.stopped_inside or (bool(asked) and not moment.epoch_end)
         if not self.records:
             return False
         reason = policies.save_reason(save, moment, self._past)
@@ -287,6 +253,13 @@ class Recorder:
             self._signals.saved()
         self._past = policies.advance(save, moment, self._past, saved=bool(reason))
         return bool(reason)
+
+    def _look_for_metric(self, values: Mapping[str, float]) -> None:
+        """Say once that the metric of the best checkpoint is none of those that are measured."""
+        save = self.policy.save
+        if len(self.history) == 1 and self.records and save.save_best and save.metric not in values:
+            measured = ", ".join(values) or "nothing"
+            self.say(f"no best checkpoint: {save.metric} is not measured ({measured}); set ckpt_save_best_metric")
 
     def _prefers_epoch(self, moment: Moment) -> bool:
         """A stop inside an epoch that cannot be entered again adds nothing to the checkpoint of its beginning."""
@@ -363,7 +336,7 @@ class Recorder:
                 location=str(self.folder),
                 hint="start in another folder, or set ckpt_on_change to warn",
             )
-        self._say(f"the hyperparameters changed since the checkpoint: {changes}")
+        self.say(f"the hyperparameters changed since the checkpoint: {changes}")
 
     def _metrics(self, state: Mapping[str, Any]) -> dict[str, float]:
         if self.history and self.history[-1].get("epoch") == self.epoch:
@@ -376,18 +349,9 @@ class Recorder:
     def _seconds(self) -> float:
         return self.options.clock() - self._begun
 
-    def _say(self, line: str) -> None:
+    def say(self, line: str) -> None:
+        """Write a line for people."""
         if self.options.say is not None:
             self.options.say(line)
         else:
             sys.stderr.write(f"{line}\n")
-
-
-def weights_alone(contents: Contents) -> Contents:
-    """Return the contents without the training state: the model, and an average of it if there is one."""
-    groups = [group for group in contents.groups if group.kind in ("model", "ema")]
-    kept = {group.id for group in groups}
-    tensors = [tensor for tensor in contents.tensors if tensor.group in kept]
-    absent = StatePart("absent", "only the weights are saved, as the settings ask for")
-    parts = dict.fromkeys((*contents.state_parts, "metric"), absent)
-    return replace(contents, groups=groups, tensors=tensors, state=None, state_parts=parts)

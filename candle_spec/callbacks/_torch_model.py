@@ -92,6 +92,6 @@ def _untied(saved: Mapping[str, Any], current: Mapping[str, Any]) -> list[str]:
     for name, value in saved.items():
         owner = owners.setdefault(id(value), name)
         now = current.get(name)
-        if owner != name and hasattr(now, "data_ptr") and now.data_ptr() != current[owner].data_ptr():
+        if owner != name and now is not None and hasattr(now, "data_ptr") and now.data_ptr() != current[owner].data_ptr():
             untied.append(f"{name} was tied to {owner} and is not in this model")
     return untied

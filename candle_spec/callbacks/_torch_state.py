@@ -8,7 +8,7 @@ of ``torch.save`` dictionaries, so that a file of the same dictionary converts t
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,7 +17,7 @@ from candle_spec.callbacks._data import can_resume_inside, capture_data, restore
 from candle_spec.callbacks._rng import capture_rng, restore_rng
 from candle_spec.callbacks._structure import capture, restored
 from candle_spec.callbacks._torch_model import load_model, unwrapped
-from candle_spec.checkpoint.contents import Contents, Framework, StatePart
+from candle_spec.checkpoint.contents import Contents, Framework, SideFile, StatePart
 from candle_spec.weights.live import Leaf
 from candle_spec.weights.torch_live import torch_leaf
 
@@ -55,6 +55,8 @@ class TorchState:
         ema: An average of the weights: a module, or anything with ``state_dict``.
         data: The training's loader or sampler, or several: whatever gives the order of the data.
         generators: Further random generators by name.
+        order: What keeps the order of the data, where that is known better than from ``data``.
+        files: Gives further files for the checkpoint.
     """
 
     model: Many
@@ -64,6 +66,9 @@ class TorchState:
     ema: Any = None
     data: Any = None
     generators: Mapping[str, Any] = field(default_factory=dict)
+    order: StatePart | None = None
+    files: Callable[[], Sequence[SideFile]] = tuple
+    _saved_rng: Mapping[str, Any] | None = None
 
     @property
     def resumes_inside_epoch(self) -> bool:
@@ -88,7 +93,8 @@ class TorchState:
             captured.groups,
             captured.tensors,
             captured.state,
-            self._parts(data_part),
+            self._parts(self.order or data_part),
+            side_files=self.files(),
             weights_metadata={"format": "pt"},
         )
         return Snapshot(contents, self._stable({group.root: group.id for group in captured.groups}))
@@ -120,9 +126,15 @@ class TorchState:
         parts += [RestoredPart(key, restored=False, why="no object was given for it") for key in unused]
         return Restored(tuple(parts), {key: value for key, value in structure.items() if key not in own})
 
+    def take_rng(self) -> Mapping[str, Any] | None:
+        """Return the states of the generators that were restored, for callers that must set them again; once."""
+        rng, self._saved_rng = self._saved_rng, None
+        return rng
+
     def _restore_rng(self, structure: Mapping[str, Any]) -> RestoredPart:
         if RNG not in structure:
             return RestoredPart("rng", restored=False, why="the checkpoint holds none")
+        self._saved_rng = structure[RNG]
         problems = restore_rng(structure[RNG], self.generators)
         return RestoredPart("rng", restored=True, why="; ".join(f"not {problem}" for problem in problems))
 

@@ -1,6 +1,7 @@
 """JAX, in a loop of one's own: the whole state is one tree (parameters, optax state, random keys).
 
->>> with Checkpoints("out/ckpts", {"params": params, "opt_state": opt_state, "rng": key}) as checkpoints:  # doctest: +SKIP
+>>> state = {"params": params, "opt_state": opt_state, "rng": key}                      # doctest: +SKIP
+>>> with Checkpoints("out/ckpts", state) as checkpoints:                                # doctest: +SKIP
 ...     for epoch in checkpoints.epochs(20):
 ...         state = train_epoch(checkpoints.state)
 ...         checkpoints.update(state, val_loss=validate(state))

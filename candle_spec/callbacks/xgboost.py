@@ -24,7 +24,7 @@ def callback_class() -> Any:
     """Return the callback's class, which XGBoost asks to be of its own; see :class:`Rounds` for its arguments."""
     import xgboost
 
-    class CheckpointCallback(Rounds, xgboost.callback.TrainingCallback):  # type: ignore[misc]
+    class CheckpointCallback(Rounds, xgboost.callback.TrainingCallback):
         """Saves the booster as a series."""
 
         def after_iteration(self, model: Any, epoch: int, evals_log: Mapping[str, Mapping[str, Any]]) -> bool:

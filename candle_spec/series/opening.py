@@ -131,7 +131,6 @@ def _record(layout: Layout, live: list[Live], run: RunIdentity, fs: Fs) -> Recor
             kept = layout.bad / private_name(layout.record.name)
             log.warning("%s; rebuilt from the checkpoints, pins and tags are lost (kept: %s)", error, kept)
             fs.rename(layout.record, kept)
-            fs.sync_folder(layout.bad)
     record = rebuilt(layout, live, run.name)
     records.write(record, layout.record, fs)
     return record

@@ -30,11 +30,21 @@ def set_pointer(layout: Layout, name: str, folder: str, fs: Fs, can: dict[str, b
         can: What it can do; learned here.
     """
     content = f"epochs/{folder}"
+    if _content(layout, name) == content:
+        return
     if can.get("symlink", True) and _link(layout, name, content, fs, can):
         return
     replace_file(layout.root / f"{name}.txt", content.encode() + b"\n", fs=fs)
     if os.path.lexists(layout.root / name):
         fs.remove_file(layout.root / name)
+
+
+def _content(layout: Layout, name: str) -> str:
+    """Return what a pointer says, word by word."""
+    link, text = layout.root / name, layout.root / f"{name}.txt"
+    if link.is_symlink():
+        return os.readlink(link)
+    return text.read_text(encoding="utf-8", errors="replace").strip() if text.is_file() else ""
 
 
 def _link(layout: Layout, name: str, content: str, fs: Fs, can: dict[str, bool]) -> bool:

@@ -16,29 +16,46 @@ from candle_spec.series.store import Store
 def repair(store: Store) -> dict[str, list[str]]:
     """Repair all checkpoints; return the files that were repaired, by checkpoint."""
     store.writable()
+    repaired: dict[str, list[str]] = {}
     with write_errors(store.layout.root):
-        repaired = {live.path.name: repair_checkpoint(store, live) for live in store.live}
-    return {name: files for name, files in repaired.items() if files}
+        for live in store.live:
+            for name, file in repair_checkpoint(store, live):
+                repaired.setdefault(name, []).append(file)
+    return repaired
 
 
-def repair_checkpoint(store: Store, live: Live) -> list[str]:
+def repair_checkpoint(store: Store, live: Live) -> list[tuple[str, str]]:
     """Replace the damaged files of a checkpoint by sound copies, as far as there are some.
 
+    A damaged file that other checkpoints share is replaced there, too.
+
     Returns:
-        The names of the files that were repaired.
+        Checkpoint and name of every file that was repaired.
     """
     if store.lock is None:
         return []
     repaired = []
-    for name, held in live.files.items():
+    for held in live.files.values():
         if _is_sound(held):
             continue
         source = _sound_copy(store, held)
-        if source is not None:
-            _copy_over(source, held.path, store.layout.staging, store.fs)
-            log.warning("%s was damaged and copied again from %s", held.path, source)
-            repaired.append(name)
+        if source is None:
+            continue
+        for other, name, shared in _holders(store, held, inode(held.path)):
+            _copy_over(source, shared.path, store.layout.staging, store.fs)
+            log.warning("%s was damaged and copied again from %s", shared.path, source)
+            repaired.append((other.path.name, name))
     return repaired
+
+
+def _holders(store: Store, held: Held, identity: tuple[int, int] | None) -> list[tuple[Live, str, Held]]:
+    """Return every place of a file: its own, and those that are the same file under other names."""
+    return [
+        (live, name, other)
+        for live in store.live
+        for name, other in live.files.items()
+        if other.path == held.path or (identity is not None and inode(other.path) == identity)
+    ]
 
 
 def _is_sound(held: Held) -> bool:

@@ -55,9 +55,8 @@ def _is_worth_keeping(store: Store, path: Path) -> bool:
 
 def finish(store: Store) -> None:
     """Forget a replacement that is durable, and delete the old checkpoint."""
-    store.fs.sync_folder(store.layout.staging)  # else the new one could be there again, after it was pruned
     store.fs.remove_file(store.layout.intent)
-    store.fs.sync_folder(store.layout.store)  # else the old one could come back, after the new one was pruned
+    store.fs.sync_folder(store.layout.store)  # else it could be done again, after the new one was pruned
     empty_trash(store.layout, store.fs)
 
 
@@ -69,7 +68,6 @@ def recover(layout: Layout, fs: Fs) -> bool:
     if intent is not None:
         _complete(layout, intent, fs)
         fs.sync_folder(layout.epochs)
-        fs.sync_folder(layout.staging)
     fs.remove_file(layout.intent)
     fs.sync_folder(layout.store)
     return True
@@ -87,21 +85,14 @@ def empty_trash(layout: Layout, fs: Fs) -> None:
 
 
 def _complete(layout: Layout, intent: dict[str, Any], fs: Fs) -> None:
-    """Move the old folder aside and the new one in, as far as that is not done yet.
-
-    Nothing says in which order the four changes of the two moves reach the disk: if the new folder left its place and
-    arrived nowhere, the old one comes back.
-    """
+    """Move the old folder aside and the new one in, as far as that is not done yet."""
     new, place = layout.staging / intent["staged"], layout.epochs / intent["folder"]
     aside = (layout.bad if intent["keep"] else layout.trash) / intent["aside"]
     if not new.is_dir():
-        if aside.is_dir() and not place.exists():
-            fs.rename(aside, place)
         return
     if place.exists():
         # After a power cut the old one may be in both places.
         fs.rename(place, aside if not aside.exists() else aside.with_name(private_name(place.name)))
-        fs.sync_folder(aside.parent)
     fs.rename(new, place)
 
 

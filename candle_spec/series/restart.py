@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from candle_spec.atomic import write_errors
 from candle_spec.checkpoint.checkpoint import Checkpoint
 from candle_spec.errors import CandleSpecError, CorruptFileError, MissingPathError
 from candle_spec.series import pointers
@@ -106,8 +107,7 @@ class _Search:
             problem, why = self._problem(path, live), f"{why}; a damaged file was copied from another checkpoint"
         if problem:
             self._pass(path, problem)
-            if live is not None:
-                self._set_aside(live, problem)
+            self._set_aside(path, live, problem)
             return None
         passed = tuple((where, text) for where, text in self._passed)
         if passed:
@@ -129,10 +129,12 @@ class _Search:
     def _pass(self, path: Path, why: str) -> None:
         self._passed.append((path, why))
 
-    def _set_aside(self, live: Live, why: str) -> None:
-        """Move a damaged checkpoint out of the way, where the series may be written; it is kept."""
-        if self._store.lock is not None and not self._store.marks_of(live):
-            set_aside(self._store, live.path, why)
+    def _set_aside(self, path: Path, live: Live | None, why: str) -> None:
+        """Move a damaged checkpoint of the series out of the way, where the series may be written; it is kept."""
+        known = live is not None or any(faulty.resolve() == path for faulty, _ in self._store.faulty)
+        if self._store.lock is not None and known and not (live is not None and self._store.marks_of(live)):
+            with write_errors(self._store.layout.root):
+                set_aside(self._store, path, why)
 
     def _nothing(self, mode: str) -> RestartPoint | None:
         for path, why in self._store.faulty:
@@ -148,7 +150,7 @@ class _Search:
     def _failed(self, message: str, location: str = "") -> CandleSpecError:
         where = location or str(self._store.layout.root)
         why = "; ".join(f"{path.name}: {text}" for path, text in self._passed)
-        if why and self._store.live + [live for live, _ in self._store.faulty]:
+        if any(epoch_of(path.name) is not None for path, _ in self._passed):
             return CorruptFileError(f"{message} ({why})", location=where, hint="candle-spec series verify")
         return MissingPathError(message, location=where, hint="ckpt_restart_mode auto starts from scratch then")
 
@@ -159,8 +161,8 @@ def set_aside(store: Store, path: Path, why: str) -> Path:
     moved = SetAside(target.name, epoch_of(path.name) or 0, why[:2000], records.now())
     store.fs.rename(store.layout.epochs / path.name, target)
     store.fs.sync_folder(store.layout.epochs)
-    store.fs.sync_folder(store.layout.bad)
     store.live = [live for live in store.live if live.path.name != path.name]
+    store.faulty = [(faulty, why) for faulty, why in store.faulty if faulty.name != path.name]
     store.record.set_aside.append(moved)
     store.write_record()
     log.warning("%s was set aside as %s: %s", path, target, why)

@@ -11,6 +11,7 @@ import os
 import time
 from collections.abc import Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -362,6 +363,9 @@ class Saving:
             self._name(staged, path, existing, durable=durable)
         except OSError:
             self.store.doubtful.add(path)  # whether its name is durable, nobody can say: it is made again next time
+            with suppress(OSError):  # the next save or opening tries again
+                replacing.recover(self.store.layout, self.store.fs)
+            self.store.live, self.store.faulty = scan(self.store.layout)
             raise
         self.store.doubtful.discard(path)
         return path

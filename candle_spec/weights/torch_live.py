@@ -38,7 +38,9 @@ def torch_leaf(tensor: Any, *, location: str = "") -> Leaf:
     value = tensor.detach()
     if value.device.type == "meta":
         raise UnsupportedFormatError("a tensor on the device 'meta' has no values to save", location=location)
-    if hasattr(value, "full_tensor"):
+    identity = None
+    if hasattr(value, "full_tensor"):  # sharded: what is put together here is new memory, the shard is not
+        identity = _identity(value.to_local())
         value = value.full_tensor()
     about: dict[str, Any] = {} if value.device.type == "cpu" else {"device": str(value.device)}
     layout, kind = str(value.layout).removeprefix("torch."), str(value.dtype).removeprefix("torch.")
@@ -56,9 +58,9 @@ def torch_leaf(tensor: Any, *, location: str = "") -> Leaf:
         raise UnsupportedFormatError(f"torch's {kind} with layout {layout} cannot be saved", location=location)
     if dtype in _PAIRS:
         part = Part(_PAIRS[dtype], (*shape, 2), _bytes(torch, torch.view_as_real(value.resolve_conj())))
-        return Leaf(dtype, shape, {"values": part}, Encoding("complex_pairs"), _identity(value), role, about)
+        return Leaf(dtype, shape, {"values": part}, Encoding("complex_pairs"), identity or _identity(value), role, about)
     part = Part(dtype, shape, _bytes(torch, value))
-    return Leaf(dtype, shape, {"": part}, None, _identity(value), role, about)
+    return Leaf(dtype, shape, {"": part}, None, identity or _identity(value), role, about)
 
 
 def _bytes(torch: Any, tensor: Any) -> Bytes:

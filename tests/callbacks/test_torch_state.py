@@ -144,7 +144,7 @@ def test_another_model_is_refused_and_left_as_it_was(tmp_path):
     assert equal(before, other.state_dict())
     with pytest.raises(InvalidInputError, match="only the checkpoint has"):
         TorchState(torch.nn.Linear(2, 2)).restore(checkpoint)
-    with pytest.raises(InvalidInputError, match="the model has torch.float64"):
+    with pytest.raises(InvalidInputError, match=r"the model has torch\.float64"):
         TorchState(Net().double()).restore(checkpoint)
 
 

@@ -120,5 +120,5 @@ def check_clean(folder: Path) -> None:
     assert os.listdir(folder / ".candle/staging") == []
     assert os.listdir(folder / ".candle/trash") == []
     assert not (folder / ".candle/intent.json").exists()
-    assert sorted(os.listdir(folder)) == [".candle", "best", "epochs", "last"]
+    assert sorted(name.removesuffix(".txt") for name in os.listdir(folder)) == [".candle", "best", "epochs", "last"]
     assert sorted(os.listdir(folder / ".candle")) == ["bad", "lock", "series.json", "staging", "trash"]

@@ -2,8 +2,8 @@
 
 The calls are done for real and written down (:class:`Recording`). They are then done again, one by one, on a model in
 which a file's bytes are durable up to its last fsync, and a change of a folder's entries up to the folder's last fsync.
-What is not durable may be lost or not, each change by itself and in any order: a file may be empty, torn or whole; of a
-move between two folders either half may be missing. Every such state is built and opened.
+What is not durable may be lost or not, each change by itself and in any order: a file may be empty, torn or whole; what
+was moved between two folders may be in the old one, the new one, or both. Every such state is built and opened.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any, BinaryIO
 
 from candle_spec.atomic import Fs
 
-MOST = 6
+MOST = 5
 """Undecided changes up to which all combinations are tried; of more, samples."""
 
 
@@ -31,22 +31,55 @@ class Node:
     durable: bytes = b""
     entries: dict[str, Node] = field(default_factory=dict)
     on_disk: dict[str, Node] = field(default_factory=dict)
-    pending: list[tuple[dict[str, Node | None], ...]] = field(default_factory=list)
+    pending: list[Change] = field(default_factory=list)
 
-    def change(self, **names: Node | None) -> None:
+    def change(self, names: dict[str, Node | None], after: tuple[Node, Change] | None = None) -> Change:
         """Change entries in one step; ``None`` removes one."""
         for name, node in names.items():
             if node is None:
                 self.entries.pop(name, None)
             else:
                 self.entries[name] = node
-        self.pending.append((names,))
+        self.pending.append(Change(names, after))
+        return self.pending[-1]
 
     def sync(self) -> None:
         if self.kind == "folder":
+            for change in self.pending:
+                if change.after is not None:
+                    change.after[0].settle(change.after[1])
             self.on_disk, self.pending = dict(self.entries), []
         else:
             self.durable = self.data
+
+
+    def settle(self, change: Change) -> None:
+        """Make one change durable, and no other."""
+        if change in self.pending:
+            _apply(change, self.on_disk)
+            self.pending.remove(change)
+
+
+@dataclass(eq=False)
+class Change:
+    """A change of a folder's entries that is not durable yet.
+
+    Attributes:
+        names: The entries; ``None`` for what is removed.
+        after: Folder and change without which this one is not durable: nothing leaves a folder before it is in the
+            other one.
+    """
+
+    names: dict[str, Node | None]
+    after: tuple[Node, Change] | None = None
+
+
+def _apply(change: Change, entries: dict[str, Node]) -> None:
+    for name, node in change.names.items():
+        if node is None:
+            entries.pop(name, None)
+        else:
+            entries[name] = node
 
 
 @dataclass(frozen=True)
@@ -163,7 +196,7 @@ class Disk:
 
     def _open_new(self, path: str) -> None:
         folder, name = self._split(path)
-        folder.change(**{name: Node("file")})
+        folder.change({name: Node("file")})
 
     def _write(self, path: str, data: bytes) -> None:
         self._find(path).data += data
@@ -171,29 +204,29 @@ class Disk:
     def _make_folder(self, path: str) -> None:
         if path != ".":
             folder, name = self._split(path)
-            folder.change(**{name: Node("folder")})
+            folder.change({name: Node("folder")})
 
     def _symlink(self, content: str, path: str) -> None:
         folder, name = self._split(path)
-        folder.change(**{name: Node("link", content.encode(), content.encode())})
+        folder.change({name: Node("link", content.encode(), content.encode())})
 
     def _link(self, source: str, target: str) -> None:
         node = self._find(source)
         folder, name = self._split(target)
-        folder.change(**{name: node})
+        folder.change({name: node})
 
     def _rename(self, source: str, target: str) -> None:
         node = self._find(source)
         (old, old_name), (new, new_name) = self._split(source), self._split(target)
         if old is new:
-            old.change(**{old_name: None, new_name: node})
+            old.change({old_name: None, new_name: node})
         else:
-            old.change(**{old_name: None})
-            new.change(**{new_name: node})
+            arrival = new.change({new_name: node})
+            old.change({old_name: None}, after=(new, arrival))
 
     def _remove(self, path: str) -> None:
         folder, name = self._split(path)
-        folder.change(**{name: None})
+        folder.change({name: None})
 
     def nodes(self) -> list[Node]:
         """Return everything that may be on the disk."""
@@ -204,24 +237,19 @@ class Disk:
             if id(node) not in found:
                 found[id(node)] = node
                 waiting += node.on_disk.values()
-                waiting += [each for (names,) in node.pending for each in names.values() if each is not None]
+                waiting += [each for change in node.pending for each in change.names.values() if each is not None]
         return list(found.values())
 
     def outcomes(self, samples: int, chance: random.Random) -> Iterator[dict[int, Any]]:
-        """Yield what a power cut may do, the worst first: for every node, which changes of it survive."""
+        """Yield what a power cut may do, the worst first: which changes survive, and how much of each file."""
         unsafe = [node for node in self.nodes() if node.pending or node.data != node.durable]
-        entries = [(node, index) for node in unsafe for index in range(len(node.pending))]
+        entries = [change for node in unsafe for change in node.pending]
         files = [node for node in unsafe if node.kind == "file"]
         options = [*((True, False) for _ in entries), *((0, 1, 2) for _ in files)]
 
         def outcome(choice: Sequence[Any]) -> dict[int, Any]:
-            survived: dict[int, Any] = {id(node): set() for node in unsafe}
-            for (node, index), kept in zip(entries, choice, strict=False):
-                if kept:
-                    survived[id(node)].add(index)
-            for node, how in zip(files, choice[len(entries) :], strict=True):
-                survived[id(node)] = how
-            return survived
+            survived: dict[int, Any] = {id(change): kept for change, kept in zip(entries, choice, strict=False)}
+            return survived | {id(node): how for node, how in zip(files, choice[len(entries) :], strict=True)}
 
         if len(options) <= MOST:
             yield from map(outcome, itertools.product(*options))
@@ -246,13 +274,10 @@ class Disk:
 
 def _flat(node: Node, outcome: dict[int, Any], at: str) -> tuple[tuple[str, str, bytes, int], ...]:
     entries = dict(node.on_disk)
-    for index, (names,) in enumerate(node.pending):
-        if index in outcome.get(id(node), ()):
-            for name, target in names.items():
-                if target is None:
-                    entries.pop(name, None)
-                else:
-                    entries[name] = target
+    for change in node.pending:
+        waits = change.after is not None and change.after[1] in change.after[0].pending
+        if outcome.get(id(change)) and (not waits or change.after is None or outcome.get(id(change.after[1]))):
+            _apply(change, entries)
     rows: list[tuple[str, str, bytes, int]] = []
     for name, inner in sorted(entries.items()):
         path = f"{at}{name}"
