@@ -66,6 +66,14 @@ def _link(layout: Layout, name: str, content: str, fs: Fs, can: dict[str, bool])
     return True
 
 
+def remove(layout: Layout, name: str, fs: Fs) -> None:
+    """Let ``last`` or ``best`` name nothing."""
+    for path in (layout.root / name, layout.root / f"{name}.txt"):
+        if os.path.lexists(path):
+            fs.remove_file(path)
+    fs.sync_folder(layout.root)
+
+
 def target(layout: Layout, name: str) -> Path | None:
     """Return the folder that ``last`` or ``best`` names, resolved once, whether or not a checkpoint is there.
 

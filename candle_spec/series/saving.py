@@ -29,7 +29,7 @@ from candle_spec.errors import WriteFailedError
 from candle_spec.manifest.collection import urn
 from candle_spec.series import describe, pointers, replacing
 from candle_spec.series.grouping import Seen, seen_in
-from candle_spec.series.layout import LAST, folder_name
+from candle_spec.series.layout import BEST, LAST, folder_name
 from candle_spec.series.live import Live, arrays_key, file_key, read_live, scan
 from candle_spec.series.sharing import Sharing
 from candle_spec.series.staged import Staged
@@ -80,8 +80,10 @@ def save(store: Store, state: TrainingState, *, best: bool = False, document: De
             except OSError as error:
                 if last_try or saving.committing or error.errno not in TRANSIENT:
                     raise
-        for name in (LAST, *(("best",) if best else ())):
+        for name in (LAST, *((BEST,) if best else ())):
             pointers.set_pointer(store.layout, name, live.path.name, store.fs, store.record.file_system)
+        if saving.replaced and not best and pointers.target(store.layout, BEST) == live.path.resolve():
+            pointers.remove(store.layout, BEST, store.fs)  # what it named is gone
     store.saves += not saving.unchanged
     return Saved(
         epoch=state.epoch,
@@ -101,6 +103,7 @@ class Saving:
     Attributes:
         committing: Whether the checkpoint may have got its name.
         unchanged: Whether nothing had to be written.
+        replaced: Whether it took the place of another state.
         written: Bytes written.
         shared: Bytes shared.
         manifest: The manifest.
@@ -111,6 +114,7 @@ class Saving:
     document: Describe | None = None
     committing: bool = False
     unchanged: bool = False
+    replaced: bool = False
     written: int = 0
     shared: int = 0
     manifest: dict[str, Any] = field(default_factory=dict)
@@ -136,6 +140,7 @@ class Saving:
             staged.sync_folders()
             self.committing = True
             path = self._commit(staged, existing)
+            self.replaced = existing is not None
         return self._learn(path, existing)
 
     # What is there already

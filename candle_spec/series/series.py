@@ -26,6 +26,7 @@ from candle_spec.series.saving import Saved
 from candle_spec.series.store import Describe, RunIdentity, Store, StoreSettings
 from candle_spec.series.training_state import TrainingState
 from candle_spec.series.verify import Fault
+from candle_spec.weights.shards import GroupPlan
 
 
 class Series:
@@ -127,6 +128,10 @@ class Series:
         """
         return saving.save(self._store, state, best=best, document=document)
 
+    def plan(self, state: TrainingState) -> list[GroupPlan]:
+        """Return the files that a state would be written to now: a snapshot is laid out by it."""
+        return self._store.grouping.plan(state.contents, state.stable, self._store.settings.shard_bytes)
+
     def entries(self) -> tuple[Entry, ...]:
         """Return all checkpoints in the order of the training: by epoch and step of their manifests."""
         return entries.entries(self._store)
@@ -174,6 +179,12 @@ class Series:
     def set_best(self, epoch: int | str) -> None:
         """Let ``best`` name the checkpoint of an epoch, or one by the name of its folder."""
         self._set_pointer(BEST, epoch)
+
+    def clear_best(self) -> None:
+        """Let ``best`` name nothing: of a training begun anew, whose policy knows no best one."""
+        self._store.writable()
+        with write_errors(self.path):
+            pointers.remove(self._store.layout, BEST, self._store.fs)
 
     def set_last(self, epoch: int | str) -> None:
         """Roll the training back: the next restart goes on from this checkpoint."""

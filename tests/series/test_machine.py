@@ -73,6 +73,7 @@ class Machine(RuleBasedStateMachine):
     def note(self, best: bool = False) -> None:
         if self.saved.get(self.epoch) != self.branch:
             self.kept.discard(self.epoch)
+            self.best = 0 if self.best == self.epoch else self.best
         self.saved[self.epoch] = self.branch
         self.best = self.epoch if best else self.best
 
