@@ -59,7 +59,7 @@ def told(path: Path) -> tuple[int, int]:
 
 
 def story(folder: Path) -> list[Call]:
-    """Make, save, share, tag, redo, redo a tagged one, roll back, prune; return all calls and promises."""
+    """Make, save, share, tag, redo, prune, roll back, redo a tagged one; return all calls and promises."""
     recording = Recording(folder)
     with open_series(folder, recording) as series:
         recording.promise(promised(series, frozenset()))
@@ -71,13 +71,13 @@ def story(folder: Path) -> list[Call]:
         recording.promise(promised(series, tags))
         series.save(state(3, branch=1))
         recording.promise(promised(series, tags))
-        series.mark_restarted(series.restart_point("2"))
-        recording.promise(promised(series, tags))
-        series.save(state(3, branch=2))
-        recording.promise(promised(series, tags))
         series.save(state(4))
         recording.promise(promised(series, tags))
         series.prune({4})
+        recording.promise(promised(series, tags))
+        series.mark_restarted(series.restart_point("1"))
+        recording.promise(promised(series, tags))
+        series.save(state(2, branch=1))
         recording.promise(promised(series, tags))
         series.save(state(1, branch=3))
         recording.promise(promised(series, frozenset()))
@@ -159,7 +159,7 @@ def test_every_fsync_is_needed(log: list[Call], place: Path) -> None:
 def sites(log: Sequence[Call]) -> dict[str, int]:
     """Return one fsync of every kind: the same one of another save of the same kind shows the same."""
     found: dict[str, int] = {}
-    kinds = iter(["make", "first save", "save", "save", "tag", "redo", "restart", "roll back", "save", "prune", "kept"])
+    kinds = iter(["make", "first save", "save", "save", "tag", "redo", "save", "prune", "restart", "roll back", "kept"])
     kind = next(kinds)
     for index, call in enumerate(log):
         if call.name == "promise":
