@@ -27,14 +27,41 @@ STAGING_MARK: Final = ".candle-staging-"
 ASIDE_MARK: Final = ".candle-aside-"
 """Names of folders moved aside by a replacement that could not be exchanged atomically."""
 
+PAGE: Final = 4096
+"""Alignment that direct writes need: a multiple of the block size of every usual disk."""
+
+_FICLONE: Final = 0x40049409
+
 
 class Fs:
     """The calls that change a file system; tests replace single methods to inject faults."""
 
-    def open_new(self, path: Path) -> BinaryIO:
-        """Create ``path`` for unbuffered binary writing; it must not exist."""
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
+    def open_new(self, path: Path, *, direct: bool = False, mode: int = 0o666) -> BinaryIO:
+        """Create ``path`` for unbuffered binary writing; it must not exist.
+
+        Args:
+            path: The new file.
+            direct: Write past the page cache: every buffer, offset and length must then be aligned to :data:`PAGE`.
+            mode: Permissions, less the process's mask.
+        """
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+        descriptor = os.open(path, flags | (getattr(os, "O_DIRECT", 0) if direct else 0), mode)
         return os.fdopen(descriptor, "w+b", buffering=0)
+
+    def reserve(self, file: BinaryIO, size: int) -> None:
+        """Claim ``size`` bytes for an empty file, so that a full disk shows before anything is written.
+
+        Systems that cannot do so without writing do nothing (``os.posix_fallocate`` would write zeros there).
+        """
+        _fallocate(file.fileno(), size)
+
+    def truncate(self, file: BinaryIO, size: int) -> None:
+        """Set the file's size."""
+        os.ftruncate(file.fileno(), size)
+
+    def free_space(self, folder: Path) -> int:
+        """Return the bytes that may still be written in the file system of ``folder``."""
+        return shutil.disk_usage(folder).free
 
     def write(self, file: BinaryIO, data: bytes | memoryview) -> None:
         """Write all of ``data``."""
@@ -65,6 +92,12 @@ class Fs:
 
     def sync_file(self, file: BinaryIO) -> None:
         """Make the file's content durable."""
+        if sys.platform == "darwin":
+            import fcntl
+
+            # fsync leaves the data in the drive's cache there.
+            fcntl.fcntl(file.fileno(), fcntl.F_FULLFSYNC)
+            return
         os.fsync(file.fileno())
 
     def sync_folder(self, path: Path) -> None:
@@ -85,6 +118,22 @@ class Fs:
         """Create one folder; it must not exist."""
         path.mkdir()
 
+    def link(self, source: Path, target: Path) -> None:
+        """Give the file ``source`` a second name; the target must not exist."""
+        os.link(source, target)
+
+    def reflink(self, source: Path, target: Path) -> None:
+        """Create ``target`` as a copy of ``source`` that shares its blocks until one of them is written.
+
+        Raises:
+            OSError: The file system cannot; no target is left.
+        """
+        _clone(source, target)
+
+    def symlink(self, content: str, path: Path) -> None:
+        """Create a symbolic link; the path must not exist."""
+        path.symlink_to(content)
+
     def rename(self, source: Path, target: Path) -> None:
         """Rename; a file replaces a file, a folder an empty folder or nothing."""
         os.replace(source, target)
@@ -100,6 +149,39 @@ class Fs:
     def remove_file(self, path: Path) -> None:
         """Remove one file."""
         path.unlink()
+
+
+def _fallocate(descriptor: int, size: int) -> None:
+    """``fallocate(2)``: https://man7.org/linux/man-pages/man2/fallocate.2.html."""
+    if sys.platform != "linux" or not size:
+        return
+    try:
+        fallocate = ctypes.CDLL(None, use_errno=True).fallocate
+    except (AttributeError, OSError):
+        return
+    if fallocate(descriptor, 0, ctypes.c_int64(0), ctypes.c_int64(size)) == 0:
+        return
+    code = ctypes.get_errno()
+    if code not in (errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL, errno.ENODEV, errno.EINTR):
+        raise OSError(code, os.strerror(code))
+
+
+def _clone(source: Path, target: Path) -> None:
+    """``ioctl(FICLONE)``: https://man7.org/linux/man-pages/man2/ioctl_ficlone.2.html."""
+    if sys.platform != "linux":
+        raise OSError(errno.ENOTSUP, os.strerror(errno.ENOTSUP), str(source))
+    import fcntl
+
+    with source.open("rb") as old:
+        mode = os.fstat(old.fileno()).st_mode & 0o777
+        descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+        try:
+            fcntl.ioctl(descriptor, _FICLONE, old.fileno())
+        except OSError:
+            target.unlink()
+            raise
+        finally:
+            os.close(descriptor)
 
 
 def _rename_exchange(first: Path, second: Path) -> bool:

@@ -115,6 +115,12 @@ class WriteFailedError(CandleSpecError, OSError):
     refusal = "output"
 
 
+class SeriesInUseError(CandleSpecError, BlockingIOError):
+    """Another process writes into the training series."""
+
+    refusal = "output"
+
+
 class MissingDependencyError(CandleSpecError, ImportError):
     """An optional package is not installed; the hint is the exact install line."""
 

@@ -14,9 +14,9 @@ from typing import Any, Final
 from candle_spec import limits
 from candle_spec.canonical import loads
 from candle_spec.conversion.contract import NativeFile, Source
+from candle_spec.conversion.jax_groups import STEP, kinds_of
 from candle_spec.conversion.meaning import group_ids
 from candle_spec.converters import _container as container
-from candle_spec.converters._jax_groups import STEP, kinds_of
 from candle_spec.errors import CorruptFileError, LimitExceededError
 from candle_spec.pointer import join
 from candle_spec.weights import state_tree

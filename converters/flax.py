@@ -29,7 +29,7 @@ from candle_spec.conversion.contract import (
     Part,
     Source,
 )
-from candle_spec.converters._jax_groups import STEP, groups_of, place
+from candle_spec.conversion.jax_groups import STEP, groups_of, place
 from candle_spec.errors import (
     CandleSpecError,
     CorruptFileError,

@@ -217,10 +217,12 @@ def _training_state(contents: Contents) -> dict[str, Any]:
     kinds = {group.kind: group.id for group in contents.groups}
     parts: dict[str, dict[str, Any]] = {}
     for name in STATE_PARTS:
+        part = contents.state_parts.get(name)
         if name in kinds:
             parts[name] = {"status": "present", "group": kinds[name]}
+            if part is not None and part.status == "partial":  # there are tensors, and something is missing
+                parts[name] |= {"status": "partial", "reason": part.reason}
             continue
-        part = contents.state_parts.get(name)
         parts[name] = {"status": part.status if part else "absent"}
         if part is None or part.status != "present":
             parts[name]["reason"] = part.reason if part and part.reason else "none was saved"

@@ -831,6 +831,22 @@ class Lineage(View):
     """
     Name of the series.
     """
+    parent_run: str | None = Field(None, title="Parent run")
+    """
+    run_id of the run whose checkpoint this run started from: a warm start, a parent in a tree of runs.
+    """
+    parent_checkpoint: str | None = Field(None, title="Parent checkpoint")
+    """
+    state_digest of the checkpoint of the parent run from which this run started.
+    """
+    node: str | None = Field(None, title="Node")
+    """
+    Id of this run in the workflow that started it.
+    """
+    experiment: str | None = Field(None, title="Experiment")
+    """
+    Id of the workflow's experiment.
+    """
 
 
 class Tolerance(View):
@@ -1639,6 +1655,10 @@ class TrainingState(View):
     step: int | None = Field(None, title="Step")
     """
     Optimizer steps completed.
+    """
+    metrics: dict[str, Any] | None = Field(None, title="Metrics of the moment")
+    """
+    What the training measured at this moment, by its own names.
     """
     resume_grade: Literal["inference-only", "fine-tunable", "exactly-resumable"] = Field(..., title="Resume grade")
     """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -48,8 +48,17 @@ class GroupPlan:
     index: bytes = b""
 
 
+def one_lot(tensor: TensorSource) -> int:
+    """Put every tensor into the same lot."""
+    return 0
+
+
 def plan_group(
-    group: str, tensors: Sequence[TensorSource], metadata: Mapping[str, str], shard_bytes: int = SHARD_BYTES
+    group: str,
+    tensors: Sequence[TensorSource],
+    metadata: Mapping[str, str],
+    shard_bytes: int = SHARD_BYTES,
+    lot: Callable[[TensorSource], int] = one_lot,
 ) -> GroupPlan:
     """Lay out the files of one group.
 
@@ -58,9 +67,11 @@ def plan_group(
         tensors: Its tensors; aliases are not stored.
         metadata: Strings for the header of every file.
         shard_bytes: Largest sum of tensor bytes in one file, unless one array alone is larger.
+        lot: Number of the lot of a tensor: no file holds tensors of two lots.
     """
     keyed = list(_keys(tensors))
-    bins = _bins(keyed, shard_bytes)
+    lots = sorted({lot(tensor) for tensor, _, _, _ in keyed}) or [0]
+    bins = [rows for wanted in lots for rows in _bins([row for row in keyed if lot(row[0]) == wanted], shard_bytes)]
     plan = GroupPlan(group)
     for number, rows in enumerate(bins, start=1):
         name = f"{group}.safetensors" if len(bins) == 1 else f"{group}-{number:05d}-of-{len(bins):05d}.safetensors"

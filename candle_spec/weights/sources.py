@@ -170,6 +170,29 @@ class MemoryBytes:
 
 
 @dataclass(frozen=True, slots=True)
+class ViewBytes:
+    """Bytes in memory that belong to somebody else: a live tensor, a snapshot of one.
+
+    Attributes:
+        view: A C-contiguous view; what it shows must not change while it is read.
+    """
+
+    view: memoryview
+
+    @property
+    def size(self) -> int:
+        return self.view.nbytes
+
+    @property
+    def extents(self) -> tuple[Extent, ...]:
+        return ()
+
+    def blocks(self) -> Iterator[bytes | memoryview]:
+        if self.view.nbytes:
+            yield self.view.cast("B")
+
+
+@dataclass(frozen=True, slots=True)
 class MadeBytes:
     """Bytes that a reader makes when asked (decompressed, decoded); they have no extent."""
 

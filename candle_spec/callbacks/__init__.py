@@ -1,0 +1,1 @@
+"""Callbacks: the training series from inside a training loop, one file per framework, one shared recorder."""

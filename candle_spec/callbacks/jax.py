@@ -1,0 +1,88 @@
+"""JAX, in a loop of one's own: the whole state is one tree (parameters, optax state, random keys).
+
+>>> state = {"params": params, "opt_state": opt_state, "rng": key}                      # doctest: +SKIP
+>>> with Checkpoints("out/ckpts", state) as checkpoints:                                # doctest: +SKIP
+...     for epoch in checkpoints.epochs(20):
+...         state = train_epoch(checkpoints.state)
+...         checkpoints.update(state, val_loss=validate(state))
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from candle_spec.callbacks._adapter import Restored
+from candle_spec.callbacks._jax_state import JaxState
+from candle_spec.callbacks._loop import Loop
+from candle_spec.callbacks._recorder import Options
+from candle_spec.checkpoint.checkpoint import Checkpoint
+from candle_spec.series.params import CheckpointPolicy
+from candle_spec.series.store import RunIdentity
+
+__all__ = ["Checkpoints", "restore"]
+
+
+class Checkpoints(Loop):
+    """The checkpoints of a training in JAX; use it as a context manager around the loop.
+
+    Args:
+        folder: Folder of the series; ``None``: as the policy says.
+        state: The state at the beginning: a dictionary with ``params``, ``opt_state``, random keys, …, or a named
+            tuple or dataclass of JAX with such members (Flax's ``TrainState``).
+        data: The training's loader, if it has a state of its own.
+        generators: Random generators of Python or NumPy that are used besides.
+        params: A policy, or hyperparameters with ``ckpt_*`` keys; by default every epoch is saved.
+        name: Name of the model in the manifest.
+        model_description: What is true of the whole study.
+        run: Who the run is, for workflows.
+        rank: Number of this process.
+        asynchronous: Whether to write in the background; the default is yes.
+        say: Where the lines for people go; by default the standard error.
+    """
+
+    def __init__(
+        self,
+        folder: str | Path | None,
+        state: Any,
+        *,
+        data: Any = None,
+        generators: Mapping[str, Any] | None = None,
+        params: CheckpointPolicy | Mapping[str, Any] | None = None,
+        name: str = "",
+        model_description: Mapping[str, Any] | None = None,
+        run: RunIdentity | None = None,
+        rank: int | None = None,
+        asynchronous: bool | None = None,
+        say: Any = None,
+    ) -> None:
+        import jax
+
+        self._state = JaxState(state, data, dict(generators or {}))
+        number = jax.process_index() if rank is None else rank
+        options = Options(folder, name, model_description, run, rank=number, asynchronous=asynchronous, say=say)
+        super().__init__(self._state, params, options)
+
+    @property
+    def state(self) -> Any:
+        """The newest state: the restored one behind a restart."""
+        return self._state.state
+
+    def update(self, state: Any, **metrics: float) -> None:
+        """Give the state after an epoch or a step, and what was measured in this epoch."""
+        self._state.state = state
+        if metrics:
+            self.log(**metrics)
+
+
+def restore(checkpoint: str | Path | Checkpoint, state: Any, *, weights_only: bool = False) -> tuple[Any, Restored]:
+    """Return a state like ``state`` with the values of a checkpoint, and what was restored.
+
+    Raises:
+        InvalidInputError: The checkpoint is of another state.
+    """
+    opened = checkpoint if isinstance(checkpoint, Checkpoint) else Checkpoint(checkpoint)
+    found = JaxState(state)
+    restored = found.restore(opened, weights_only=weights_only)
+    return found.state, restored

@@ -1,0 +1,152 @@
+"""Keras 3 and tf_keras: a callback for ``model.fit``.
+
+>>> checkpoints = checkpoint_callback("out/ckpts", model)                               # doctest: +SKIP
+>>> model.fit(x, y, epochs=20, initial_epoch=checkpoints.initial_epoch, callbacks=[checkpoints])
+
+The state is restored when the callback is made, or at the latest when ``fit`` begins. Put it behind the callbacks
+whose counters it keeps (``EarlyStopping``), so that they do not begin anew after they were restored.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from candle_spec.callbacks._keras_state import KerasState, package_of
+from candle_spec.callbacks._loop import policy_of
+from candle_spec.callbacks._recorder import Options, Recorder, Restart
+from candle_spec.errors import InvalidInputError
+from candle_spec.series.params import CheckpointPolicy
+from candle_spec.series.store import RunIdentity
+
+__all__ = ["callback_class", "checkpoint_callback"]
+
+
+def checkpoint_callback(folder: str | Path | None, model: Any, **settings: Any) -> Any:
+    """Return a callback for a model, of whichever Keras the model is.
+
+    Args:
+        folder: Folder of the series; ``None``: as the policy says.
+        model: The compiled model.
+        settings: See :func:`callback_class`.
+    """
+    return callback_class(package_of(model))(folder, model, **settings)
+
+
+@cache
+def callback_class(package: str = "keras") -> Any:
+    """Return the callback's class for ``keras`` or ``tf_keras``; only that package is imported.
+
+    Its arguments are ``folder`` and ``model`` as in :func:`checkpoint_callback`; ``params`` (a policy, or
+    hyperparameters with ``ckpt_*`` keys), ``callbacks`` whose counters are kept, ``data`` (a loader with a state of its
+    own), ``generators``, ``name``, ``model_description``, ``run``, ``rank``, ``asynchronous``, ``say``.
+    """
+    library = importlib.import_module(package)
+
+    class CheckpointCallback(_Hooks, library.callbacks.Callback):  # type: ignore[misc, name-defined]
+        """Saves the full state of a training in Keras as a series, and restores it."""
+
+    return CheckpointCallback
+
+
+class _Hooks:
+    """The hooks, without the class of Keras that calls them."""
+
+    model: Any
+
+    def __init__(
+        self,
+        folder: str | Path | None,
+        model: Any,
+        *,
+        params: CheckpointPolicy | Mapping[str, Any] | None = None,
+        callbacks: Sequence[Any] = (),
+        data: Any = None,
+        generators: Mapping[str, Any] | None = None,
+        name: str = "",
+        model_description: Mapping[str, Any] | None = None,
+        run: RunIdentity | None = None,
+        rank: int = 0,
+        asynchronous: bool | None = None,
+        say: Any = None,
+    ) -> None:
+        super().__init__()
+        self._state = KerasState(model, data, tuple(callbacks), dict(generators or {}))
+        title = name or ("" if type(model).__name__ in ("Sequential", "Functional") else type(model).__name__)
+        options = Options(folder, title, model_description, run, rank=rank, asynchronous=asynchronous, say=say)
+        self._trained = model
+        self.recorder = Recorder(self._state, policy_of(params), options)
+        self.restarted: Restart | None = None
+        self._looked = False
+        self._steps = 0
+
+    @property
+    def initial_epoch(self) -> int:
+        """Epochs that are trained already: for ``fit``."""
+        self.restart()
+        return self.recorder.epoch
+
+    def restart(self) -> Restart | None:
+        """Restore the newest state, once.
+
+        Raises:
+            CandleSpecError: A restart is required and impossible, or the checkpoint is of another training.
+        """
+        if not self._looked:
+            self._looked = True
+            self.restarted = self.recorder.restart()
+            self._steps = self.recorder.step or 0
+        return self.restarted
+
+    def on_train_begin(self, logs: Mapping[str, Any] | None = None) -> None:
+        """Restore the state, the counters of other callbacks too, which have begun anew by now."""
+        if self.model is not self._trained:
+            raise InvalidInputError(
+                "the callback was made for another model", hint="make it for the model that is trained"
+            )
+        epochs = (getattr(self, "params", None) or {}).get("epochs")
+        self.recorder.epochs = int(epochs) if epochs else self.recorder.epochs
+        self.restart()
+        if self.restarted is not None:
+            self._state.restore_counters()
+
+    def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
+        """Refuse to train epochs again that are trained already.
+
+        Raises:
+            InvalidInputError: ``fit`` was not given ``initial_epoch``.
+        """
+        if epoch < self.recorder.epoch and self.restarted is not None:
+            raise InvalidInputError(
+                f"{self.recorder.epoch} epochs are trained already, and fit begins with epoch {epoch + 1}",
+                hint="model.fit(..., initial_epoch=callback.initial_epoch)",
+            )
+
+    def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
+        """Count the step; save where the policy or a signal asks for it."""
+        self._steps += 1
+        self.recorder.step_end(self._steps)
+        if self.recorder.stopped_inside:
+            self._trained.stop_training = True
+
+    def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
+        """Save where the policy says so, and stop the training where it has to."""
+        if self.recorder.stopped_inside:
+            return
+        metrics = {name: float(value) for name, value in (logs or {}).items() if _is_number(value)}
+        self.recorder.epoch_end(epoch + 1, metrics, self._steps)
+        if self.recorder.stop_reason:
+            self._trained.stop_training = True
+
+    def on_train_end(self, logs: Mapping[str, Any] | None = None) -> None:
+        """Save the end of the training, and wait until all is durable."""
+        if not self.recorder.stopped_inside:
+            self.recorder.train_end("early stop" if self._trained.stop_training else "train end")
+        self.recorder.close()
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) or (hasattr(value, "item") and getattr(value, "shape", None) == ())

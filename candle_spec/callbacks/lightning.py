@@ -1,0 +1,160 @@
+"""Lightning: a callback and a checkpoint plugin for ``Trainer``.
+
+>>> checkpoints = checkpoint_callback("out/ckpts")                                       # doctest: +SKIP
+>>> trainer = Trainer(max_epochs=20, callbacks=[checkpoints], plugins=[checkpoints.io])  # doctest: +SKIP
+>>> trainer.fit(model, ckpt_path=checkpoints.ckpt_path)                                  # doctest: +SKIP
+
+What is saved is the dictionary that Lightning itself would write (loops, callbacks, optimizers, schedules), so the
+names are those of a converted ``.ckpt``; besides, the random generators, which Lightning does not keep.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from candle_spec.callbacks._lightning_state import LightningState, io_class
+from candle_spec.callbacks._loop import policy_of
+from candle_spec.callbacks._recorder import Options, Recorder, Restart
+from candle_spec.errors import InvalidInputError
+from candle_spec.series.params import CheckpointPolicy
+from candle_spec.series.store import RunIdentity
+
+__all__ = ["callback_class", "checkpoint_callback"]
+
+
+def checkpoint_callback(folder: str | Path | None, *, package: str = "lightning.pytorch", **settings: Any) -> Any:
+    """Return the callback.
+
+    Args:
+        folder: Folder of the series; ``None``: as the policy says.
+        package: ``lightning.pytorch``, or ``pytorch_lightning`` where the program uses that name.
+        settings: See :func:`callback_class`.
+    """
+    return callback_class(package)(folder, **settings)
+
+
+@cache
+def callback_class(package: str = "lightning.pytorch") -> Any:
+    """Return the callback's class.
+
+    Its arguments are ``folder`` as in :func:`checkpoint_callback`; ``params`` (a policy, or hyperparameters with
+    ``ckpt_*`` keys), ``name``, ``model_description``, ``run``, ``asynchronous``, ``say``.
+    """
+    library = importlib.import_module(package)
+
+    class CheckpointCallback(_Hooks, library.Callback):  # type: ignore[misc, name-defined]
+        """Saves the full state of a training in Lightning as a series, and restores it."""
+
+        io_class = io_class(package)
+
+    return CheckpointCallback
+
+
+class _Hooks:
+    """The hooks, without the class of Lightning that calls them."""
+
+    io_class: Any
+
+    def __init__(
+        self,
+        folder: str | Path | None,
+        *,
+        params: CheckpointPolicy | Mapping[str, Any] | None = None,
+        name: str = "",
+        model_description: Mapping[str, Any] | None = None,
+        run: RunIdentity | None = None,
+        rank: int = 0,
+        asynchronous: bool | None = None,
+        say: Any = None,
+    ) -> None:
+        super().__init__()
+        self.io = self.io_class()
+        """The plugin for ``Trainer``: it gives states to the series and reads them from there."""
+        self._state = LightningState(self.io)
+        options = Options(folder, name, model_description, run, rank=rank, asynchronous=asynchronous, say=say)
+        self.recorder = Recorder(self._state, policy_of(params), options)
+        self.restarted: Restart | None = None
+        self._looked = False
+        self._pending: tuple[int, dict[str, float], int] | None = None
+
+    @property
+    def ckpt_path(self) -> str | None:
+        """The checkpoint to go on from, for ``Trainer.fit``; ``None`` at the beginning."""
+        if not self._looked:
+            self._looked = True
+            self.restarted = self.recorder.restart()
+        return str(self.restarted.path) if self.restarted else None
+
+    def setup(self, trainer: Any, pl_module: Any, stage: str) -> None:
+        """Look at what the trainer is.
+
+        Raises:
+            InvalidInputError: It was not given the plugin, or several processes train.
+        """
+        if stage != "fit":
+            return
+        if trainer.strategy.checkpoint_io is not self.io:
+            raise InvalidInputError(
+                "the trainer does not know the plugin of the callback", hint="Trainer(plugins=[checkpoints.io])"
+            )
+        if trainer.world_size > 1 and trainer.strategy.__class__.__name__ not in ("DDPStrategy",):
+            raise InvalidInputError(
+                f"{trainer.strategy.__class__.__name__} on {trainer.world_size} processes is not supported here",
+                hint="candle_spec.callbacks.distributed saves sharded states",
+            )
+        self.recorder.options.rank = trainer.global_rank
+        self._state.trainer = trainer
+        self.recorder.epochs = trainer.max_epochs if trainer.max_epochs and trainer.max_epochs > 0 else None
+        self.recorder.options.name = self.recorder.options.name or type(pl_module).__name__
+        self.recorder.start()
+
+    def on_train_start(self, trainer: Any, pl_module: Any) -> None:
+        """Let a restored training begin its epoch as one that was never interrupted.
+
+        The state was saved between two epochs. Lightning's own restart goes on inside one: it would take the iterator
+        made before the generators were set, and leave out a step of the schedules.
+        """
+        if self.restarted is not None:
+            trainer.fit_loop.restarting = False
+            if hasattr(trainer.fit_loop, "_resuming_from_checkpoint"):
+                trainer.fit_loop._resuming_from_checkpoint = False
+
+    def on_train_epoch_start(self, trainer: Any, pl_module: Any) -> None:
+        """Save the epoch before: only now Lightning has stepped the schedules and counted it as complete."""
+        self._record()
+        for note in self._state.restore_rng():
+            self.recorder.say(f"not restored: {note}")
+
+    def on_train_batch_end(self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
+        """Save where the policy or a signal asks for it."""
+        if self.recorder.step != trainer.global_step:
+            self.recorder.step_end(trainer.global_step)
+        trainer.should_stop = trainer.should_stop or self.recorder.stopped_inside
+
+    def on_train_epoch_end(self, trainer: Any, pl_module: Any) -> None:
+        """Note what was measured, and stop the training where it has to."""
+        if self.recorder.stopped_inside:
+            return
+        metrics = {name: float(value) for name, value in trainer.callback_metrics.items() if value.numel() == 1}
+        self._pending = (trainer.current_epoch + 1, metrics, trainer.global_step)
+        trainer.should_stop = trainer.should_stop or bool(self.recorder.poll())
+
+    def on_train_end(self, trainer: Any, pl_module: Any) -> None:
+        """Save the end of the training, and wait until all is durable."""
+        self._record()
+        if not self.recorder.stopped_inside:
+            self.recorder.train_end(self.recorder.stop_reason or ("early stop" if trainer.should_stop else "train end"))
+        self.recorder.close()
+
+    def _record(self) -> None:
+        if self._pending is not None:
+            pending, self._pending = self._pending, None
+            self.recorder.epoch_end(*pending)
+
+    def on_exception(self, trainer: Any, pl_module: Any, exception: BaseException) -> None:
+        """Let the series go."""
+        self.recorder.close(failed=True)

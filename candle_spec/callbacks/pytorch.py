@@ -1,0 +1,111 @@
+"""PyTorch, in a loop of one's own.
+
+>>> with Checkpoints("out/ckpts", model, optimizer, scheduler=schedule, data=loader) as checkpoints:  # doctest: +SKIP
+...     for epoch in checkpoints.epochs(20):
+...         for batch in loader:
+...             train(batch)
+...         checkpoints.log(val_loss=validate())
+
+Started again, the loop goes on behind the last completed epoch, bit for bit as it would have without the interruption
+(on the same machine with deterministic operations, if all that is random is seeded through the given objects).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from candle_spec.callbacks._adapter import Restored
+from candle_spec.callbacks._loop import Loop
+from candle_spec.callbacks._recorder import Options
+from candle_spec.callbacks._torch_state import TorchState
+from candle_spec.checkpoint.checkpoint import Checkpoint
+from candle_spec.series.params import CheckpointPolicy
+from candle_spec.series.store import RunIdentity
+
+__all__ = ["Checkpoints", "restore"]
+
+
+class Checkpoints(Loop):
+    """The checkpoints of a training in PyTorch; use it as a context manager around the loop.
+
+    Args:
+        folder: Folder of the series; ``None``: as the policy says.
+        model: The module, or modules by name.
+        optimizer: The optimizer, or optimizers by name.
+        scheduler: The learning-rate schedule, or several by name.
+        scaler: The ``GradScaler`` of mixed precision.
+        ema: An average of the weights: a module, or anything with ``state_dict``.
+        data: The loader or sampler that orders the training data, or several.
+        generators: Further random generators by name.
+        params: A policy, or hyperparameters with ``ckpt_*`` keys; by default every epoch is saved.
+        name: Name of the model in the manifest.
+        model_description: What is true of the whole study.
+        run: Who the run is, for workflows.
+        rank: Number of this process; by default that of ``torch.distributed``.
+        asynchronous: Whether to write in the background; the default is yes.
+        say: Where the lines for people go; by default the standard error.
+    """
+
+    def __init__(
+        self,
+        folder: str | Path | None,
+        model: Any,
+        optimizer: Any = None,
+        *,
+        scheduler: Any = None,
+        scaler: Any = None,
+        ema: Any = None,
+        data: Any = None,
+        generators: Mapping[str, Any] | None = None,
+        params: CheckpointPolicy | Mapping[str, Any] | None = None,
+        name: str = "",
+        model_description: Mapping[str, Any] | None = None,
+        run: RunIdentity | None = None,
+        rank: int | None = None,
+        asynchronous: bool | None = None,
+        say: Any = None,
+    ) -> None:
+        state = TorchState(model, optimizer, scheduler, scaler, ema, data, dict(generators or {}))
+        options = Options(
+            folder,
+            name or _class_name(model),
+            model_description,
+            run,
+            rank=distributed_rank() if rank is None else rank,
+            asynchronous=asynchronous,
+            say=say,
+        )
+        super().__init__(state, params, options)
+
+
+def restore(checkpoint: str | Path | Checkpoint, model: Any, optimizer: Any = None, **more: Any) -> Restored:
+    """Put a checkpoint into live objects, without a training: weights alone, or the parts that are given.
+
+    Args:
+        checkpoint: The checkpoint.
+        model: The module.
+        optimizer: The optimizer; ``None`` and nothing in ``more``: only the weights are restored.
+        more: ``scheduler``, ``scaler``, ``ema``, ``data``, ``generators``.
+
+    Raises:
+        InvalidInputError: The checkpoint is of another model; nothing was changed.
+    """
+    opened = checkpoint if isinstance(checkpoint, Checkpoint) else Checkpoint(checkpoint)
+    state = TorchState(model, optimizer, **more)
+    return state.restore(opened, weights_only=optimizer is None and not more)
+
+
+def distributed_rank() -> int:
+    """Return the rank of this process in ``torch.distributed``, 0 where it is alone."""
+    import torch.distributed as distributed
+
+    return distributed.get_rank() if distributed.is_available() and distributed.is_initialized() else 0
+
+
+def _class_name(model: Any) -> str:
+    from candle_spec.callbacks._torch_model import unwrapped
+
+    found = type(unwrapped(model)).__name__
+    return "" if isinstance(model, Mapping) or found in ("Sequential", "Module") else found

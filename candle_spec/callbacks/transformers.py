@@ -1,0 +1,163 @@
+"""Hugging Face Transformers: a callback for ``Trainer``.
+
+>>> checkpoints = checkpoint_callback("out/ckpts")                                       # doctest: +SKIP
+>>> trainer = Trainer(model, args, train_dataset=data, callbacks=[checkpoints])          # doctest: +SKIP
+>>> checkpoints.train(trainer)                                                           # doctest: +SKIP
+
+``checkpoints.train`` is ``trainer.train`` from the newest state on. A checkpoint holds ``trainer_state.json``, as
+the Trainer itself writes it, so that the Trainer takes its counters from there; set ``save_strategy="no"``.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+
+from candle_spec.callbacks._loop import policy_of
+from candle_spec.callbacks._recorder import Options, Recorder, Restart
+from candle_spec.callbacks._rng import restore_rng
+from candle_spec.callbacks._torch_state import TorchState
+from candle_spec.checkpoint.contents import SideFile, StatePart
+from candle_spec.errors import InvalidInputError
+from candle_spec.series.params import CheckpointPolicy
+from candle_spec.series.store import RunIdentity
+
+__all__ = ["callback_class", "checkpoint_callback"]
+
+_STATE: Final = "trainer_state.json"
+_ORDER: Final = StatePart("present")  # the order of an epoch follows from the seed and torch's generator
+
+
+def checkpoint_callback(folder: str | Path | None, **settings: Any) -> Any:
+    """Return the callback.
+
+    Args:
+        folder: Folder of the series; ``None``: as the policy says.
+        settings: See :func:`callback_class`.
+    """
+    return callback_class()(folder, **settings)
+
+
+@cache
+def callback_class() -> Any:
+    """Return the callback's class.
+
+    Its arguments are ``folder`` as in :func:`checkpoint_callback`; ``params`` (a policy, or hyperparameters with
+    ``ckpt_*`` keys), ``name``, ``model_description``, ``run``, ``asynchronous``, ``say``.
+    """
+    import transformers
+
+    class CheckpointCallback(_Hooks, transformers.TrainerCallback):  # type: ignore[misc]
+        """Saves the full state of a training by the Trainer as a series, and restores it."""
+
+    return CheckpointCallback
+
+
+class _Hooks:
+    """The hooks, without the class of Transformers that calls them."""
+
+    def __init__(
+        self,
+        folder: str | Path | None,
+        *,
+        params: CheckpointPolicy | Mapping[str, Any] | None = None,
+        name: str = "",
+        model_description: Mapping[str, Any] | None = None,
+        run: RunIdentity | None = None,
+        asynchronous: bool | None = None,
+        say: Any = None,
+    ) -> None:
+        super().__init__()
+        self._torch = TorchState(None, order=_ORDER, files=self._files)
+        options = Options(folder, name, model_description, run, asynchronous=asynchronous, say=say)
+        self.recorder = Recorder(self._torch, policy_of(params), options)
+        self.restarted: Restart | None = None
+        self._trainer: Any = None
+        self._rng: Mapping[str, Any] | None = None
+        self._pending = False
+
+    def train(self, trainer: Any, **more: Any) -> Any:
+        """Train from the newest state on; ``more`` goes to ``trainer.train``.
+
+        Raises:
+            CandleSpecError: A restart is required and impossible, or the checkpoint is of another training.
+        """
+        if self not in trainer.callback_handler.callbacks:
+            raise InvalidInputError("the trainer does not know the callback", hint="Trainer(callbacks=[checkpoints])")
+        if trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled:
+            raise InvalidInputError("sharded states of the Trainer are not supported here")
+        self._trainer = trainer
+        self._torch.model = trainer.model
+        self.recorder.options.rank = trainer.args.process_index
+        self.recorder.options.name = self.recorder.options.name or type(trainer.model).__name__
+        self.recorder.epochs = int(trainer.args.num_train_epochs) if trainer.args.max_steps <= 0 else None
+        try:
+            point = self.recorder.peek()
+            return trainer.train(resume_from_checkpoint=str(point) if point else None, **more)
+        except BaseException:
+            self.recorder.close(failed=True)
+            raise
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **objects: Any) -> None:
+        """Restore what the Trainer has not: it has made optimizer and schedule by now."""
+        if self._trainer is None:
+            raise InvalidInputError("the callback restores nothing by itself", hint="checkpoints.train(trainer)")
+        self._torch.model = objects["model"]
+        self._torch.optimizer, self._torch.scheduler = objects["optimizer"], objects["lr_scheduler"]
+        self._torch.scaler = getattr(self._trainer.accelerator, "scaler", None)
+        self.restarted = self.recorder.restart()
+        self._rng = self._torch.take_rng()
+
+    def on_epoch_begin(self, args: Any, state: Any, control: Any, **objects: Any) -> None:
+        """Set the random generators once more, just before the order of the data is drawn from them."""
+        if self._rng is not None:
+            restore_rng(self._rng)
+            self._rng = None
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **objects: Any) -> Any:
+        """Save where the policy or a signal asks for it."""
+        self.recorder.step_end(state.global_step)
+        control.should_training_stop = control.should_training_stop or self.recorder.stopped_inside
+        return control
+
+    def on_epoch_end(self, args: Any, state: Any, control: Any, **objects: Any) -> Any:
+        """Save now, or, where the epoch is still to be evaluated, behind that."""
+        if self.recorder.stopped_inside:
+            return control
+        self._pending = str(getattr(args.eval_strategy, "value", args.eval_strategy)) == "epoch"
+        return control if self._pending else self._record(state, control, {})
+
+    def on_evaluate(self, args: Any, state: Any, control: Any, metrics: Any = None, **objects: Any) -> Any:
+        """Save the epoch that was evaluated."""
+        if not self._pending:
+            return control
+        self._pending = False
+        return self._record(state, control, metrics or {})
+
+    def on_train_end(self, args: Any, state: Any, control: Any, **objects: Any) -> None:
+        """Save the end of the training, and wait until all is durable."""
+        if not self.recorder.stopped_inside:
+            self.recorder.train_end(self.recorder.stop_reason or "train end")
+        self.recorder.close()
+
+    def _record(self, state: Any, control: Any, metrics: Mapping[str, Any]) -> Any:
+        logged = [row for row in state.log_history[-1:] if "loss" in row]
+        values = {**(logged[0] if logged else {}), **metrics}
+        numbers = {name: float(value) for name, value in values.items() if isinstance(value, (int, float))}
+        numbers.pop("epoch", None)
+        wanted = self.recorder.policy.save.metric
+        theirs = "eval_" + wanted.removeprefix("val_")  # the Trainer's word for the same
+        if wanted not in numbers and theirs in numbers:
+            numbers[wanted] = numbers[theirs]
+        self.recorder.epoch_end(round(state.epoch), numbers, state.global_step)
+        control.should_training_stop = control.should_training_stop or bool(self.recorder.stop_reason)
+        return control
+
+    def _files(self) -> list[SideFile]:
+        """The counters of the Trainer, as it writes them."""
+        text = json.dumps(dataclasses.asdict(self._trainer.state), indent=2, sort_keys=True) + "\n"
+        return [SideFile(_STATE, text.encode("utf-8"), "application/json", "artifact")]

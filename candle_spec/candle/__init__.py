@@ -1,0 +1,101 @@
+"""CANDLE's compliance API: ``from candle_spec import candle`` in place of ``import candle``.
+
+Programs in the CANDLE style run with that one line changed and candle_lib not installed. What a program does not use
+is not imported: a framework only when one of its names is asked for.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from candle_spec.candle.benchmark import (
+    ArgumentStruct,
+    Benchmark,
+    check_flag_conflicts,
+    create_params,
+    finalize_parameters,
+    initialize_parameters,
+)
+from candle_spec.candle.files import fetch_file, get_file, validate_file, verify_path
+from candle_spec.candle.helpers import (
+    Progbar,
+    eval_string_as_list,
+    eval_string_as_list_of_lists,
+    keras_default_config,
+    set_parallelism_threads,
+    set_seed,
+    set_up_logger,
+)
+from candle_spec.candle.keras import (
+    build_initializer,
+    build_keras_optimizer,
+    compute_trainable_params,
+    corr,
+    keras_class,
+    mae,
+    mse,
+    r2,
+    register_permanent_dropout,
+)
+from candle_spec.candle.noise import add_column_noise, add_gaussian_noise, label_flip, label_flip_correlated
+from candle_spec.candle.options import ListOfLists, parse_from_dictlist, str2bool
+from candle_spec.candle.paths import directory_tree_from_parameters
+from candle_spec.candle.pytorch import (
+    build_loss,
+    build_pytorch_activation,
+    build_pytorch_optimizer,
+    get_pytorch_function,
+    pytorch_initialize,
+    pytorch_mse,
+    pytorch_xent,
+    set_pytorch_seed,
+    set_pytorch_threads,
+)
+from candle_spec.candle.tables import load_csv_data, load_Xy_data_noheader, load_Xy_one_hot_data2
+
+ListOfListsAction = ListOfLists
+build_activation = build_pytorch_activation
+initialize = pytorch_initialize
+xent = pytorch_xent
+
+_KERAS: Final = ("TerminateOnTimeOut", "LoggingCallback", "CandleRemoteMonitor", "PermanentDropout")
+_CHECKPOINTS: Final = (
+    "CandleCheckpointCallback", "CandleCkpt", "CandleCkptKeras", "CandleCkptPyTorch", "MultiGPUCheckpoint", "ModelType",
+    "restart",
+)  # fmt: skip
+
+__all__ = [
+    "ArgumentStruct", "Benchmark", "ListOfLists", "ListOfListsAction", "Progbar", "add_column_noise",
+    "add_gaussian_noise", "build_activation", "build_initializer", "build_keras_optimizer", "build_loss",
+    "build_optimizer", "build_pytorch_activation", "build_pytorch_optimizer", "check_flag_conflicts",
+    "compute_trainable_params", "corr", "create_params", "directory_tree_from_parameters", "eval_string_as_list",
+    "eval_string_as_list_of_lists", "fetch_file", "finalize_parameters", "get_file", "get_pytorch_function",
+    "initialize", "initialize_parameters", "keras_default_config", "label_flip", "label_flip_correlated",
+    "load_Xy_data_noheader", "load_Xy_one_hot_data2", "load_csv_data", "mae", "mse", "parse_from_dictlist",
+    "pytorch_initialize", "pytorch_mse", "pytorch_xent", "r2", "register_permanent_dropout", "set_parallelism_threads",
+    "set_pytorch_seed", "set_pytorch_threads", "set_seed", "set_up_logger", "str2bool", "validate_file", "verify_path",
+    "xent",
+]  # fmt: skip
+
+
+def build_optimizer(*args: Any, **kwargs: Any) -> Any:
+    """Return an optimizer by its name: of Keras ``(name, lr, defaults)``, of PyTorch ``(model, name, lr, defaults)``.
+
+    CANDLE had two functions of this name, one for each framework; what comes first tells them apart.
+    """
+    keras = "model" not in kwargs and (not args or isinstance(args[0], str))
+    return (build_keras_optimizer if keras else build_pytorch_optimizer)(*args, **kwargs)
+
+
+def __getattr__(name: str) -> Any:
+    """Find what needs a framework, when a program asks for it."""
+    if name in _KERAS:
+        return keras_class(name)
+    if name in _CHECKPOINTS:
+        from candle_spec.callbacks import candle_classes
+
+        return getattr(candle_classes, name)
+    raise AttributeError(
+        f"candle_spec.candle has no {name!r}: it has what defines, runs and checkpoints a CANDLE program; "
+        "plots, feature selection and uncertainty losses are in candle_lib"
+    )

@@ -1,0 +1,120 @@
+"""Live tensors of torch as tensors to store: dense, complex, quantised, sparse; on whatever device they are.
+
+The parts and parameters of encoded tensors are those of :mod:`candle_spec.weights.encodings`;
+:mod:`candle_spec.weights.torch_encodings` gives the tensors back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from typing import Any, Final
+
+from candle_spec.errors import UnsupportedFormatError
+from candle_spec.optional import require
+from candle_spec.readers.torch_dtypes import DTYPES
+from candle_spec.weights.live import Leaf, LiveBytes
+from candle_spec.weights.sources import Bytes, Encoding, MemoryBytes, Part
+
+_QUANTIZED: Final = {"QI8": "I8", "QU8": "U8", "QI32": "I32"}
+_PAIRS: Final = {"C128": "F64", "C32": "F16"}
+_BITS: Final = {1: "uint8", 2: "int16", 4: "int32", 8: "int64"}
+"""Integers of NumPy's and torch's that hold the bits of an item."""
+_COMPRESSED: Final = {
+    "sparse_csr": ("crow_indices", "col_indices"),
+    "sparse_bsr": ("crow_indices", "col_indices"),
+    "sparse_csc": ("ccol_indices", "row_indices"),
+    "sparse_bsc": ("ccol_indices", "row_indices"),
+}
+
+
+def torch_leaf(tensor: Any, *, location: str = "") -> Leaf:
+    """Return the leaf of a torch tensor: a view on its memory where it lies in the computer's own, else a copy.
+
+    Raises:
+        UnsupportedFormatError: It has no bytes (meta), or is of a kind that the format does not know.
+    """
+    torch = require("torch", extra="torch", purpose="save tensors of torch")
+    role = "parameter" if isinstance(tensor, torch.nn.Parameter) else ""
+    value = tensor.detach()
+    if value.device.type == "meta":
+        raise UnsupportedFormatError("a tensor on the device 'meta' has no values to save", location=location)
+    identity = None
+    if hasattr(value, "full_tensor"):  # sharded: what is put together here is new memory, the shard is not
+        identity = _identity(value.to_local())
+        value = value.full_tensor()
+    about: dict[str, Any] = {} if value.device.type == "cpu" else {"device": str(value.device)}
+    layout, kind = str(value.layout).removeprefix("torch."), str(value.dtype).removeprefix("torch.")
+    dtype = DTYPES.get(kind, "")
+    shape = tuple(int(n) for n in value.shape)
+    if layout == "sparse_coo":
+        return _sparse(value, layout, {"indices": value._indices(), "values": value._values()}, role, about, location)
+    if layout in _COMPRESSED:
+        compressed, plain = (getattr(value, method)() for method in _COMPRESSED[layout])
+        parts = {"compressed": compressed, "plain": plain, "values": value.values()}
+        return _sparse(value, layout, parts, role, about, location)
+    if dtype in _QUANTIZED:
+        return _quantized(torch, value, dtype, role, about)
+    if not dtype or layout != "strided":
+        raise UnsupportedFormatError(f"torch's {kind} with layout {layout} cannot be saved", location=location)
+    if dtype in _PAIRS:
+        part = Part(_PAIRS[dtype], (*shape, 2), _bytes(torch, torch.view_as_real(value.resolve_conj())))
+        return Leaf(dtype, shape, {"values": part}, Encoding("complex_pairs"), identity or _identity(value), role, about)
+    part = Part(dtype, shape, _bytes(torch, value))
+    return Leaf(dtype, shape, {"": part}, None, identity or _identity(value), role, about)
+
+
+def _bytes(torch: Any, tensor: Any) -> Bytes:
+    """Return the bytes of a dense tensor."""
+    if not tensor.numel():
+        return MemoryBytes(b"")
+    plain = tensor.resolve_conj().resolve_neg()
+    here = plain.cpu()
+    private = here.data_ptr() != tensor.data_ptr()
+    if here.is_complex():  # complex64: its bits are those of an integer of 8 bytes only where they are in order
+        here = here.contiguous()
+        private = private or here.data_ptr() != tensor.data_ptr()
+    if here.is_contiguous():
+        return LiveBytes(here.reshape(-1).view(torch.uint8).numpy(), private)
+    return LiveBytes(here.view(getattr(torch, _BITS[here.element_size()])).numpy(), private)
+
+
+def _identity(tensor: Any) -> Hashable:
+    """Equal for tensors that share every byte."""
+    if not tensor.numel():
+        return None
+    start = tensor.untyped_storage().data_ptr() + tensor.storage_offset() * tensor.element_size()
+    flags = (tensor.is_conj(), tensor.is_neg())
+    return ("torch", str(tensor.device), start, str(tensor.dtype), tuple(tensor.shape), tensor.stride(), *flags)
+
+
+def _sparse(
+    tensor: Any, layout: str, parts: Mapping[str, Any], role: str, about: dict[str, Any], location: str
+) -> Leaf:
+    leaves = {name: torch_leaf(part, location=location) for name, part in parts.items()}
+    params: dict[str, Any] = {}
+    if layout == "sparse_coo":
+        params["coalesced"] = bool(tensor.is_coalesced())
+    if layout in ("sparse_bsr", "sparse_bsc"):
+        params["blocksize"] = [int(n) for n in parts["values"].shape[-2:]]
+    stored = {name: leaf.parts[""] for name, leaf in leaves.items() if "" in leaf.parts}
+    if len(stored) != len(leaves):
+        raise UnsupportedFormatError(f"sparse tensors of {tensor.dtype} cannot be saved", location=location)
+    shape = tuple(int(n) for n in tensor.shape)
+    return Leaf(leaves["values"].dtype, shape, stored, Encoding(layout, params), None, role, about)
+
+
+def _quantized(torch: Any, tensor: Any, dtype: str, role: str, about: dict[str, Any]) -> Leaf:
+    params: dict[str, Any] = {"scheme": "per_tensor"}
+    if tensor.qscheme() in (torch.per_channel_affine, torch.per_channel_symmetric):
+        params = {"scheme": "per_channel", "axis": int(tensor.q_per_channel_axis())}
+        scales, zeros = tensor.q_per_channel_scales().double(), tensor.q_per_channel_zero_points().long()
+    else:
+        scales = torch.tensor([tensor.q_scale()], dtype=torch.float64)
+        zeros = torch.tensor([tensor.q_zero_point()], dtype=torch.int64)
+    shape = tuple(int(n) for n in tensor.shape)
+    parts = {
+        "values": Part(_QUANTIZED[dtype], shape, _bytes(torch, tensor.int_repr())),
+        "scales": Part("F64", tuple(scales.shape), _bytes(torch, scales)),
+        "zero_points": Part("I64", tuple(zeros.shape), _bytes(torch, zeros)),
+    }
+    return Leaf(dtype, shape, parts, Encoding("quantized", params), None, role, about)
