@@ -38,6 +38,14 @@ GROUPS: Final = {
         "validate": ("Validate checkpoints, for people and for CI.", "candle-spec validate models/"),
         "seal": ("Write the manifest's digest into a valid checkpoint.", "candle-spec seal model.pt.candle"),
     },
+    "Publish": {
+        "readiness": (
+            "Say what repositories still want to know.",
+            "candle-spec readiness model.pt.candle --for huggingface",
+        ),
+        "map": ("Make a repository's record.", "candle-spec map model.pt.candle --to huggingface --out card"),
+        "template": ("List, show, make and test templates.", "candle-spec template list"),
+    },
     "Shell": {
         "completion": ("Print the completion script of a shell.", 'eval "$(candle-spec completion bash)"'),
     },

@@ -182,3 +182,20 @@ def required(target: Places, place: Place) -> list[str]:
     for schema, _ in target.resolved(place):
         names |= dict.fromkeys(schema.get("required", ()))
     return list(names)
+
+
+def fields(tree: MappingTree) -> Iterator[tuple[str, Instruction]]:
+    """Yield every field of the target with its instruction; items of lists as ``*``."""
+
+    def below(instruction: Instruction, at: str) -> Iterator[tuple[str, Instruction]]:
+        yield at, instruction
+        item = "/*" if instruction.each is not None or isinstance(instruction.body, Items) else ""
+        if isinstance(instruction.body, Shape):
+            for key, member in instruction.body.members:
+                yield from below(member, f"{at}{item}{pointers.join([key])}")
+        elif isinstance(instruction.body, Items):
+            for inner in instruction.body.items:
+                yield from below(inner, f"{at}{item}")
+
+    for name, instruction in tree.records.items():
+        yield from below(instruction, f"{name}:")

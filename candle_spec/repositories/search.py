@@ -102,3 +102,9 @@ def _announced() -> Iterator[Path]:
 
 def _from_variable() -> list[Path]:
     return [Path(part) for part in os.environ.get(VARIABLE, "").split(os.pathsep) if part]
+
+
+def packaged_folders() -> dict[str, Folder]:
+    """Return the templates of this package, by key."""
+    packaged = resources.data_root().joinpath(PACKAGED)
+    return {key: Folder(root, key) for key, root in _templates(packaged)}
