@@ -21,6 +21,7 @@ from candle_spec.repositories.pack import (
     MAPPING,
     RULES,
     TEMPLATE,
+    VOCABULARIES,
     Pack,
     Sources,
     build,
@@ -61,8 +62,9 @@ def check_documents(
         sources.texts,
         sources.extension,
     )
-    for name in sources.vocabularies.keys() - sound.vocabularies.keys():  # known by name, for the mapping's sake
-        sound.vocabularies[name] = {"status": "unknown"}
+    for name in [*broken, *unreadable]:  # known by name, so that the mapping is not blamed
+        if name.startswith(VOCABULARIES):
+            sound.vocabularies[name.removeprefix(VOCABULARIES).removesuffix(".yaml")] = {"status": "unknown"}
     pack = build(folder, sound)
     for name, mistakes in pack.mistakes.items():
         problems += [_problem(CODE, name, documents.get(name), mistake) for mistake in mistakes]

@@ -159,7 +159,7 @@ def open_fields(
         for item in body.items:
             inner_place = place if item.each is not None else target.items(place)
             yield from open_fields(item, target, inner_place, reader, names, sure=False)
-    if not isinstance(body, Shape):
+    if not isinstance(body, Shape) or instruction.use:  # what is transformed has another shape than its target
         return
     members = dict(body.members)
     for key in required(target, place):

@@ -42,7 +42,11 @@ _RULES: Final = """\
 $schema: "{rules}"
 schema_version: {current}
 rules:
-  - {{id: title-length, level: must, record: record, assert: {{max_characters: [/title, 250]}}, message: the title has more than 250 characters}}
+  - id: title-length
+    level: must
+    record: record
+    assert: {{max_characters: [/title, 250]}}
+    message: the title has more than 250 characters
 """
 
 _EXAMPLE: Final = """\

@@ -242,3 +242,9 @@ def of_texts(function: Callable[[str], Any]) -> Run:
 def ror(value: Any, argument: Any, context: Context) -> Any:
     """A ROR, bare or as an address."""
     return with_prefix("https://ror.org/")(plain_text(value).removeprefix("ror.org/"), argument, context)
+
+
+def entries(value: Any, argument: Any, _: Context) -> Any:
+    """An object as a list of names and values."""
+    name, text = argument or ("attribute", "value")
+    return [{name: key, text: plain_text(inner)} for key, inner in value.items()] if isinstance(value, dict) else value

@@ -206,6 +206,20 @@ _ALL: Final = (
         ("a/b.tar.gz", None, "gz"),
     ),
     Transform(
+        "entries",
+        do.entries,
+        ("none", "pair"),
+        "Makes a list of attribute and value (or the two members named) of an object; every value becomes a text.",
+        ({"a": 1}, None, [{"attribute": "a", "value": "1"}]),
+    ),
+    Transform(
+        "flat-path",
+        do.of_texts(lambda t: t.replace("/", "__")),
+        ("none",),
+        "Makes one name of a path, for repositories without folders.",
+        ("a/b.c", None, "a__b.c"),
+    ),
+    Transform(
         "json",
         lambda v, *_: json.dumps(v, ensure_ascii=False, sort_keys=True),
         ("none",),
