@@ -1,7 +1,7 @@
 """Model descriptions (``candle-model.yaml``) and site profiles: found, read, written with comments kept.
 
-Both have the shape of the manifest. A description is true of a whole study and found upwards from the checkpoint; a site
-profile holds what is true of everything that a group publishes (base path, program, access group, contact).
+Both have the shape of the manifest. A description is true of a whole study and found upwards from the checkpoint; a
+site profile holds what is true of everything that a group publishes (base path, program, access group, contact).
 """
 
 from __future__ import annotations

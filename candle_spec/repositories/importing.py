@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
+from candle_spec import pointer as pointers
+from candle_spec.atomic import replace_file
+from candle_spec.checkpoint import manifest_file
+from candle_spec.checkpoint.layout import MANIFEST
+from candle_spec.digests import digest_json
 from candle_spec.errors import CorruptFileError, InvalidInputError
+from candle_spec.manifest import check
 from candle_spec.manifest.documents import load_document
+from candle_spec.problems import Severity
+from candle_spec.repositories.conditions import is_absent
 from candle_spec.repositories.evaluate import Evaluator
 from candle_spec.repositories.pack import Pack
 from candle_spec.repositories.source import Source
@@ -51,3 +61,46 @@ def read_record(pack: Pack, data: bytes, name: str) -> Any:
     value, _ = load_yaml(f"{head}\n".encode(), location=name, lenient=True)
     document = value if isinstance(value, dict) else {}
     return {**document, output.get("body", "body"): body.strip().removeprefix("-").strip()}
+
+
+def differences(manifest: Mapping[str, Any], made: Mapping[str, Any], *, replace: bool) -> dict[str, Any]:
+    """Return the values that a record has and a manifest lacks (or, with ``replace``, has otherwise), by pointer."""
+    found: dict[str, Any] = {}
+
+    def walk(value: Any, at: str) -> None:
+        have = pointers.get(manifest, at) if at else manifest
+        if isinstance(value, Mapping) and (have is None or isinstance(have, Mapping)):
+            for key, inner in value.items():
+                walk(inner, at + pointers.join([key]))
+        elif not is_absent(value) and have != value and (replace or is_absent(have)):
+            found[at] = value
+
+    walk(made, "")
+    return found
+
+
+def write_into(folder: Path, manifest: Mapping[str, Any], changes: Mapping[str, Any], origin: str) -> list[str]:
+    """Write values into a checkpoint's manifest, each with its origin in ``field_sources``.
+
+    Returns:
+        What is wrong with the manifest that would be written; then nothing is.
+    """
+    made: dict[str, Any] = copy.deepcopy(dict(manifest))
+    was_sealed = made.pop("manifest_digest", None) is not None
+    rows = [row for row in made.get("field_sources", []) if row["pointer"] not in changes]
+    for at, value in changes.items():
+        pointers.put(made, at, value)
+        rows.append({"pointer": at, "source": "user", "detail": origin, "value_digest": digest_json(value)})
+    made["field_sources"] = rows
+    known = {(problem.code, problem.location.pointer) for problem in check(manifest)}
+    wrong = [
+        f"{problem.location.pointer}: {problem.message}"
+        for problem in check(made)
+        if problem.severity is Severity.ERROR and (problem.code, problem.location.pointer) not in known
+    ]
+    if wrong:
+        return wrong
+    if was_sealed:
+        made["manifest_digest"] = manifest_file.manifest_digest(made)
+    replace_file(folder / MANIFEST, manifest_file.dump(made))
+    return []

@@ -66,11 +66,23 @@ def row(pack: Pack, source: Source) -> Row:
     return Row(
         pack.key,
         record,
-        record.blocking,
+        _each_once(record.blocking),
         record.of(Kind.MISSING_RECOMMENDED),
         record.of(Kind.UNVERIFIED),
         record.inferred_mandatory,
     )
+
+
+def _each_once(findings: list[Finding]) -> list[Finding]:
+    """Leave out what the answer to an earlier finding's question fills too."""
+    seen: set[str] = set()
+    kept = []
+    for finding in findings:
+        if finding.ask is None or finding.ask.to not in seen:
+            kept.append(finding)
+        if finding.ask is not None:
+            seen.add(finding.ask.to)
+    return kept
 
 
 def questions(rows: Iterable[Row], *, recommended: bool = False) -> list[Question]:

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from candle_spec.canonical import pretty
-from candle_spec.repositories.writers import tables, text, yaml_text
-
 Writer = Callable[[Any, Mapping[str, Any]], bytes]
 
-WRITERS: Final[Mapping[str, Writer]] = {
-    "json": lambda document, _: pretty(document),
-    "yaml": lambda document, _: yaml_text.dump(document).encode("utf-8"),
-    "front-matter": text.front_matter,
-    "csv": tables.csv,
-    "xlsx": tables.xlsx,
-    "xml": text.xml,
+WRITERS: Final[Mapping[str, tuple[str, str]]] = {
+    "json": ("text", "json"),
+    "yaml": ("yaml_text", "yaml"),
+    "front-matter": ("text", "front_matter"),
+    "csv": ("tables", "csv"),
+    "xlsx": ("tables", "xlsx"),
+    "xml": ("xml_text", "xml"),
 }
-"""All writers by name. Each takes the document and its entry in ``outputs`` of the template."""
+"""Module and function of each writer, imported when it writes. It takes the document and its entry in ``outputs``."""
 
 
 def write(document: Any, output: Mapping[str, Any]) -> bytes:
     """Return the bytes of a document."""
-    return WRITERS[output["writer"]](document, output)
+    module, function = WRITERS[output["writer"]]
+    writer: Writer = getattr(importlib.import_module(f"{__name__}.{module}"), function)
+    return writer(document, output)

@@ -10,8 +10,8 @@ import csv as csv_module
 import io
 import zipfile
 from collections.abc import Iterator, Mapping
+from html import escape
 from typing import Any, Final
-from xml.sax.saxutils import escape, quoteattr
 
 from candle_spec.errors import InvalidInputError
 from candle_spec.repositories.transforms import plain_text
@@ -82,7 +82,7 @@ def _relation(kind: str, target: str) -> str:
 
 def _workbook(sheet: str) -> str:
     spaces = f'xmlns="{_NS}/spreadsheetml/2006/main" xmlns:r="{_NS}/officeDocument/2006/relationships"'
-    entry = f'<sheet name={quoteattr(sheet)} sheetId="1" r:id="rId1"/>'
+    entry = f'<sheet name="{escape(sheet)}" sheetId="1" r:id="rId1"/>'
     return f"{_HEAD}<workbook {spaces}><sheets>{entry}</sheets></workbook>"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 _PLAIN: Final = re.compile(r"[A-Za-z][A-Za-z0-9_/.+() -]*[A-Za-z0-9_/+()]|[A-Za-z]")
@@ -14,6 +14,11 @@ _WORDS: Final = frozenset("y n yes no on off true false null nan inf".split())
 def dump(value: Any) -> str:
     """Return a JSON value as YAML, with a final newline."""
     return "\n".join(_lines(value)) + "\n"
+
+
+def yaml(document: Any, _: Mapping[str, Any]) -> bytes:
+    """Return YAML."""
+    return dump(document).encode("utf-8")
 
 
 def _scalar(value: Any) -> str:
