@@ -24,6 +24,7 @@ _SHOWN = 30
 @click.option("--for", "wanted", multiple=True, help="A repository; may be repeated (default: all).")
 @click.option("--answers", "file", type=click.Path(path_type=Path), help="Take the answers from a YAML or JSON file.")
 @click.option("--all-questions", is_flag=True, help="Ask for what is only recommended too.")
+@click.option("--into-manifest", is_flag=True, help="Also write what the description says into the manifest.")
 @click.option("--dry-run", is_flag=True, help="Show what would be written, write nothing.")
 @shared
 def command(
@@ -31,6 +32,7 @@ def command(
     wanted: tuple[str, ...],
     file: Path | None,
     all_questions: bool,
+    into_manifest: bool,
     dry_run: bool,
     templates: tuple[Path, ...],
     model_file: Path | None,
@@ -60,17 +62,32 @@ def command(
         return exit_codes.FINDINGS
     path = model_file or description.find_description(checkpoint)
     path = path or checkpoint.resolve().parent / description.DESCRIPTION
-    if not answers:
-        click.echo("nothing to ask: no answer is missing")
-        return exit_codes.OK
     if dry_run:
         click.echo(description.updated(path, answers).decode("utf-8"), nl=False)
         return exit_codes.OK
-    description.update(path, answers)
-    click.echo(f"-> {path}  {plural(len(answers), 'answer')}")
+    if answers:
+        description.update(path, answers)
+        click.echo(f"-> {path}  {plural(len(answers), 'answer')}")
+    else:
+        click.echo("nothing to ask: no answer is missing")
+    if into_manifest:
+        _into_manifest(checkpoint, path, site)
     after = [readiness.row(pack, open_source(checkpoint, path, site)) for pack in packs]
     click.echo(", ".join(f"{row.template.partition('/')[0]}: {'ready' if row.ready else 'not ready'}" for row in after))
     return exit_codes.OK
+
+
+def _into_manifest(checkpoint: Path, described: Path, site: Path | None) -> None:
+    from candle_spec.checkpoint.checkpoint import Checkpoint
+    from candle_spec.repositories.description import described_manifest
+    from candle_spec.repositories.importing import store
+
+    opened = Checkpoint(checkpoint)
+    source = open_source(checkpoint, described if described.exists() else None, site)
+    wrong = store(opened.path, opened.manifest, described_manifest(opened.manifest, source))
+    if wrong:
+        raise InvalidInputError("; ".join(wrong), location=str(opened.path), hint="the manifest was left as it is")
+    click.echo(f"-> {opened.path}  manifest")
 
 
 def _ask(questions: list[Question], packs: dict[str, Pack], likely: dict[str, str]) -> dict[str, Any]:

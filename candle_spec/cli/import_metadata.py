@@ -27,7 +27,7 @@ def command(origin: str, record: Path, checkpoint: Path, yes: bool, replace: boo
     """Fill the manifest of CHECKPOINT from a repository's RECORD; the difference is shown first."""
     from candle_spec.checkpoint.checkpoint import Checkpoint
     from candle_spec.repositories import search
-    from candle_spec.repositories.importing import differences, import_documents, read_record, write_into
+    from candle_spec.repositories.importing import differences, import_documents, read_record, store, with_changes
 
     if not record.is_file():
         raise MissingPathError("there is no such file", location=str(record))
@@ -43,7 +43,8 @@ def command(origin: str, record: Path, checkpoint: Path, yes: bool, replace: boo
         return exit_codes.OK
     if not yes and not click.confirm(f"write {plural(len(changes), 'value')} into the manifest?"):
         return exit_codes.OK
-    wrong = write_into(opened.path, opened.manifest, changes, f"{pack.key} record {record.name}")
+    filled = with_changes(opened.manifest, changes, f"{pack.key} record {record.name}")
+    wrong = store(opened.path, opened.manifest, filled)
     if wrong:
         raise InvalidInputError("; ".join(wrong), location=str(record), hint="nothing was written")
     click.echo(f"-> {opened.path}")

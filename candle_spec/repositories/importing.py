@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from candle_spec import pointer as pointers
-from candle_spec.atomic import replace_file
+from candle_spec.atomic import Fs, replace_file
 from candle_spec.checkpoint import manifest_file
 from candle_spec.checkpoint.layout import MANIFEST
 from candle_spec.digests import digest_json
@@ -79,20 +79,29 @@ def differences(manifest: Mapping[str, Any], made: Mapping[str, Any], *, replace
     return found
 
 
-def write_into(folder: Path, manifest: Mapping[str, Any], changes: Mapping[str, Any], origin: str) -> list[str]:
-    """Write values into a checkpoint's manifest, each with its origin in ``field_sources``.
-
-    Returns:
-        What is wrong with the manifest that would be written; then nothing is.
-    """
+def with_changes(manifest: Mapping[str, Any], changes: Mapping[str, Any], origin: str) -> dict[str, Any]:
+    """Return a manifest with values put in, each with its origin in ``field_sources``."""
     made: dict[str, Any] = copy.deepcopy(dict(manifest))
-    was_sealed = made.pop("manifest_digest", None) is not None
     rows = [row for row in made.get("field_sources", []) if row["pointer"] not in changes]
     for at, value in changes.items():
         pointers.put(made, at, value)
         rows.append({"pointer": at, "source": "user", "detail": origin, "value_digest": digest_json(value)})
-    made["field_sources"] = rows
-    known = {(problem.code, problem.location.pointer) for problem in check(manifest)}
+    return {**made, "field_sources": rows}
+
+
+def store(folder: Path, before: Mapping[str, Any], made: Mapping[str, Any], *, fs: Fs | None = None) -> list[str]:
+    """Write a changed manifest into its checkpoint; one that was sealed is sealed again.
+
+    Args:
+        folder: The checkpoint.
+        before: Its manifest.
+        made: What is to stand there.
+        fs: The file system; replaced by tests.
+
+    Returns:
+        What is wrong with the new manifest and was not with the old one; then nothing is written.
+    """
+    known = {(problem.code, problem.location.pointer) for problem in check(before)}
     wrong = [
         f"{problem.location.pointer}: {problem.message}"
         for problem in check(made)
@@ -100,7 +109,8 @@ def write_into(folder: Path, manifest: Mapping[str, Any], changes: Mapping[str, 
     ]
     if wrong:
         return wrong
-    if was_sealed:
-        made["manifest_digest"] = manifest_file.manifest_digest(made)
-    replace_file(folder / MANIFEST, manifest_file.dump(made))
+    kept = {key: value for key, value in made.items() if key != "manifest_digest"}
+    if "manifest_digest" in before:
+        kept["manifest_digest"] = manifest_file.manifest_digest(kept)
+    replace_file(folder / MANIFEST, manifest_file.dump(kept), fs=fs)
     return []

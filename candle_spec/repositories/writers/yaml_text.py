@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 _PLAIN: Final = re.compile(r"[A-Za-z][A-Za-z0-9_/.+() -]*[A-Za-z0-9_/+()]|[A-Za-z]")
+_ESCAPES: Final = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r"}
 _WORDS: Final = frozenset("y n yes no on off true false null nan inf".split())
 
 
@@ -25,8 +26,18 @@ def _scalar(value: Any) -> str:
     if isinstance(value, str):
         if _PLAIN.fullmatch(value) and value.lower() not in _WORDS and len(value) < 200:
             return value
-        return json.dumps(value, ensure_ascii=not value.isprintable())
+        return '"' + "".join(map(_letter, value)) + '"'
     return json.dumps(value)
+
+
+def _letter(letter: str) -> str:
+    """Return a character as it stands in double quotes; YAML's escapes, which know no surrogates."""
+    if letter in _ESCAPES:
+        return _ESCAPES[letter]
+    if letter.isprintable() and letter != "\ufeff":
+        return letter
+    number = ord(letter)
+    return f"\\u{number:04x}" if number <= 0xFFFF else f"\\U{number:08x}"
 
 
 def _lines(value: Any) -> Iterator[str]:
