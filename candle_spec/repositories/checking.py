@@ -51,7 +51,7 @@ def check_documents(
             problems += [document.locate(each) for each in found if each.severity is Severity.ERROR]
     unreadable = {name for name, _ in failed}
     for name in (TEMPLATE, MAPPING):
-        if name not in documents and name not in unreadable:
+        if name not in sources.documents and name not in unreadable:
             problems.append(_problem(CODE, name, None, Mistake("", f"the template has no {name}")))
     broken = {problem.location.file for problem in problems}
     if TEMPLATE in broken or MAPPING in broken:

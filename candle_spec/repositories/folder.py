@@ -27,10 +27,12 @@ class Folder:
     Attributes:
         root: The folder.
         label: How messages call it.
+        base: The template that it extends; a file that is not here is looked for there.
     """
 
     root: Traversable
     label: str
+    base: Folder | None = None
     _json: dict[str, Any] = field(default_factory=dict)
 
     def names(self) -> list[str]:
@@ -58,8 +60,13 @@ class Folder:
                 yield name
 
     def has(self, name: str) -> bool:
-        """Whether there is a file of that name."""
-        return self._entry(name).is_file()
+        """Whether there is a file of that name, here or in the template that this one extends."""
+        return self._entry(name).is_file() or (self.base is not None and self.base.has(name))
+
+    def schemas(self) -> list[str]:
+        """Return the names of all schema files, those of the extended template too."""
+        own = {name for name in self.names() if name.endswith(".schema.json")}
+        return sorted(own | set(self.base.schemas() if self.base else ()))
 
     def read(self, name: str) -> bytes:
         """Return the bytes of a file.
@@ -69,6 +76,8 @@ class Folder:
             LimitExceededError: It is larger than a YAML or JSON document may be.
         """
         entry = self._entry(name)
+        if not entry.is_file() and self.base is not None:
+            return self.base.read(name)
         if not entry.is_file():
             raise MissingPathError("the template has no such file", location=f"{self.label}/{name}")
         if isinstance(entry, Path) and entry.stat().st_size > limits.DESCRIPTION_BYTES:
@@ -83,7 +92,7 @@ class Folder:
 
     def compiled(self) -> Any:
         """Return what the template was compiled to, or ``None``."""
-        if not self.has(COMPILED):
+        if not self._entry(COMPILED).is_file():
             return None
         try:
             return json.loads(self.read(COMPILED))  # ours, made by the build: no need for the strict reader

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Final
 
-from candle_spec.errors import CandleSpecError, CorruptFileError
+from candle_spec.errors import CandleSpecError, CorruptFileError, InvalidInputError
 from candle_spec.manifest.documents import Document, load_document
+from candle_spec.repositories import extending
 from candle_spec.repositories import rules as rule_language
 from candle_spec.repositories.folder import Folder
 from candle_spec.repositories.language import MappingTree, Mistake
@@ -89,7 +90,29 @@ def read_sources(folder: Folder) -> tuple[Sources, dict[str, Document], list[tup
             sources.documents[name] = document.value
         else:
             sources.vocabularies[name.removeprefix(VOCABULARIES).removesuffix(".yaml")] = document.value
+    about = sources.documents.get(TEMPLATE)
+    if isinstance(about, dict) and isinstance(about.get("extends"), str):
+        try:
+            sources = _extended(folder, about["extends"], sources)
+        except CandleSpecError as error:
+            failed.append((TEMPLATE, error))
     return sources, documents, failed
+
+
+def _extended(folder: Folder, key: str, own: Sources) -> Sources:
+    folder.base = extending.base_of(folder, key)
+    base, _, failed = read_sources(folder.base)
+    if failed or "extends" in base.documents.get(TEMPLATE, {}):
+        why = failed[0][1].message if failed else "it extends another one itself"
+        raise InvalidInputError(f"the template {key} cannot be extended: {why}")
+    documents = {**base.documents, **own.documents}
+    for name in (MAPPING, IMPORT):
+        if name in base.documents and name in own.documents:
+            documents[name] = extending.merged(base.documents[name], own.documents[name])
+    if RULES in base.documents and RULES in own.documents:
+        documents[RULES] = extending.merged_rules(base.documents[RULES], own.documents[RULES])
+    vocabularies, texts = {**base.vocabularies, **own.vocabularies}, {**base.texts, **own.texts}
+    return Sources(documents, vocabularies, texts, own.extension if own.extension is not None else base.extension)
 
 
 @dataclass(slots=True)
@@ -164,7 +187,10 @@ def load(folder: Folder) -> Pack:
     """
     compiled = folder.compiled()
     if compiled is not None:
-        return build(folder, Sources(**compiled))
+        sources = Sources(**compiled)
+        if extended := sources.documents[TEMPLATE].get("extends"):
+            folder.base = extending.base_of(folder, extended)
+        return build(folder, sources)
     from candle_spec.repositories.checking import check_documents
 
     sources, documents, failed = read_sources(folder)

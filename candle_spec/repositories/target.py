@@ -23,7 +23,7 @@ def validator(folder: Folder, reference: str) -> Any:
 
     name, _, fragment = reference.partition("#")
     schema = folder.json(name)
-    others = [(other, folder.json(other)) for other in _schemas(folder) if other != name]
+    others = [(other, folder.json(other)) for other in folder.schemas() if other != name]
     resources = [(str(each.get("$id") or other), each) for other, each in others if isinstance(each, dict)]
     if fragment:
         resources.append((f"urn:template:{name}", schema))
@@ -39,10 +39,6 @@ def validator(folder: Folder, reference: str) -> Any:
             problem = problem or error
     message = str(problem).partition("\n")[0]
     raise CorruptFileError(f"it is no JSON Schema that can be used: {message}", location=f"{folder.label}/{name}")
-
-
-def _schemas(folder: Folder) -> list[str]:
-    return [name for name in folder.names() if name.endswith(".schema.json")]
 
 
 def faults(document: Any, folder: Folder, reference: str) -> Iterator[tuple[str, str]]:

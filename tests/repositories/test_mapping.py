@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import pytest
@@ -53,20 +54,26 @@ def evaluate(shape: Any, **head: Any) -> tuple[Any, list[Finding]]:
         ({"a": {"$each": "/creators", "n": {"$from": "item:/email"}}}, {"a": [{"n": "b@c.de"}]}),
         ({"a": {"$each": "/creators", "$as": "p", "$when": "p:/email", "$from": "p:/name"}}, {"a": ["Bob"]}),
         ({"a": {"$each": "/license", "$from": "item:/weights"}}, {"a": ["MIT"]}),  # what is no list is its only item
-        ({"a": ["x", {"$from": "/creators/*/orcid"}, {"$each": "/creators", "$from": "item:/email"}]}, {"a": ["x", "1", "1", "b@c.de"]}),
+        (
+            {"a": ["x", {"$from": "/creators/*/orcid"}, {"$each": "/creators", "$from": "item:/email"}]},
+            {"a": ["x", "1", "1", "b@c.de"]},
+        ),
         ({"a": {"$text": "{{ /name }}-{{ /title }}"}, "b": {"$from": "/name"}}, {"b": "net"}),
         ({"a": {"$text": "{{ if /title }}t{{ else }}{{ /name | upper }}{{ end }}"}}, {"a": "NET"}),
         ({"a": {"$text": "{{ if not /title }}none{{ end }}"}}, {"a": "none"}),
         ({"a": {"$text": "{{ each /creators as p }}{{ p:/name }};{{ end }}"}}, {"a": "Ada L;Bob;Ada L;"}),
         ({"a": {"$text": "x\n{{ if /name }}\ny\n{{ end }}\nz"}}, {"a": "x\ny\nz"}),
-        ({"a": {"$text": "{{ /creators/*/name | unique | join: \" & \" }}"}}, {"a": "Ada L & Bob"}),
+        ({"a": {"$text": '{{ /creators/*/name | unique | join: " & " }}'}}, {"a": "Ada L & Bob"}),
         ({"a": {"$text_file": "body.md"}}, {"a": "# net\n"}),
         ({"a": {"$from": "/name", "$when": {"equals": ["/license/weights", "MIT"]}}}, {"a": "net"}),
-        ({"a": {"$from": "/name", "$when": {"not": {"in": ["/name", ["net"]]}}}, "b": {"$from": "/name"}}, {"b": "net"}),
+        (
+            {"a": {"$from": "/name", "$when": {"not": {"in": ["/name", ["net"]]}}}, "b": {"$from": "/name"}},
+            {"b": "net"},
+        ),
         ({"a": {"$list": ["b", {"$from": "/name"}], "$use": [{"join": "+"}]}}, {"a": "b+net"}),
         ({"a": {"$use": [{"entries": ["k", "v"]}], "x": {"$from": "/count"}}}, {"a": [{"k": "x", "v": "0"}]}),
     ],
-)  # fmt: skip
+)
 def test_instructions(shape: Any, result: Any) -> None:
     assert evaluate(shape)[0] == result
 
@@ -92,7 +99,8 @@ def test_nodes_are_emitted_once_and_cited() -> None:
 def test_citing_a_node_that_is_not_there_is_invalid() -> None:
     shape = {"graph": [{"id": "root"}], "who": {"$ref": {"id": "#{{ /name }}"}}}
     _, findings = evaluate(shape, **POOL)
-    assert ["it cites '#net', which is not in the record"] == [f.message for f in findings if f.kind.value == "invalid"]
+    messages = [finding.message for finding in findings if finding.kind.value == "invalid"]
+    assert messages == ["it cites '#net', which is not in the record"]
 
 
 def test_levels_and_questions() -> None:
@@ -150,8 +158,5 @@ def test_whatever_a_manifest_holds_a_mapping_ends_well(key: str, data: st.DataOb
                 inner[0] = data.draw(JSON)
             else:
                 manifest[member] = data.draw(JSON)
-    try:
-        record = map_source(packs.pack(key), merge(manifest))
-        write_documents(packs.pack(key), record)
-    except CandleSpecError as error:
-        assert error.message
+    with contextlib.suppress(CandleSpecError):
+        write_documents(packs.pack(key), map_source(packs.pack(key), merge(manifest)))

@@ -146,51 +146,145 @@ MISTAKES: dict[str, tuple[Callable[[Path], None], str, int, str]] = {
     # what: (edit, file, line, words of the message)
     "broken yaml": (edit("mapping.yaml", "  entry:", "  entry: ]"), "mapping.yaml", 5, "not YAML"),
     "key twice": (edit("mapping.yaml", "    note:", "    label:"), "mapping.yaml", 12, "appears twice"),
-    "misspelt instruction": (edit("mapping.yaml", "$from: /name, $level", "$form: /name, $level"), "mapping.yaml", 6, "no member '$form'"),
+    "misspelt instruction": (
+        edit("mapping.yaml", "$from: /name, $level", "$form: /name, $level"),
+        "mapping.yaml",
+        6,
+        "no member '$form'",
+    ),
     "unknown member": (edit("template.yaml", "title: A", "titel: A"), "template.yaml", 4, "no member 'titel'"),
-    "pointer to nothing": (edit("mapping.yaml", "$from: /name,", "$from: /nmae,"), "mapping.yaml", 6, "there is no '/nmae'"),
-    "pointer into the extension": (edit("mapping.yaml", "here:/ward", "here:/wards"), "mapping.yaml", 8, "there is no '/extensions"),
+    "pointer to nothing": (
+        edit("mapping.yaml", "$from: /name,", "$from: /nmae,"),
+        "mapping.yaml",
+        6,
+        "there is no '/nmae'",
+    ),
+    "pointer into the extension": (
+        edit("mapping.yaml", "here:/ward", "here:/wards"),
+        "mapping.yaml",
+        8,
+        "there is no '/extensions",
+    ),
     "unknown scope": (edit("mapping.yaml", '"here:/ward"', '"there:/ward"'), "mapping.yaml", 8, "'there'"),
-    "unknown transform": (edit("mapping.yaml", "| upper", "| uper"), "mapping.yaml", 12, "no transform 'uper'; did you mean 'upper'"),
-    "unknown vocabulary": (edit("mapping.yaml", "[{vocabulary: wards}]", "[{vocabulary: words}]"), "mapping.yaml", 9, "no vocabulary 'words'"),
-    "mandatory field not mapped": (edit("mapping.yaml", "    label:", "    lable:"), "mapping.yaml", 5, "'label' is neither mapped nor asked"),
+    "unknown transform": (
+        edit("mapping.yaml", "| upper", "| uper"),
+        "mapping.yaml",
+        12,
+        "no transform 'uper'; did you mean 'upper'",
+    ),
+    "unknown vocabulary": (
+        edit("mapping.yaml", "[{vocabulary: wards}]", "[{vocabulary: words}]"),
+        "mapping.yaml",
+        9,
+        "no vocabulary 'words'",
+    ),
+    "mandatory field not mapped": (
+        edit("mapping.yaml", "    label:", "    lable:"),
+        "mapping.yaml",
+        5,
+        "'label' is neither mapped nor asked",
+    ),
     "mandatory field without question": (
-        lambda root: [edit("mapping.yaml", "      $ask: {question: In which ward is it used?, vocabulary: wards}\n", "")(root)] and None,
+        edit("mapping.yaml", "      $ask: {question: In which ward is it used?, vocabulary: wards}\n", ""),
         "mapping.yaml",
         7,
         "'ward' may get no value, and no question asks",
     ),
-    "text without end": (edit("mapping.yaml", "{{ /name | upper }}", "{{ if /name }}x"), "mapping.yaml", 12, "{{ end }} is missing"),
-    "unknown condition": (edit("rules.yaml", "max_characters", "max_chars"), "rules.yaml", 4, "no condition 'max_chars'"),
-    "rule of no record": (edit("rules.yaml", "record: entry", "record: entries"), "rules.yaml", 4, "no record 'entries'"),
+    "text without end": (
+        edit("mapping.yaml", "{{ /name | upper }}", "{{ if /name }}x"),
+        "mapping.yaml",
+        12,
+        "{{ end }} is missing",
+    ),
+    "unknown condition": (
+        edit("rules.yaml", "max_characters", "max_chars"),
+        "rules.yaml",
+        4,
+        "no condition 'max_chars'",
+    ),
+    "rule of no record": (
+        edit("rules.yaml", "record: entry", "record: entries"),
+        "rules.yaml",
+        4,
+        "no record 'entries'",
+    ),
     "schema file missing": (remove("target.schema.json"), "template.yaml", 10, "no file 'target.schema.json'"),
-    "schema not a schema": (edit("target.schema.json", '"type": "object"', '"type": "objekt"'), "template.yaml", 8, "no JSON Schema"),
+    "schema not a schema": (
+        edit("target.schema.json", '"type": "object"', '"type": "objekt"'),
+        "template.yaml",
+        8,
+        "no JSON Schema",
+    ),
     "vendored file changed": (
         edit("template.yaml", "origin: derived", f'origin: vendored, sha256: "sha256:{"0" * 64}"'),
         "template.yaml",
         10,
         "another digest",
     ),
-    "version unlike the folder": (edit("template.yaml", 'version: "2.0"', 'version: "2.1"'), "template.yaml", 3, "registry/2.1"),
+    "version unlike the folder": (
+        edit("template.yaml", 'version: "2.0"', 'version: "2.1"'),
+        "template.yaml",
+        3,
+        "registry/2.1",
+    ),
     "term twice": (edit("vocab/wards.yaml", "{id: radiology}", "{id: oncology}"), "vocab/wards.yaml", 7, "twice"),
-    "closed list without source": (edit("vocab/wards.yaml", "from: https://registry.example/wards\n", ""), "vocab/wards.yaml", 1, "lacks 'from'"),
-    "extension without name": (edit("extension.schema.json", '"$id": "urn:example:registry:1", ', ""), "mapping.yaml", 8, "'here'"),
+    "closed list without source": (
+        edit("vocab/wards.yaml", "from: https://registry.example/wards\n", ""),
+        "vocab/wards.yaml",
+        1,
+        "lacks 'from'",
+    ),
+    "extension without name": (
+        edit("extension.schema.json", '"$id": "urn:example:registry:1", ', ""),
+        "mapping.yaml",
+        8,
+        "'here'",
+    ),
     "no readme": (remove("README.md"), "template.yaml", 1, "no README.md"),
     "no invalid example": (remove("examples/invalid"), "template.yaml", 1, "examples/invalid/"),
-    "valid example that is not": (edit("examples/valid/one.yaml", "oncology", "pediatrics"), "examples/valid/one.yaml", 1, "not in wards"),
+    "valid example that is not": (
+        edit("examples/valid/one.yaml", "oncology", "pediatrics"),
+        "examples/valid/one.yaml",
+        1,
+        "not in wards",
+    ),
     "invalid example that is valid": (
-        edit("examples/invalid/bare.yaml", "expect: [{kind: missing-mandatory}]", 'set: {"/extensions/urn:example:registry:1": {ward: oncology}}'),
+        edit(
+            "examples/invalid/bare.yaml",
+            "expect: [{kind: missing-mandatory}]",
+            'set: {"/extensions/urn:example:registry:1": {ward: oncology}}',
+        ),
         "examples/invalid/bare.yaml",
         1,
         "nothing is wrong with it",
     ),
-    "expectation not met": (edit("examples/invalid/bare.yaml", "missing-mandatory", "truncated"), "examples/invalid/bare.yaml", 5, "no such finding: truncated"),
-    "another record than before": (edit("examples/valid/one.record.json", "TINY", "TINI"), "examples/valid/one.record.json", 1, "was 'TINI', is 'TINY'"),
-    "loss that is new": (edit("mapping.yaml", "ignore: [/files, ", "ignore: ["), "examples/valid/one.record.json", 1, "losses"),
+    "expectation not met": (
+        edit("examples/invalid/bare.yaml", "missing-mandatory", "truncated"),
+        "examples/invalid/bare.yaml",
+        5,
+        "no such finding: truncated",
+    ),
+    "another record than before": (
+        edit("examples/valid/one.record.json", "TINY", "TINI"),
+        "examples/valid/one.record.json",
+        1,
+        "was 'TINI', is 'TINY'",
+    ),
+    "loss that is new": (
+        edit("mapping.yaml", "ignore: [/files, ", "ignore: ["),
+        "examples/valid/one.record.json",
+        1,
+        "losses",
+    ),
     "no way back": (remove("import.yaml"), "template.yaml", 13, "import.yaml"),
-    "does not come back": (edit("import.yaml", "/label", "/note"), "examples/valid/one.yaml", 1, "/name does not come back"),
+    "does not come back": (
+        edit("import.yaml", "/label", "/note"),
+        "examples/valid/one.yaml",
+        1,
+        "/name does not come back",
+    ),
     "a link": (lambda root: (root / "notes.md").symlink_to("/etc/hostname"), "", 0, "links"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("what", MISTAKES)
@@ -218,3 +312,33 @@ def test_a_template_with_mistakes_is_not_loaded(folder: Path) -> None:
     MISTAKES["unknown transform"][0](folder)
     with pytest.raises(ValueError, match=r"mapping.yaml:12:\d+: there is no transform 'uper'"):
         search.library([folder]).get("registry/2.0")
+
+
+def test_a_template_that_extends_another_says_only_what_differs(folder: Path, tmp_path: Path) -> None:
+    newer = tmp_path / "registry" / "3.0"
+    head = TEMPLATE.replace('version: "2.0"', 'version: "3.0"\nextends: registry/2.0')
+    mapping = """\
+$schema: "urn:candle-spec:schemas:template:mapping:1.0.0-dev.1"
+schema_version: 1.0.0-dev.1
+records:
+  entry: {note: null, label: {$use: [lower]}, ward: {$default: oncology}}
+"""
+    texts = {
+        "template.yaml": head,
+        "mapping.yaml": mapping,
+        "README.md": "# Registry 3\n",
+        "examples/valid/one.yaml": EXAMPLE,
+        "examples/invalid/long.yaml": EXAMPLE + "expect: [{kind: invalid, message: too long}]\n",
+    }
+    texts["examples/invalid/long.yaml"] = texts["examples/invalid/long.yaml"].replace(
+        "set: {", "set: {/name: a long name, "
+    )
+    texts["examples/valid/one.record.json"] = json.dumps(
+        {"documents": {"entry": {"label": "tiny", "ward": "oncology"}}, "losses": []}
+    )
+    for name, text in texts.items():
+        (newer / name).parent.mkdir(parents=True, exist_ok=True)
+        (newer / name).write_text(text, encoding="utf-8")
+    assert [problem.message for problem in proof_of(newer).problems] == []
+    (newer / "template.yaml").write_text(head.replace("extends: registry/2.0", "extends: registry/1.0"))
+    assert any("no template 'registry/1.0' to extend" in problem.message for problem in proof_of(newer).problems)

@@ -47,12 +47,12 @@ def test_every_value_gives_a_value_or_a_reason(name: str, value: Any) -> None:
     before = json.dumps(value)
     try:
         first = run(name, value, argument)
-    except TransformError as error:
-        assert str(error)
-        return
+    except TransformError:
+        first = None
     assert json.dumps(value) == before, "a transform changes nothing in place"
-    assert run(name, value, argument) == first
     json.dumps(first)
+    if first is not None:
+        assert run(name, value, argument) == first
 
 
 @given(st.text())
