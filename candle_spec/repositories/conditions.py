@@ -61,6 +61,9 @@ _BOUNDS: Final[Mapping[str, Callable[[Any, Any], bool]]] = {
 _ALONE: Final = ("present", "absent", "unique")
 _JOINS: Final = ("all", "any", "not")
 
+DEPTH: Final = 20
+"""Nesting of conditions."""
+
 NAMES: Final = (*_ALONE, *_COMPARE, *_BOUNDS, *_JOINS, "every")
 """All conditions there are."""
 
@@ -101,9 +104,20 @@ class ConditionParser:
 
     aliases: Mapping[str, str]
     wrong: list[tuple[str, str]]
+    _depth: int = 0
 
     def parse(self, source: Any, at: str, scopes: Sequence[str]) -> Condition | None:
         """Return the condition, or ``None`` where it has a fault."""
+        if self._depth >= DEPTH:
+            self.wrong.append((at, f"conditions are nested more than {DEPTH} deep"))
+            return None
+        self._depth += 1
+        try:
+            return self._one(source, at, scopes)
+        finally:
+            self._depth -= 1
+
+    def _one(self, source: Any, at: str, scopes: Sequence[str]) -> Condition | None:
         if isinstance(source, str):
             pointer = self._pointer(source, at, scopes)
             return Condition("present", pointer) if pointer else None

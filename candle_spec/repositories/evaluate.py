@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from candle_spec import pointer as pointers
 from candle_spec.errors import LimitExceededError
+from candle_spec.limits import MIB
 from candle_spec.repositories.conditions import holds, is_absent
 from candle_spec.repositories.language import (
     Const,
@@ -29,8 +30,11 @@ from candle_spec.repositories.text import Choice, Insert, Loop, Text
 from candle_spec.repositories.transforms import TRANSFORMS, Context, TransformError, plain_text
 from candle_spec.repositories.vocabulary import Vocabulary
 
-VALUES: Final = 1_000_000
-"""Values that one mapping may make."""
+WORK: Final = 2_000_000
+"""Values that one mapping may read and make: a manifest of 10,000 files takes about 200,000."""
+
+TEXT: Final = 64 * MIB
+"""Characters of all texts that one mapping makes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +75,8 @@ class Evaluator:
     findings: list[Finding] = field(default_factory=list)
     _nodes: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
     _refs: list[tuple[str, str, str]] = field(default_factory=list)
-    _made: int = 0
+    _spent: int = 0
+    _written: int = 0
 
     def run(self) -> Any:
         """Return the document, or ``None`` where nothing is in it."""
@@ -88,9 +93,7 @@ class Evaluator:
             if not items:
                 self._missing(instruction, target)
             return items
-        self._made += 1
-        if self._made > VALUES:
-            raise LimitExceededError(f"the mapping makes more than {VALUES} values", location=instruction.at)
+        self._spend(1)
         if instruction.when and not self._holds(instruction, scope):
             return None
         body = instruction.body
@@ -244,14 +247,25 @@ class Evaluator:
                 there = not is_absent(self._read(part.pointer, scope)[0])
                 chosen = part.parts if there != part.negated else part.otherwise
                 out.append(self._text(chosen, scope, trail, top=False) or "")
-        return "".join(out)
+        made = "".join(out)
+        self._spend(1, len(made))
+        return made
 
     def _read(self, pointer: Pointer, scope: Scope) -> tuple[Any, str]:
         bound = scope[pointer.scope]
         value, origin = gather(bound.value, pointer, bound.origin)
+        self._spend(len(value) if "*" in pointer.parts and isinstance(value, list) else 1)
         if origin:
             self.source.read.add(origin)
         return value, origin
+
+    def _spend(self, values: int, characters: int = 0) -> None:
+        """Bound what nested loops make of few items."""
+        self._spent += values
+        self._written += characters
+        if self._spent > WORK or self._written > TEXT:
+            message = f"the mapping reads and makes more than {WORK} values or {TEXT} characters"
+            raise LimitExceededError(message, location=f"record {self.record}")
 
     def _missing(self, instruction: Instruction, target: str) -> None:
         if instruction.level in (Demand.MUST, Demand.SHOULD):

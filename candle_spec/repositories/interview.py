@@ -121,9 +121,9 @@ def faults(answers: Mapping[str, Any], manifest: Mapping[str, Any], packs: list[
         if problem.severity is Severity.ERROR and (problem.code, problem.location.pointer) not in known
     ]
     for pack in packs:
-        own = made.get("extensions", {}).get(pack.extension_uri)
+        at = pointers.join(["extensions", pack.extension_uri])
+        own = pointers.get(made, at)
         if pack.extension_uri and own is not None:
-            at = pointers.join(["extensions", pack.extension_uri])
             found += [(at + inner, message) for inner, message in target.faults(own, pack.folder, EXTENSION)]
     return found
 

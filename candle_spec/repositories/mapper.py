@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from candle_spec import pointer as pointers
 from candle_spec.errors import InvalidInputError
 from candle_spec.manifest import collection
 from candle_spec.repositories import rules, target
@@ -65,7 +66,7 @@ def _check(pack: Pack, record: Record, source: Source) -> Iterator[Finding]:
                 if not any(each.startswith(f"{place}/") and _names(message, each) for each in missing):
                     yield Finding(Kind.INVALID, place, Demand.MUST, message=message)
     yield from rules.apply(pack.rules, record.documents)
-    answers = source.document.get("extensions", {}).get(pack.extension_uri)
+    answers = pointers.get(source.document, pointers.join(["extensions", pack.extension_uri]))
     if pack.extension_uri and answers is not None:
         for at, message in target.faults(answers, pack.folder, "extension.schema.json"):
             place = f"/extensions/{pack.extension_uri}{at}"

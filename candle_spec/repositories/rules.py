@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from itertools import count
+from typing import Any, Final
 
+from candle_spec.errors import LimitExceededError
 from candle_spec.repositories.conditions import Condition, ConditionParser, holds
 from candle_spec.repositories.language import Demand, Mistake, Pointer, parse_pointer
 from candle_spec.repositories.record import Finding, Kind
@@ -52,23 +54,37 @@ def parse(document: Mapping[str, Any]) -> tuple[list[Rule], list[Mistake]]:
     return found, [Mistake(at, message) for at, message in parser.wrong]
 
 
+WORK: Final = 2_000_000
+"""Values that the rules of one template may look at."""
+
+
 def apply(rules: list[Rule], documents: Mapping[str, Any]) -> Iterator[Finding]:
-    """Yield a finding for every rule that a record breaks; one of level must makes it invalid."""
+    """Yield a finding for every rule that a record breaks; one of level must makes it invalid.
+
+    Raises:
+        LimitExceededError: The rules look at more values than ``WORK``.
+    """
+    looks = count(1)
     for rule in rules:
         document = documents.get(rule.record)
         if document is None:
             continue
         if rule.each is None:
-            yield from _ask(rule, {"": document}, "")
+            yield from _ask(rule, {"": document}, "", looks)
             continue
         for listed, origin in values(document, rule.each.parts):
             for index, item in enumerate(listed if isinstance(listed, list) else [listed]):
-                yield from _ask(rule, {"": document, "item": item}, f"{origin}/{index}")
+                yield from _ask(rule, {"": document, "item": item}, f"{origin}/{index}", looks)
 
 
-def _ask(rule: Rule, scope: Mapping[str, Any], at: str) -> Iterator[Finding]:
+def _ask(rule: Rule, scope: Mapping[str, Any], at: str, looks: Iterator[int]) -> Iterator[Finding]:
+    def look(pointer: Pointer, names: Mapping[str, Any]) -> Any:
+        if next(looks) > WORK:
+            raise LimitExceededError(f"the rules look at more than {WORK} values", location=f"rule {rule.id}")
+        return gather(names[pointer.scope], pointer)[0]
+
     def bind(names: Mapping[str, Any]) -> Any:
-        return lambda pointer: gather(names[pointer.scope], pointer)[0]
+        return lambda pointer: look(pointer, names)
 
     def more(name: str, item: Any) -> Any:
         return bind({**scope, name: item})

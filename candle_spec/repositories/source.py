@@ -80,8 +80,10 @@ def merge(manifest: Mapping[str, Any], *added: Document) -> Source:
         added: Documents in the manifest's shape, the nearest first.
     """
     source = Source(copy.deepcopy(dict(manifest)))
-    for entry in manifest.get("field_sources", ()):
-        source.origins[entry["pointer"]] = Origin(entry["source"], entry.get("detail", ""))
+    stated = manifest.get("field_sources")
+    for entry in stated if isinstance(stated, list) else ():
+        if isinstance(entry, dict) and isinstance(entry.get("pointer"), str):  # a manifest need not be valid here
+            source.origins[entry["pointer"]] = Origin(str(entry.get("source")), str(entry.get("detail", "")))
     for document in added:
         if isinstance(document.value, dict):
             _add(source, document, source.document, document.value, "")

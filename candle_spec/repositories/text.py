@@ -20,6 +20,9 @@ from typing import Any, Final
 
 from candle_spec.repositories.language import Pointer, Use
 
+_DEPTH: Final = 20
+"""Nesting of loops and choices."""
+
 _TAG: Final = re.compile(r"\{\{([^{}]*)\}\}")
 _ALONE: Final = re.compile(r"[ \t]*\{\{[ \t]*(?:each|if|else|end)\b[^{}\n]*\}\}[ \t]*")
 
@@ -83,9 +86,21 @@ class TextParser:
         self._pointer, self._use = pointer, use
         self._tokens = list(_tokens(source))
         self._next = 0
+        self._depth = 0
         self.text = self._parts(tuple(scopes), top=True)
 
     def _parts(self, scopes: tuple[str, ...], *, top: bool = False, line: int = 1) -> Text:
+        if self._depth > _DEPTH:
+            self.wrong.append((line, f"each and if are nested more than {_DEPTH} deep"))
+            self._next = len(self._tokens)
+            return ()
+        self._depth += 1
+        try:
+            return self._sequence(scopes, top=top, line=line)
+        finally:
+            self._depth -= 1
+
+    def _sequence(self, scopes: tuple[str, ...], *, top: bool, line: int) -> Text:
         parts: list[Part] = []
         while self._next < len(self._tokens):
             at, is_tag, content = self._tokens[self._next]

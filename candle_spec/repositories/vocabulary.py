@@ -9,9 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from candle_spec.manifest.words import nearest
+
+_NEAR: Final = 100
+"""Characters of a value that are compared with terms, where it is none of them."""
 
 Status = Literal["closed", "observed", "unknown"]
 Match = Literal["exact", "matched", "unverified", "refused"]
@@ -46,7 +49,7 @@ class Vocabulary:
                 return "matched", term
         if self.status != "closed":
             return "unverified", value
-        return "refused", nearest(value, self.terms)
+        return "refused", nearest(value[:_NEAR], self.terms)
 
 
 def _plain(word: str) -> str:

@@ -11,6 +11,7 @@ from candle_spec.repositories.search import LOCAL, VARIABLE
 from candle_spec.validation import validate
 from tests import checkpoints
 from tests.cli.calls import run
+from tests.repositories import packs
 
 
 @pytest.fixture
@@ -163,3 +164,27 @@ def test_an_entry_point_announces_a_folder(tmp_path: Path, checkpoint: Path, mon
 def test_an_unknown_repository_names_the_nearest(checkpoint: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("map", checkpoint, "--to", "huggingfce") == 2
     assert "did you mean 'huggingface'" in capsys.readouterr().err
+
+
+def test_readiness_over_all_templates_takes_less_than_half_a_second(checkpoint: Path, tmp_path: Path) -> None:
+    """Processor time with start-up, the best of three: what a quiet machine shows on the clock."""
+    import os
+    import resource
+    import subprocess
+    import sys
+
+    environment = {
+        **os.environ,
+        "PYTHONPYCACHEPREFIX": str(tmp_path / "cache"),
+        "PYTHONPATH": str(Path(__file__).parents[2]),
+    }
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
+    command = [sys.executable, "-m", "candle_spec", "readiness", str(checkpoint)]
+    spent = []
+    for _ in range(4):  # the first one compiles
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        result = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        assert result.stdout.count("\n") > len(packs.KEYS), result.stderr
+        spent.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+    assert min(spent) < 0.5, spent

@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from candle_spec.errors import CandleSpecError
+from candle_spec.repositories import rules
 from candle_spec.repositories.evaluate import Evaluator
 from candle_spec.repositories.mapper import map_source, write_documents
 from candle_spec.repositories.parser import MappingParser
@@ -132,6 +133,13 @@ def test_what_nothing_reads_has_no_place() -> None:
     assert sorted(source.unread()) == ["/model/domain", "/title"]
 
 
+def nested_condition(depth: int) -> Any:
+    condition: Any = "/name"
+    for _ in range(depth):
+        condition = {"not": condition}
+    return condition
+
+
 JSON = st.recursive(
     st.none()
     | st.booleans()
@@ -145,12 +153,12 @@ JSON = st.recursive(
 
 @pytest.mark.parametrize("key", packs.KEYS)
 @given(data=st.data())
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 def test_whatever_a_manifest_holds_a_mapping_ends_well(key: str, data: st.DataObject) -> None:
     """Random values in the places that the template reads: a record, or one of our errors."""
     manifest = packs.manifest(key)
     for member in data.draw(st.lists(st.sampled_from(sorted(manifest)), max_size=4)):
-        if member not in ("schema_version", "field_sources"):
+        if member != "schema_version":
             inner = manifest[member]
             if isinstance(inner, dict) and inner and data.draw(st.booleans()):
                 inner[data.draw(st.sampled_from(sorted(inner)))] = data.draw(JSON)
@@ -160,3 +168,38 @@ def test_whatever_a_manifest_holds_a_mapping_ends_well(key: str, data: st.DataOb
                 manifest[member] = data.draw(JSON)
     with contextlib.suppress(CandleSpecError):
         write_documents(packs.pack(key), map_source(packs.pack(key), merge(manifest)))
+
+
+def test_nested_loops_are_bounded() -> None:
+    source = Source({"files": [{"path": "x" * 100}] * 400})
+    nested = (
+        "{{ each /files as a }}{{ each /files as b }}{{ each /files as c }}{{ c:/path }}{{ end }}{{ end }}{{ end }}"
+    )
+    tree = MappingParser({}, {}).parse({"records": {"r": {"a": {"$text": nested}}}})
+    with pytest.raises(CandleSpecError, match="reads and makes more than"):
+        Evaluator(tree, source, {}, "r").run()
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [
+        {"a": {"$text": "{{ if /name }}" * 5000}},
+        {"a": {"$text": "{{ each /creators as x }}" * 500 + "{{ end }}" * 500}},
+        {"a": {"$from": "/name", "$when": nested_condition(200)}},
+    ],
+    ids=["if", "each", "when"],
+)
+def test_depth_is_bounded(shape: Any) -> None:
+    parser = MappingParser({}, {})
+    parser.parse({"records": {"r": shape}})
+    assert any("nested more than 20 deep" in mistake.message for mistake in parser.mistakes)
+
+
+def test_rules_are_bounded() -> None:
+    rule = {"id": "r", "level": "must", "record": "r", "each": "/n", "message": "m",
+            "assert": {"every": {"of": "/n", "as": "x", "that": {"at_least": ["x:", 0]}}}}  # fmt: skip
+    parsed, mistakes = rules.parse({"rules": [rule]})
+    assert mistakes == []
+    assert list(rules.apply(parsed, {"r": {"n": [1] * 10}})) == []
+    with pytest.raises(CandleSpecError, match="look at more than"):
+        list(rules.apply(parsed, {"r": {"n": [1] * 2000}}))
