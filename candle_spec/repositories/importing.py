@@ -19,7 +19,7 @@ from candle_spec.problems import Severity
 from candle_spec.repositories.conditions import is_absent
 from candle_spec.repositories.evaluate import Evaluator
 from candle_spec.repositories.pack import Pack
-from candle_spec.repositories.source import Source
+from candle_spec.repositories.source import Source, refuse_what_is_no_json
 
 RECORD = "manifest"
 """Name of the record that ``import.yaml`` makes."""
@@ -37,8 +37,11 @@ def import_documents(pack: Pack, documents: Mapping[str, Any]) -> dict[str, Any]
     """
     if pack.importing is None or RECORD not in pack.importing.records:
         raise InvalidInputError(f"{pack.key} has no way back: it has no import.yaml")
-    first = pack.outputs[0]["id"]
-    source = Source(dict(documents.get(first) or {}))
+    document = documents.get(pack.outputs[0]["id"])
+    if not isinstance(document, dict):
+        raise InvalidInputError(f"the record is no object: {pack.key} makes one")
+    refuse_what_is_no_json(document)
+    source = Source(document)
     made = Evaluator(pack.importing, source, pack.vocabularies, RECORD).run()
     return made if isinstance(made, dict) else {}
 

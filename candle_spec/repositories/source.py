@@ -12,7 +12,9 @@ from pathlib import PurePath
 from typing import Any, Final
 
 from candle_spec import pointer as pointers
+from candle_spec.errors import InvalidInputError
 from candle_spec.manifest.documents import Document
+from candle_spec.manifest.plain import scan
 from candle_spec.repositories.conditions import is_absent
 from candle_spec.repositories.language import Pointer
 
@@ -78,7 +80,11 @@ def merge(manifest: Mapping[str, Any], *added: Document) -> Source:
     Args:
         manifest: The manifest; it is not changed.
         added: Documents in the manifest's shape, the nearest first.
+
+    Raises:
+        InvalidInputError: The manifest holds what no JSON text holds, such as half of a surrogate pair.
     """
+    refuse_what_is_no_json(manifest)
     source = Source(copy.deepcopy(dict(manifest)))
     stated = manifest.get("field_sources")
     for entry in stated if isinstance(stated, list) else ():
@@ -88,6 +94,18 @@ def merge(manifest: Mapping[str, Any], *added: Document) -> Source:
         if isinstance(document.value, dict):
             _add(source, document, source.document, document.value, "")
     return source
+
+
+def refuse_what_is_no_json(document: Any) -> None:
+    """Refuse a value that cannot be written again.
+
+    Raises:
+        InvalidInputError: There is one; the location is its pointer.
+    """
+    for problem in scan(document).not_json[:1]:
+        raise InvalidInputError(
+            problem.message, location=problem.location.pointer, hint=problem.hint, code=problem.code
+        )
 
 
 def _add(source: Source, document: Document, into: dict[str, Any], value: Mapping[str, Any], at: str) -> None:

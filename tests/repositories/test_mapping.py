@@ -203,3 +203,8 @@ def test_rules_are_bounded() -> None:
     assert list(rules.apply(parsed, {"r": {"n": [1] * 10}})) == []
     with pytest.raises(CandleSpecError, match="look at more than"):
         list(rules.apply(parsed, {"r": {"n": [1] * 2000}}))
+
+
+def test_half_of_a_surrogate_pair_is_refused_with_its_place() -> None:
+    with pytest.raises(CandleSpecError, match="/title: the text is not Unicode"):
+        merge({"name": "x", "title": "a\ud83d"})
