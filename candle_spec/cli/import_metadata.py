@@ -27,13 +27,20 @@ def command(origin: str, record: Path, checkpoint: Path, yes: bool, replace: boo
     """Fill the manifest of CHECKPOINT from a repository's RECORD; the difference is shown first."""
     from candle_spec.checkpoint.checkpoint import Checkpoint
     from candle_spec.repositories import search
-    from candle_spec.repositories.importing import differences, import_documents, read_record, store, with_changes
+    from candle_spec.repositories.importing import (
+        differences,
+        import_documents,
+        read_output,
+        read_record,
+        store,
+        with_changes,
+    )
 
     if not record.is_file():
         raise MissingPathError("there is no such file", location=str(record))
     pack = search.choose(search.library(templates), origin)
     document = read_record(pack, record.read_bytes(), str(record))
-    made = import_documents(pack, {pack.outputs[0]["id"]: document})
+    made = import_documents(pack, {read_output(pack)["id"]: document})
     opened = Checkpoint(checkpoint)
     changes = differences(opened.manifest, made, replace=replace)
     for line in _lines(opened.manifest, changes):

@@ -147,6 +147,8 @@ def _template(pack: Pack) -> Iterator[Mistake]:
         if output["id"] not in pack.tree.records:
             yield Mistake(f"{at}/id", f"mapping.yaml has no record {output['id']!r}")
         yield from _output_schema(folder, output, f"{at}/schema", declared)
+    if about.get("reads", ids[0]) not in ids:
+        yield Mistake("/reads", f"there is no output {about['reads']!r}")
     for name in pack.tree.records:
         if name not in ids:
             yield Mistake("/outputs", f"mapping.yaml has a record {name!r}, but there is no such output")

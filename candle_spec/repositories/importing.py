@@ -30,14 +30,14 @@ def import_documents(pack: Pack, documents: Mapping[str, Any]) -> dict[str, Any]
 
     Args:
         pack: The template.
-        documents: The record's documents by output; where there is only one output, ``import.yaml`` reads it directly.
+        documents: The record's documents by output; ``import.yaml`` reads one of them.
 
     Raises:
         InvalidInputError: The template has no way back.
     """
     if pack.importing is None or RECORD not in pack.importing.records:
         raise InvalidInputError(f"{pack.key} has no way back: it has no import.yaml")
-    document = documents.get(pack.outputs[0]["id"])
+    document = documents.get(read_output(pack)["id"])
     if not isinstance(document, dict):
         raise InvalidInputError(f"the record is no object: {pack.key} makes one")
     refuse_what_is_no_json(document)
@@ -46,13 +46,22 @@ def import_documents(pack: Pack, documents: Mapping[str, Any]) -> dict[str, Any]
     return made if isinstance(made, dict) else {}
 
 
+def read_output(pack: Pack) -> Mapping[str, Any]:
+    """Return the output that ``import.yaml`` reads: the one that the template names, or its first."""
+    named = pack.about.get("reads", pack.outputs[0]["id"])
+    for output in pack.outputs:
+        if output["id"] == named:
+            return output
+    raise InvalidInputError(f"{pack.key} reads {named!r}, which it does not make")
+
+
 def read_record(pack: Pack, data: bytes, name: str) -> Any:
-    """Return the document in a record's file: the pack's first output, read as it is written.
+    """Return the document in a record's file: the output that the template reads back, as it is written.
 
     Raises:
         CorruptFileError: It is not of that form.
     """
-    output = pack.outputs[0]
+    output = read_output(pack)
     if output["writer"] != "front-matter":
         return load_document(data, name).value
     text = data.decode("utf-8", "replace")

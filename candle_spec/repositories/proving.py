@@ -16,7 +16,7 @@ from candle_spec.manifest.documents import Document, load_document
 from candle_spec.problems import Location, Problem, Severity
 from candle_spec.repositories.checking import check_documents
 from candle_spec.repositories.folder import Folder
-from candle_spec.repositories.importing import import_documents
+from candle_spec.repositories.importing import import_documents, read_output
 from candle_spec.repositories.mapper import map_source, write_documents
 from candle_spec.repositories.pack import Pack, build, read_sources
 from candle_spec.repositories.record import LOSSES, Record
@@ -169,7 +169,7 @@ def _changes(before: Any, now: Any, name: str) -> Iterator[Problem]:
 def _round_trip(
     pack: Pack, manifest: Mapping[str, Any], record: Record, document: Document, name: str
 ) -> Iterator[Problem]:
-    if pack.importing is None:
+    if pack.importing is None or read_output(pack)["id"] not in record.documents:
         return
     back = import_documents(pack, record.documents)
     for at in pack.about.get("reversible", ()):

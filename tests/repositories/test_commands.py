@@ -188,3 +188,26 @@ def test_readiness_over_all_templates_takes_less_than_half_a_second(checkpoint: 
         assert result.stdout.count("\n") > len(packs.KEYS), result.stderr
         spent.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
     assert min(spent) < 0.5, spent
+
+
+def test_an_asset_of_modac_comes_back(tmp_path: Path, checkpoint: Path) -> None:
+    document = packs.record("modac/1.0.0").documents["asset"]
+    Path("asset.json").write_text(json.dumps(document))
+    bare = checkpoints.make("plain", tmp_path).path
+    assert run("import-metadata", "--from", "modac", "asset.json", bare, "--yes") == 0
+    filled = checkpoints.read_manifest(bare)
+    assert filled["title"] == "Hallmarks of cancer from gene expression"
+    assert filled["contact"] == {"name": "Ada Lovelace", "email": "ada@example.org"}
+    assert filled["extensions"]["urn:candle-spec:repositories:modac:1"]["model_platform"] == "CANDLE"
+    assert validate(bare).errors == []
+
+
+def test_a_record_that_would_break_the_manifest_is_not_written(
+    tmp_path: Path, checkpoint: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("asset.json").write_text(json.dumps({"metadataEntries": [{"attribute": "poc_email", "value": "nobody"}]}))
+    bare = checkpoints.make("plain", tmp_path).path
+    before = (bare / "candle-checkpoint.json").read_bytes()
+    assert run("import-metadata", "--from", "modac", "asset.json", bare, "--yes") == 2
+    assert "nothing was written" in capsys.readouterr().err
+    assert (bare / "candle-checkpoint.json").read_bytes() == before
