@@ -39,7 +39,7 @@ def find_site() -> Path | None:
     """Return the site profile: the file that the environment names, or the user's own."""
     if named := os.environ.get(SITE_VARIABLE):
         return Path(named)
-    home = os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config"
+    home = os.environ.get("XDG_CONFIG_HOME") or os.path.expanduser("~/.config")  # a batch job may have no home
     path = Path(home) / "candle-spec" / "site.yaml"
     return path if path.is_file() else None
 

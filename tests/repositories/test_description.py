@@ -189,3 +189,16 @@ def test_a_site_profile_of_the_user_is_found(tmp_path: Path, monkeypatch: pytest
     (tmp_path / "candle-spec").mkdir()
     (tmp_path / "candle-spec" / "site.yaml").write_text(SITE)
     assert description.find_site() == tmp_path / "candle-spec" / "site.yaml"
+
+
+def test_without_a_home_there_is_no_site_profile(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    import pwd
+
+    def nobody(_: int) -> Any:
+        raise KeyError("no such user")
+
+    for name in ("HOME", "XDG_CONFIG_HOME", SITE_VARIABLE):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(pwd, "getpwuid", nobody)
+    monkeypatch.chdir(tmp_path)
+    assert description.find_site() is None
