@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 import openpyxl
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
@@ -28,6 +28,9 @@ JSON = st.recursive(
 
 
 @given(JSON)
+@example(5e-324)
+@example(1e22)
+@example("\U00011d99")
 @settings(max_examples=300)
 def test_yaml_is_read_alike_by_readers_of_both_versions(value: Any) -> None:
     text = write(value, {"writer": "yaml"}).decode()

@@ -27,7 +27,10 @@ def _scalar(value: Any) -> str:
         if _PLAIN.fullmatch(value) and value.lower() not in _WORDS and len(value) < 200:
             return value
         return '"' + "".join(map(_letter, value)) + '"'
-    return json.dumps(value)
+    text = json.dumps(value)
+    if isinstance(value, float) and "e" in text and "." not in text:  # 5e-324 is text to YAML 1.1
+        text = text.replace("e", ".0e")
+    return text
 
 
 def _letter(letter: str) -> str:
