@@ -175,6 +175,13 @@ def html(value: Any, _: Any, __: Context) -> Any:
     return to_html(plain_text(value))
 
 
+def plain(value: Any, _: Any, __: Context) -> Any:
+    """The text of HTML."""
+    from candle_spec.repositories.html import to_text
+
+    return to_text(plain_text(value))
+
+
 def identifier_url(value: Any, _: Any, __: Context) -> Any:
     """``{scheme, value}`` as an address that resolves, where its scheme has one."""
     if not isinstance(value, dict):

@@ -118,6 +118,13 @@ _ALL: Final = (
         ("*a* <b>", None, "<p><em>a</em> &lt;b&gt;</p>"),
     ),
     Transform(
+        "plain",
+        do.plain,
+        ("none",),
+        "Makes plain text of HTML.",
+        ("<p>a &lt; <b>b</b></p>", None, "a < b"),
+    ),
+    Transform(
         "truncate",
         do.truncate,
         ("limit",),

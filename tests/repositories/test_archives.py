@@ -1,0 +1,70 @@
+"""What independent implementations say of the records for Zenodo, DataCite and CITATION.cff. Nothing is fetched."""
+
+from __future__ import annotations
+
+from html.parser import HTMLParser
+from typing import Any
+
+import pytest
+
+from tests.repositories import packs
+
+ZENODO = "zenodo/1.0.0"
+ZENODO_ELEMENTS = set(
+    "a abbr acronym b blockquote br code caption div em h1 h2 h3 h4 h5 i li ol p pre span strike strong sub sup table"
+    " tbody td th tr u ul".split()
+)
+"""What Zenodo keeps of HTML (https://developers.zenodo.org/#deposit-metadata, INVENIO's ALLOWED_HTML_TAGS)."""
+
+
+class _Elements(HTMLParser):
+    """Collects the elements and attributes of HTML."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: set[str] = set()
+        self.attributes: list[tuple[str, str | None]] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.add(tag)
+        self.attributes += attrs
+
+
+@pytest.mark.parametrize("example", ["full", "restricted", "embargoed"])
+def test_zenodo_keeps_all_html(example: str) -> None:
+    metadata = packs.record(ZENODO, example).documents["deposit"]["metadata"]
+    parser = _Elements()
+    for member in ("description", "notes", "method", "access_conditions"):
+        parser.feed(metadata.get(member, ""))
+    assert parser.found <= ZENODO_ELEMENTS
+    assert all(name in ("href", "title") for name, _ in parser.attributes)
+    assert all(str(value).startswith(("https://", "http://")) for name, value in parser.attributes if name == "href")
+
+
+def test_idutils_detects_what_zenodo_must_detect() -> None:
+    """The server finds the scheme of a deposit's identifiers with idutils, and checks those of a record with it."""
+    import idutils
+
+    documents = packs.record(ZENODO).documents
+    for entry in documents["deposit"]["metadata"]["related_identifiers"]:
+        assert idutils.detect_identifier_schemes(entry["identifier"]), entry
+    checks = {"doi": idutils.is_doi, "url": idutils.is_url, "orcid": idutils.is_orcid, "ror": idutils.is_ror}
+    entries = [*_identifiers(documents["record"])]
+    assert {"doi", "url", "orcid"} <= {entry["scheme"] for entry in entries}
+    for entry in entries:
+        assert entry["scheme"] == "other" or checks[entry["scheme"]](entry["identifier"]), entry
+
+
+def _identifiers(value: Any) -> list[dict[str, str]]:
+    if isinstance(value, list):
+        return [each for inner in value for each in _identifiers(inner)]
+    if not isinstance(value, dict):
+        return []
+    own = [value] if {"scheme", "identifier"} <= value.keys() else []
+    return own + [each for inner in value.values() for each in _identifiers(inner)]
+
+
+def test_zenodo_never_chooses_the_licence() -> None:
+    for example in ("full", "restricted", "embargoed"):
+        documents = packs.record(ZENODO, example).documents
+        assert documents["deposit"]["metadata"]["license"] == documents["record"]["metadata"]["rights"][0]["id"]
