@@ -68,3 +68,60 @@ def test_zenodo_never_chooses_the_licence() -> None:
     for example in ("full", "restricted", "embargoed"):
         documents = packs.record(ZENODO, example).documents
         assert documents["deposit"]["metadata"]["license"] == documents["record"]["metadata"]["rights"][0]["id"]
+
+
+DATACITE = "datacite/4.7.0"
+
+
+def _faults_of_4_5(attributes: dict[str, Any]) -> set[tuple[Any, ...]]:
+    """Where the package ``datacite``, which knows 4.5, finds a fault."""
+    from datacite import schema45
+
+    return {tuple(error.absolute_path) for error in schema45.validator.iter_errors(attributes)}
+
+
+def _without(attributes: dict[str, Any], member: str) -> dict[str, Any]:
+    entries = [
+        {key: value for key, value in entry.items() if key != member} for entry in attributes["relatedIdentifiers"]
+    ]
+    items = [{k: v for k, v in item.items() if k != member} for item in attributes.get("relatedItems", ())]
+    return attributes | {"relatedIdentifiers": entries, "relatedItems": items}
+
+
+def test_datacite_takes_what_4_5_has() -> None:
+    """``relationTypeInformation`` is of 4.7; without it the record is one of 4.5, and its XML can be made."""
+    from datacite import schema45
+
+    attributes = _without(packs.record(DATACITE).documents["resource"], "relationTypeInformation")
+    assert schema45.validate(attributes)
+    xml = schema45.tostring(attributes)
+    assert 'resourceTypeGeneral="Model"' in xml
+    assert '<identifier identifierType="DOI">10.5281/zenodo.1234567</identifier>' in xml
+
+
+def test_datacite_refuses_only_what_came_later() -> None:
+    attributes = _without(packs.record(DATACITE, "identifiers-of-4-7").documents["resource"], "relationTypeInformation")
+    kinds = {entry["relatedIdentifierType"] for entry in attributes["relatedIdentifiers"]}
+    assert kinds == {"RRID", "SWHID", "arXiv"}
+    places = {(path[1], path[2]) for path in _faults_of_4_5(attributes) if len(path) > 2}
+    later = {"RRID", "SWHID", "Other", "Poster"}
+    expected = {
+        (index, member)
+        for index, entry in enumerate(attributes["relatedIdentifiers"])
+        for member, value in entry.items()
+        if value in later
+    }
+    assert places == expected
+    attributes["relatedIdentifiers"] = []
+    assert not _faults_of_4_5(attributes)
+
+
+def test_our_schema_takes_all_of_4_5() -> None:
+    """Every term that the package's schema lists is in ours, which only adds."""
+    from datacite import schema45
+
+    ours = packs.pack(DATACITE).folder.json("target.schema.json")
+    theirs = schema45.validator.schema
+    for name in ("resourceTypeGeneral", "relationType", "relatedIdentifierType", "dateType"):
+        assert set(theirs["definitions"][name]["enum"]) < set(ours["$defs"][name]["enum"]), name
+    assert set(theirs["properties"]) == set(ours["properties"])
