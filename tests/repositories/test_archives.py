@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from html.parser import HTMLParser
 from typing import Any
 
 import pytest
 
+from candle_spec.repositories.importing import import_documents, read_record
 from tests.repositories import packs
 
 ZENODO = "zenodo/1.0.0"
@@ -125,3 +127,86 @@ def test_our_schema_takes_all_of_4_5() -> None:
     for name in ("resourceTypeGeneral", "relationType", "relatedIdentifierType", "dateType"):
         assert set(theirs["definitions"][name]["enum"]) < set(ours["$defs"][name]["enum"]), name
     assert set(theirs["properties"]) == set(ours["properties"])
+
+
+CFF = "cff/1.2.0"
+
+
+@pytest.mark.parametrize("example", ["full", "licences"])
+def test_cffconvert_takes_the_citation_file(example: str) -> None:
+    from cffconvert import Citation
+
+    citation = Citation(packs.files(CFF, example)["CITATION.cff"].decode())
+    citation.validate()
+    assert citation.cffobj["title"] == packs.record(CFF, example).documents["citation"]["title"]
+
+
+def test_cffconvert_makes_the_same_creators_for_zenodo() -> None:
+    """Two ways to Zenodo, by our citation file and by our deposit, name the same people."""
+    from cffconvert import Citation
+
+    text = packs.files(CFF)["CITATION.cff"].decode()
+    theirs = json.loads(Citation(text).as_zenodo())
+    ours = packs.record(ZENODO).documents["deposit"]["metadata"]
+    assert theirs["creators"][0] == ours["creators"][0]
+    assert theirs["title"] == ours["title"]
+    assert theirs["keywords"] == ours["keywords"][:2]
+    assert theirs["publication_date"] == ours["publication_date"]
+
+
+def test_a_citation_file_of_others_becomes_a_manifest() -> None:
+    text = b"""cff-version: 1.2.0
+message: Cite it
+title: Another tool
+version: 1.10
+date-released: 2021-08-11
+license: [MIT, Apache-2.0]
+authors:
+  - {family-names: Berg, given-names: Eva, name-particle: van den, orcid: https://orcid.org/0000-0002-1825-0097}
+  - {name: A Team, email: team@example.org}
+contact:
+  - {family-names: Berg, given-names: Eva}
+repository-code: https://example.org/code
+identifiers:
+  - {type: doi, value: 10.5281/zenodo.1}
+  - {type: swh, value: "swh:1:dir:d198bc9d7a6bcf6db04f476d29314f157507d505"}
+"""
+    pack = packs.pack(CFF)
+    made = import_documents(pack, {"citation": read_record(pack, text, "CITATION.cff")})
+    assert made["title"] == "Another tool"
+    assert made["license"] == {"weights": "MIT OR Apache-2.0"}
+    assert made["dates"] == {"published": "2021-08-11"}
+    assert made["creators"] == [
+        {
+            "name": "Eva van den Berg",
+            "given_name": "Eva",
+            "family_name": "van den Berg",
+            "orcid": "https://orcid.org/0000-0002-1825-0097",
+        },
+        {"name": "A Team", "email": "team@example.org"},
+    ]
+    assert made["contact"] == {"name": "Eva Berg"}
+    assert [entry["scheme"] for entry in made["identifier"]] == ["doi", "swhid"]
+    assert made["model"] == {"implementation": {"repository": "https://example.org/code"}}
+
+
+def test_a_deposit_of_others_becomes_a_manifest() -> None:
+    answer = {
+        "id": 7,
+        "doi": "10.5281/zenodo.7",
+        "metadata": {
+            "title": "Theirs",
+            "description": "<p>What it <em>does</em>.</p><ul><li>one</li></ul>",
+            "creators": [{"name": "Berg, Eva van den", "affiliation": "A place"}, {"name": "A Team"}],
+            "license": {"id": "cc-by-4.0"},
+            "publication_date": "2021-08-11",
+            "related_identifiers": [{"identifier": "10.1000/182", "relation": "isSupplementTo", "scheme": "doi"}],
+        },
+    }
+    made = import_documents(packs.pack(ZENODO), {"deposit": answer})
+    assert made["description"] == "What it does.\n\n- one"
+    assert made["license"] == {"weights": "CC-BY-4.0"}
+    assert made["creators"][0]["name"] == "Eva van den Berg"
+    assert made["creators"][1]["name"] == "A Team"
+    assert made["identifier"] == [{"scheme": "doi", "value": "10.5281/zenodo.7"}]
+    assert made["related_identifiers"] == [{"scheme": "doi", "value": "10.1000/182", "relation": "IsSupplementTo"}]
