@@ -213,6 +213,13 @@ _ALL: Final = (
         ("a/b.tar.gz", None, "gz"),
     ),
     Transform(
+        "keyed",
+        do.keyed,
+        ("text", "pair"),
+        "Makes an object of a list of objects: by a member of each; with two, the second is the value.",
+        ([{"id": "a", "n": 1}], "id", {"a": {"n": 1}}),
+    ),
+    Transform(
         "entries",
         do.entries,
         ("none", "pair"),
