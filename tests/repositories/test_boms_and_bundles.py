@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import copy
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from candle_spec.repositories.importing import import_documents
 from tests.repositories import packs
 
 CYCLONEDX = "cyclonedx/1.7.0"
@@ -64,3 +66,76 @@ def test_the_schemas_are_those_of_the_library() -> None:
     for entry in packs.pack(CYCLONEDX).about["schemas"]:
         theirs = files("cyclonedx.schema").joinpath("_res", entry["file"]).read_bytes()
         assert folder.read(entry["file"]) == theirs, entry["file"]
+
+
+MONAI = ("monai-bundle/20240725", "monai-bundle/20220324")
+
+
+@pytest.fixture
+def bundle(request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, Path]:
+    """The metadata of a bundle, and a network that takes what they describe."""
+    (tmp_path / "metadata.json").write_bytes(packs.files(request.param, "spleen")["configs/metadata.json"])
+    network = {"net": {"_target_": "torch.nn.Conv3d", "in_channels": 1, "out_channels": 2, "kernel_size": 1}}
+    (tmp_path / "network.json").write_text(json.dumps(network))
+    return {"meta_file": tmp_path / "metadata.json", "config_file": tmp_path / "network.json"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("bundle", MONAI, indirect=True)
+def test_monai_runs_a_network_on_the_tensors_described(bundle: dict[str, Path]) -> None:
+    """Channels, shapes with expressions and data types mean to MONAI what they mean here."""
+    from monai.bundle import verify_net_in_out
+
+    files = {name: str(path) for name, path in bundle.items()}
+    verify_net_in_out(net_id="net", device="cpu", p=1, n=1, any=1, **files)
+    text = bundle["meta_file"].read_text()
+    bundle["meta_file"].write_text(text.replace('"num_channels": 2', '"num_channels": 3'))
+    with pytest.raises(ValueError, match="channel number"):
+        verify_net_in_out(net_id="net", device="cpu", p=1, n=1, any=1, **files)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("bundle", MONAI, indirect=True)
+def test_monai_verifies_the_metadata(bundle: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """MONAI's own command, with another implementation of JSON Schema; the schema that it would fetch is ours."""
+    from monai.bundle import scripts
+
+    document = json.loads(bundle["meta_file"].read_text())
+    version = document["schema"].rpartition("_")[2].removesuffix(".json")
+    schema = packs.pack(f"monai-bundle/{version}").folder.read("target.schema.json")
+
+    def fetch(url: str, filepath: str, **_: Any) -> None:
+        assert url == document["schema"]
+        Path(filepath).write_bytes(schema)
+
+    monkeypatch.setattr(scripts, "download_url", fetch)
+    target = str(tmp_path / "schema.json")
+    scripts.verify_metadata(meta_file=str(bundle["meta_file"]), filepath=target)
+    document["network_data_format"]["inputs"]["image"].pop("dtype")
+    bundle["meta_file"].write_text(json.dumps(document))
+    with pytest.raises(ValueError, match="Failed validating"):
+        scripts.verify_metadata(meta_file=str(bundle["meta_file"]), filepath=target)
+
+
+def test_a_bundle_of_others_becomes_a_manifest() -> None:
+    document = packs.record("monai-bundle/20240725", "spleen").documents["metadata"]
+    made = import_documents(packs.pack("monai-bundle/20240725"), {"metadata": document})
+    assert made["version"] == "0.5.4"
+    assert made["creators"] == [{"name": "Ada Lovelace, Grace Hopper"}]
+    assert made["model"] == {"task": "spleen segmentation", "framework": {"name": "pytorch", "version": "2.4.0"}}
+    assert made["environment"] == {"packages": {"monai": "1.4.0", "torch": "2.4.0", "numpy": "1.24.4"}}
+
+
+@pytest.mark.parametrize("example", ["full", "features"])
+def test_docutils_reads_the_page_of_improve(example: str) -> None:
+    from docutils import nodes
+    from docutils.core import publish_doctree
+
+    text = packs.files("improve/1.0.0", example)["improve-model.rst"].decode()
+    page = publish_doctree(text, settings_overrides={"report_level": 2, "halt_level": 2})
+    record = packs.record("improve/1.0.0", example).documents["model"]
+    assert page.next_node(nodes.title).astext() == record["name"]
+    titles = [section.next_node(nodes.title).astext() for section in page.findall(nodes.section)]
+    assert {"Model Architecture", "Model Type", "Feature Representation", "URLs", "References"} <= set(titles)
+    links = {link["refuri"] for link in page.findall(nodes.reference)}
+    assert set(record["urls"].values()) <= links
