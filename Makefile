@@ -39,6 +39,7 @@ $(TEST): $(CORE)
 	$(BIN)/pip install -q -c constraints/test.txt '$(TORCH)'
 	$(BIN)/pip install -q -c constraints/test.txt -e '.[test]'
 	$(BIN)/pip install -q -c constraints/test.txt --no-deps roc-validator  # it asks for a rich older than import-linter takes, and works with newer ones
+	$(BIN)/pip install -q -c constraints/test.txt --no-deps cffconvert  # it asks for a jsonschema older than datacite takes, and works with newer ones
 	touch $@
 
 $(DEV): $(CORE)

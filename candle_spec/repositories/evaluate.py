@@ -143,7 +143,8 @@ class Evaluator:
             return None
         for key, member in body.members:
             value = self._value(member, target + pointers.join([key]), scope)
-            if not is_absent(value) or (isinstance(member.body, Const) and value is not None):
+            stated = isinstance(member.body, Const) or member.default is not None  # then an empty one is meant, too
+            if not is_absent(value) or (stated and value is not None):
                 result[key] = value
                 sourced = sourced or not _is_constant(member)
         needs_source = any(not _is_constant(member) for _, member in body.members)

@@ -62,14 +62,17 @@ def read_record(pack: Pack, data: bytes, name: str) -> Any:
         CorruptFileError: It is not of that form.
     """
     output = read_output(pack)
-    if output["writer"] != "front-matter":
+    if output["writer"] not in ("front-matter", "yaml"):
         return load_document(data, name).value
+    from candle_spec.manifest.yaml import load_yaml
+
+    if output["writer"] == "yaml":
+        value, _ = load_yaml(data, location=name, lenient=True)
+        return value
     text = data.decode("utf-8", "replace")
     if not text.startswith("---\n") or "\n---" not in text[4:]:
         raise CorruptFileError("there is no front matter between two lines ---", location=name)
     head, _, body = text[4:].partition("\n---")
-    from candle_spec.manifest.yaml import load_yaml
-
     value, _ = load_yaml(f"{head}\n".encode(), location=name, lenient=True)
     document = value if isinstance(value, dict) else {}
     return {**document, output.get("body", "body"): body.strip().removeprefix("-").strip()}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import urljoin
 
 from candle_spec import pointer as pointers
 from candle_spec.errors import CorruptFileError
@@ -24,7 +25,7 @@ def validator(folder: Folder, reference: str) -> Any:
     name, _, fragment = reference.partition("#")
     schema = folder.json(name)
     others = [(other, folder.json(other)) for other in folder.schemas() if other != name]
-    resources = [(str(each.get("$id") or other), each) for other, each in others if isinstance(each, dict)]
+    resources = _resources(name, schema, others)
     if fragment:
         resources.append((f"urn:template:{name}", schema))
         schema = {"$schema": schema.get("$schema", ""), "$ref": f"urn:template:{name}#{fragment}"}
@@ -39,6 +40,14 @@ def validator(folder: Folder, reference: str) -> Any:
             problem = problem or error
     message = str(problem).partition("\n")[0]
     raise CorruptFileError(f"it is no JSON Schema that can be used: {message}", location=f"{folder.label}/{name}")
+
+
+def _resources(name: str, schema: Any, others: list[tuple[str, Any]]) -> list[tuple[str, Any]]:
+    """The other schemas by ``$id``, and by file name beside each ``$id``: vendored copies often have another name."""
+    resources = {str(each.get("$id") or other): each for other, each in others if isinstance(each, dict)}
+    ids = [each["$id"] for _, each in [(name, schema), *others] if isinstance(each, dict) and "$id" in each]
+    beside = {urljoin(base, other): each for base in ids for other, each in others if base.startswith("http")}
+    return list((beside | resources).items())
 
 
 def faults(document: Any, folder: Folder, reference: str) -> Iterator[tuple[str, str]]:

@@ -175,6 +175,13 @@ def html(value: Any, _: Any, __: Context) -> Any:
     return to_html(plain_text(value))
 
 
+def plain(value: Any, _: Any, __: Context) -> Any:
+    """The text of HTML."""
+    from candle_spec.repositories.html import to_text
+
+    return to_text(plain_text(value))
+
+
 def identifier_url(value: Any, _: Any, __: Context) -> Any:
     """``{scheme, value}`` as an address that resolves, where its scheme has one."""
     if not isinstance(value, dict):
@@ -242,6 +249,22 @@ def of_texts(function: Callable[[str], Any]) -> Run:
 def ror(value: Any, argument: Any, context: Context) -> Any:
     """A ROR, bare or as an address."""
     return with_prefix("https://ror.org/")(plain_text(value).removeprefix("ror.org/"), argument, context)
+
+
+def keyed(value: Any, argument: Any, context: Context) -> Any:
+    """A list of objects as one object: a member of each is its name, another one (or all others) what stands there."""
+    name, inner = argument if isinstance(argument, list) else (argument, "")
+    made: dict[str, Any] = {}
+    for item in items(value):
+        if not isinstance(item, dict) or is_absent(item.get(name)):
+            context.note(Kind.LEFT_OUT, f"an item without {name!r}, which would be its name")
+            continue
+        key = plain_text(item[name])
+        if key in made:
+            context.note(Kind.LEFT_OUT, f"a second item named {key!r}")
+            continue
+        made[key] = item.get(inner) if inner else {other: each for other, each in item.items() if other != name}
+    return made
 
 
 def entries(value: Any, argument: Any, _: Context) -> Any:

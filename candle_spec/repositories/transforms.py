@@ -118,6 +118,13 @@ _ALL: Final = (
         ("*a* <b>", None, "<p><em>a</em> &lt;b&gt;</p>"),
     ),
     Transform(
+        "plain",
+        do.plain,
+        ("none",),
+        "Makes plain text of HTML.",
+        ("<p>a &lt; <b>b</b></p>", None, "a < b"),
+    ),
+    Transform(
         "truncate",
         do.truncate,
         ("limit",),
@@ -204,6 +211,13 @@ _ALL: Final = (
         ("none",),
         "Takes what follows the last dot of a file name.",
         ("a/b.tar.gz", None, "gz"),
+    ),
+    Transform(
+        "keyed",
+        do.keyed,
+        ("text", "pair"),
+        "Makes an object of a list of objects: by a member of each; with two, the second is the value.",
+        ([{"id": "a", "n": 1}], "id", {"a": {"n": 1}}),
     ),
     Transform(
         "entries",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any, Final
 
 import pytest
 
@@ -69,6 +70,26 @@ def test_readiness_asks_what_helps_most_first(
     }
 
 
+TENSOR = {"name": "x", "type": "image", "format": "magnitude", "num_channels": 1, "dtype": "float32"}
+EXTENSION = "/extensions/urn:candle-spec:repositories:"
+ANSWERS: Final[dict[str, Any]] = {
+    "/license/weights": "MIT",
+    "/creators": [{"name": "Ada Lovelace"}],
+    "/version": "1.0.0",
+    f"{EXTENSION}datacite:4/doi": "10.5072/1",
+    f"{EXTENSION}improve:1/model_type": "Regression",
+    f"{EXTENSION}improve:1/original_github": "https://example.org/code",
+    f"{EXTENSION}improve:1/references": ["A work."],
+    f"{EXTENSION}monai-bundle:1/monai_version": "1.4.0",
+    f"{EXTENSION}monai-bundle:1/pytorch_version": "2.4.0",
+    f"{EXTENSION}monai-bundle:1/numpy_version": "1.24.4",
+    f"{EXTENSION}monai-bundle:1/inputs": [TENSOR],
+    f"{EXTENSION}monai-bundle:1/outputs": [TENSOR],
+    f"{EXTENSION}zenodo:1/access_right": "open",
+}
+"""What is asked for with a form of its own."""
+
+
 def test_the_questions_of_readiness_are_enough(
     tmp_path: Path, checkpoint: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -76,9 +97,9 @@ def test_the_questions_of_readiness_are_enough(
     bare = checkpoints.make("plain", tmp_path).path
     run("readiness", bare, "--json")
     (report,) = json.loads(capsys.readouterr().out)
-    answers = {question["to"]: "JDACS4C" for question in report["questions"]}
+    answers = {question["to"]: "JDACS4C" for question in report["questions"]} | ANSWERS
     answers |= {at: "/DOE_TEST_Archive" for at in answers if at.endswith("/base_path")}
-    answers |= {"/license/weights": "MIT"}
+    assert ANSWERS.keys() <= {question["to"] for question in report["questions"]}
     Path("answers.yaml").write_text(json.dumps(answers))
     assert run("describe", bare, "--answers", "answers.yaml") == 0
     assert run("readiness", bare) == 0

@@ -16,8 +16,10 @@ def json(document: Any, _: Mapping[str, Any]) -> bytes:
 
 
 def front_matter(document: Any, output: Mapping[str, Any]) -> bytes:
-    """Return YAML between two lines ``---``, and the text below."""
+    """Return YAML between two lines ``---``, and the text below; the text alone where the body is all there is."""
     member = output.get("body", "body")
     head = {key: value for key, value in document.items() if key != member}
     body = re.sub(r"\n{3,}", "\n\n", str(document.get(member, ""))).strip()
+    if not head:
+        return f"{body}\n".encode()
     return f"---\n{yaml_text.dump(head)}---\n\n{body}\n".encode()
