@@ -88,7 +88,7 @@ def test_the_script_goes_on_after_a_kill(root: Path, tmp_path: Path) -> None:
     process.wait()
     assert not (tmp_path / "split_0").exists()  # so IMPROVE's runners run it again
     done = Series.read(tmp_path / "split_0.partial/ckpts").last().epoch
-    assert done >= 4
+    assert done >= 3  # the epoch in flight, and one save that was not acknowledged
 
     again = subprocess.run(command("split_0"), env=environment, capture_output=True, text=True, check=True)
     trained = [line for line in again.stdout.splitlines() if line.startswith("epoch ")]
