@@ -51,7 +51,7 @@ def callback_class() -> Any:
     """
     import transformers
 
-    class CheckpointCallback(_Hooks, transformers.TrainerCallback):  # type: ignore[misc]
+    class CheckpointCallback(_Hooks, transformers.TrainerCallback):
         """Saves the full state of a training by the Trainer as a series, and restores it."""
 
     return CheckpointCallback
