@@ -36,6 +36,9 @@ GROUPS: Final = {
         "validate": ("Validate checkpoints, for people and for CI.", "candle-spec validate models/"),
         "seal": ("Write the manifest's digest into a valid checkpoint.", "candle-spec seal model.pt.candle"),
     },
+    "Train": {
+        "series": ("Look at a training series, and tidy it up.", "candle-spec series ls out/ckpts"),
+    },
     "Shell": {
         "completion": ("Print the completion script of a shell.", 'eval "$(candle-spec completion bash)"'),
     },
