@@ -6,7 +6,9 @@ import importlib
 import itertools
 import json
 import os
+import signal
 import sys
+import threading
 import warnings
 from collections.abc import Sequence
 from typing import Any, Final
@@ -82,9 +84,11 @@ def group(context: click.Context, debug: bool) -> None:
 def run(arguments: Sequence[str]) -> int:
     """Run the command line and return the exit code."""
     debug, as_json = "--debug" in arguments, "--json" in arguments or _format_json(arguments)
+    arguments = [word for word in arguments if word != "--debug"]  # it may stand anywhere
     if not debug:
         warnings.showwarning = _warn
     _tolerant_output()
+    _end_in_order()
     try:
         result: Any = group.main(list(arguments), prog_name="candle-spec", standalone_mode=False)
         return result if isinstance(result, int) else exit_codes.OK
@@ -133,6 +137,12 @@ def _failed(error: CandleSpecError, code: int, as_json: bool, debug: bool, cause
 
 def _warn(message: Warning | str, *_: Any, **__: Any) -> None:
     click.echo(f"warning: {message}", err=True)
+
+
+def _end_in_order() -> None:
+    """Let a batch system's request to end clean up as Ctrl-C does."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 def _tolerant_output() -> None:
