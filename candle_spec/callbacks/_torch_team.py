@@ -21,6 +21,7 @@ from candle_spec.callbacks._rng import capture_rng, restore_rng
 from candle_spec.callbacks._structure import capture, restored
 from candle_spec.callbacks._team import Team
 from candle_spec.callbacks._torch_model import compare_states
+from candle_spec.callbacks._torch_optimizer import check_optimizer, is_by_name
 from candle_spec.callbacks._torch_state import MODEL, OPTIMIZER, RNG, SAMPLER, SCALER, SCHEDULER
 from candle_spec.checkpoint.contents import Contents, Framework, StatePart
 from candle_spec.errors import InvalidInputError, WriteFailedError
@@ -147,13 +148,14 @@ class TorchTeamState:
         saved = structure.get(MODEL) or checkpoint.state_dict("model", framework="torch")
         current = states.get_model_state_dict(self.model)
         notes = compare_states(saved, current, str(checkpoint.path), cast=weights_only)
+        self._check_optimizer(structure.get(OPTIMIZER), str(checkpoint.path), weights_only=weights_only)
         states.set_model_state_dict(self.model, saved, options=options)
         parts = [RestoredPart("model", restored=True, why="; ".join(notes))]
         if weights_only:
             reason = "only the weights were asked for"
             names = ("optimizer", "scheduler", "scaler", "sampler", "rng")
             return Restored((*parts, *(RestoredPart(name, restored=False, why=reason) for name in names)), {})
-        parts += self._restore_optimizer(structure.get(OPTIMIZER), states, options, str(checkpoint.path))
+        parts += self._restore_optimizer(structure.get(OPTIMIZER), states, options)
         for key, part in self._others():
             if key in structure:
                 part.load_state_dict(structure[key])
@@ -165,17 +167,22 @@ class TorchTeamState:
         own = {MODEL, OPTIMIZER, SCHEDULER, SCALER, SAMPLER, RNG}
         return Restored(tuple(parts), {key: value for key, value in structure.items() if key not in own})
 
-    def _restore_optimizer(self, saved: Any, states: Any, options: Any, location: str) -> list[RestoredPart]:
+    def _check_optimizer(self, saved: Any, location: str, *, weights_only: bool) -> None:
+        if saved is None or self.optimizer is None or weights_only:
+            return
+        check_optimizer(saved, self.optimizer, location)
+        if not is_by_name(saved):
+            raise InvalidInputError(
+                "the optimizer's state numbers its parameters: one process saved it",
+                location=location,
+                hint="restore its weights alone, or go on with one process",
+            )
+
+    def _restore_optimizer(self, saved: Any, states: Any, options: Any) -> list[RestoredPart]:
         if self.optimizer is None:
             return []
         if saved is None:
             return [RestoredPart("optimizer", restored=False, why="the checkpoint holds none")]
-        if not all(isinstance(key, str) for key in saved["state"]):
-            raise InvalidInputError(
-                "the optimizer's state names its parameters by numbers: one process saved it",
-                location=location,
-                hint="restore its weights alone, or go on with one process",
-            )
         states.set_optimizer_state_dict(self.model, self.optimizer, saved, options=options)
         return [RestoredPart("optimizer", restored=True)]
 

@@ -62,7 +62,9 @@ class Verifier:
         }
         for name, (held, identity) in wanted.items():
             try:
-                digest = running[name].result() if name in running else self._known.get(identity) or digest_file(held.path)
+                digest = (
+                    running[name].result() if name in running else self._known.get(identity) or digest_file(held.path)
+                )
             except OSError as error:
                 yield name, f"it cannot be read: {error.strerror or error}"
                 continue

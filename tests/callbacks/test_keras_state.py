@@ -91,7 +91,7 @@ def test_another_model_is_refused_and_left_as_it_was(library, tmp_path):
     checkpoint = saved(tmp_path / "ckpts", KerasState(build(library)))
     other = build(library, width=6)
     before = values(other)
-    with pytest.raises(InvalidInputError, match=r"layers/dense/vars/0: saved \(4, 5\), here \(4, 6\)"):
+    with pytest.raises(InvalidInputError, match=r"another model: .*saved \(5,\), here \(6,\)"):
         KerasState(other).restore(checkpoint)
     assert all(np.array_equal(a, b) for a, b in zip(before, values(other), strict=True))
 

@@ -7,9 +7,10 @@ import sys
 import pytest
 
 import candle_spec
+from candle_spec.callbacks.pytorch import restore
 from candle_spec.series.series import Series
 
-pytest.importorskip("torch")
+torch = pytest.importorskip("torch")
 pytestmark = pytest.mark.framework
 
 
@@ -26,8 +27,8 @@ def result(run):
     return finished, int(trained), whole
 
 
-@pytest.mark.parametrize("kind", ["ddp", "fsdp"])
-def test_killed_restarted_and_restarted_on_more_processes(kind, tmp_path):
+def test_killed_restarted_and_restarted_on_more_processes(tmp_path):
+    kind = "ddp"
     folder = tmp_path / "run" / "ckpts"
     folder.parent.mkdir()
     killed = torchrun(2, kind, folder, 3, kill_at=1)
@@ -43,6 +44,32 @@ def test_killed_restarted_and_restarted_on_more_processes(kind, tmp_path):
     assert trained == 1
     assert "rng (2 processes saved theirs, 4 are here)" in more.stderr
     check(folder)
+    alone(folder)
+
+
+def test_sharded_parameters_are_saved_whole_and_sharded_anew(tmp_path):
+    folder = tmp_path / "run" / "ckpts"
+    folder.parent.mkdir()
+    finished, trained, whole = result(torchrun(2, "fsdp", folder, 3))
+    assert trained == 3
+    assert finished == whole
+    _, trained, _ = result(torchrun(4, "fsdp", folder, 4))
+    assert trained == 1
+    check(folder)
+
+
+def alone(folder):
+    """One process without torchrun goes on from what four have saved."""
+    model = torch.nn.Sequential(torch.nn.Linear(6, 10), torch.nn.ReLU(), torch.nn.Linear(10, 1))
+    model[0].bias.requires_grad = False
+    optimizer = torch.optim.Adam([p for p in model.parameters() if p.requires_grad], lr=0.5)
+    restored = restore(Series.read(folder).last().path, model, optimizer)
+    assert [part.name for part in restored.parts if part.restored][:2] == ["model", "optimizer"]
+    steps = {int(state["step"]) for state in optimizer.state.values()}
+    assert len(optimizer.state) == 3
+    assert len(steps) == 1
+    assert steps.pop() > 0
+    assert optimizer.param_groups[0]["lr"] != 0.5
 
 
 def check(folder):
