@@ -16,7 +16,10 @@ help:
 	@echo "demo        convert a real cancer model, validate it, restore it, compare sha256 (about 60 MB of downloads)"
 	@echo "test        all tests, with all frameworks (about 1.3 GB of downloads, 5 GB on disk)"
 	@echo "corpus      convert 110 real checkpoints of others and compare each with its own loader (740 MB of downloads)"
-	@echo "lint types layers docs regen regen-check fuzz bench wheelhouse package clean"
+	@echo "lint        ruff; types: mypy; layers: which room may import which; docs: what README and spec.md show is true"
+	@echo "regen       typed models, index, table of formats from the schemas and converters; regen-check: nothing to do?"
+	@echo "fuzz        the readers, for SECONDS (60) in all; bench: the table of the README"
+	@echo "wheelhouse  an offline bundle in wheelhouse/; package: wheel and sdist in dist/; clean: remove all of it"
 	@echo
 	@echo "On Linux the default index gives torch with CUDA, several GB. For a CPU build set PIP_FIND_LINKS or"
 	@echo "PIP_EXTRA_INDEX_URL to a place that has one, or name it: make test TORCH=path/to/torch.whl"
@@ -64,7 +67,7 @@ types: $(TEST) $(DEV)
 layers: $(DEV)
 	$(BIN)/lint-imports
 
-docs: $(DEV)
+docs: $(TEST) $(DEV)
 	$(BIN)/python -m pytest tests/docs
 
 regen: $(DEV)
@@ -81,6 +84,7 @@ bench: $(TEST)
 	$(BIN)/python -m benchmarks
 
 wheelhouse: $(DEV)
+	@echo "collecting the wheels of the core and of all it needs: about 60 MB to download"
 	$(BIN)/python -m tools.wheelhouse
 
 package: $(DEV)

@@ -70,15 +70,19 @@ def convert(
 def inspect(path: str | Path, *, topology: str | Path | None = None, context: str | Path | None = None) -> Summary:
     """Return what is in a checkpoint, native or common; no weights are read and nothing of it is run."""
     if is_checkpoint(path):
-        return summarize_checkpoint(Checkpoint(path))
+        return summarize_checkpoint(Checkpoint(path).checked())
     native, _ = read_native(path, topology, context)
     with native.resources:
         return summarize_native(native)
 
 
 def load(path: str | Path) -> Checkpoint:
-    """Open a checkpoint: ``load(path).state_dict()`` gives its tensors without a copy."""
-    return Checkpoint(path)
+    """Open a checkpoint: ``load(path).state_dict()`` gives its tensors without a copy.
+
+    Raises:
+        CorruptFileError: The manifest cannot be read or breaks its schema.
+    """
+    return Checkpoint(path).checked()
 
 
 def seal(path: str | Path) -> str:

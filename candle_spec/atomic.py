@@ -242,16 +242,12 @@ class Staging:
         self.fs = fs or Fs()
         self._overwrite = overwrite
         self._committed = False
-        self.path = target.with_name(f".{target.name}{STAGING_MARK}{os.getpid()}-{secrets.token_hex(4)}")
+        self.path = private_name(target)
 
     def __enter__(self) -> Self:
         recover(self.target, self.fs)
         if os.path.lexists(self.target) and not self._overwrite:
-            raise OutputExistsError(
-                "the output exists already",
-                location=str(self.target),
-                hint="name another output, or add --overwrite to replace a checkpoint",
-            )
+            raise _exists(self.target)
         with write_errors(self.target):
             self.fs.make_folder(self.path)
         return self
@@ -286,7 +282,9 @@ class Staging:
         self._committed = True
 
     def _publish(self) -> None:
-        if not os.path.lexists(self.target):
+        if not self._overwrite:
+            self._rename_to_new()
+        elif not os.path.lexists(self.target):
             self.fs.rename(self.path, self.target)
         elif self.fs.exchange(self.path, self.target):
             self.fs.sync_folder(self.target.parent)
@@ -298,12 +296,33 @@ class Staging:
             self.fs.sync_folder(self.target.parent)
             self.fs.remove_tree(aside)
 
+    def _rename_to_new(self) -> None:
+        """Take the final name if it is free: it was when the work began, but another process may have been faster."""
+        if os.path.lexists(self.target):
+            raise _exists(self.target)
+        try:
+            self.fs.rename(self.path, self.target)
+        except OSError as error:
+            if error.errno in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
+                raise _exists(self.target) from error
+            raise
+
+
+def private_name(target: Path) -> Path:
+    """Return a name beside ``target`` under which it can be written; :func:`recover` knows it."""
+    return target.with_name(f".{target.name}{STAGING_MARK}{os.getpid()}-{secrets.token_hex(4)}")
+
+
+def _exists(target: Path) -> OutputExistsError:
+    hint = "name another output, or add --overwrite to replace a checkpoint"
+    return OutputExistsError("the output exists already", location=str(target), hint=hint)
+
 
 def recover(target: Path, fs: Fs | None = None) -> None:
     """Complete or undo what a killed process left beside ``target``.
 
     A folder moved aside whose replacement never arrived gets its name back; private folders of processes that are
-    gone are removed.
+    gone are removed, and so are private files.
     """
     fs = fs or Fs()
     if not target.parent.is_dir():
@@ -317,7 +336,8 @@ def recover(target: Path, fs: Fs | None = None) -> None:
                     fs.rename(entry, target)
                 fs.sync_folder(target.parent)
             elif entry.name.startswith(f".{target.name}{STAGING_MARK}") and not _owner_alive(entry.name):
-                fs.remove_tree(entry)
+                remove = fs.remove_tree if entry.is_dir() and not entry.is_symlink() else fs.remove_file
+                remove(entry)
 
 
 def _owner_alive(name: str) -> bool:
@@ -337,7 +357,8 @@ def _owner_alive(name: str) -> bool:
 def replace_file(path: Path, data: bytes, *, fs: Fs | None = None) -> None:
     """Replace (or create) one small file durably: private name, sync, rename, sync of the folder."""
     fs = fs or Fs()
-    private = path.with_name(f".{path.name}{STAGING_MARK}{os.getpid()}-{secrets.token_hex(4)}")
+    recover(path, fs)
+    private = private_name(path)
     with write_errors(path):
         try:
             with fs.open_new(private) as file:

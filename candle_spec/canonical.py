@@ -10,8 +10,12 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Collection
-from typing import Any, NoReturn
+import re
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from itertools import chain, count
+from pathlib import Path
+from typing import Any, Final, NoReturn
 
 from candle_spec import limits
 from candle_spec.errors import CorruptFileError, InvalidInputError, LimitExceededError
@@ -19,13 +23,23 @@ from candle_spec.errors import CorruptFileError, InvalidInputError, LimitExceede
 MAX_SAFE_INTEGER = 2**53 - 1
 """Largest integer that every JSON reader keeps exactly; larger ones are tagged (:func:`tag_number`)."""
 
+_ESCAPE: Final = re.compile(rb"\\.", re.DOTALL)
+
 
 def loads(data: bytes, *, location: str) -> Any:
-    """Parse strict JSON.
+    """Parse strict JSON; see :func:`loads_with_note`."""
+    return loads_with_note(data, location=location)[0]
+
+
+def loads_with_note(data: bytes, *, location: str) -> tuple[Any, bool]:
+    """Parse strict JSON, and say whether every value in it is one that all JSON readers read alike.
 
     Args:
         data: The whole document, UTF-8.
         location: The file's name, for messages.
+
+    Returns:
+        The value; and whether it is *plain*: all text is ASCII, all integers are within ±(2^53-1), no float is whole.
 
     Raises:
         LimitExceededError: Too large or nested too deeply (``CKP0004``).
@@ -34,7 +48,7 @@ def loads(data: bytes, *, location: str) -> Any:
     """
     if len(data) > limits.JSON_BYTES:
         raise LimitExceededError(
-            f"the document has {len(data)} bytes, more than {limits.JSON_BYTES}", location=location, code="CKP0004"
+            f"the document has more than {limits.JSON_BYTES} bytes", location=location, code="CKP0004"
         )
     if data.startswith(b"\xef\xbb\xbf"):
         raise CorruptFileError(
@@ -50,19 +64,23 @@ def loads(data: bytes, *, location: str) -> Any:
             f"the document is not UTF-8 at byte {error.start}", location=location, code="CKP0001"
         ) from error
     document = _parse(text, location)
-    if isinstance(document, (dict, list)):
-        _check_depth(document, location)
-    return document
+    found = _survey(document, location)
+    escaped = b"\\" in data
+    # Every text of the document stands between two quotes: fewer in the tree than in the file, and a key came twice.
+    if (_ESCAPE.sub(b"", data) if escaped else data).count(b'"') != 2 * found.texts:
+        _refuse_duplicates(text, location)
+    return document, found.plain and not escaped and data.isascii()
+
+
+def load_file(path: Path, *, location: str = "") -> Any:
+    """Parse a file of strict JSON, of which no more is read than a document may have; see :func:`loads_with_note`."""
+    with path.open("rb") as file:
+        data = file.read(limits.JSON_BYTES + 1)
+    return loads(data, location=location or str(path))
 
 
 def _parse(text: str, location: str) -> Any:
-    def pairs(items: list[tuple[str, Any]]) -> dict[str, Any]:
-        result = dict(items)
-        if len(result) != len(items):
-            seen: set[str] = set()
-            duplicate = next(key for key, _ in items if key in seen or seen.add(key))  # type: ignore[func-returns-value]
-            raise CorruptFileError(f"the key {duplicate!r} appears twice", location=location, code="CKP0003")
-        return result
+    """Parse by the parser written in C, without a call for each object: duplicate keys are found by counting."""
 
     def constant(name: str) -> NoReturn:
         raise CorruptFileError(f"{name} is not JSON", location=location, code="CKP0006")
@@ -74,7 +92,7 @@ def _parse(text: str, location: str) -> Any:
         return value
 
     try:
-        return json.loads(text, object_pairs_hook=pairs, parse_constant=constant, parse_float=finite)
+        return json.loads(text, parse_constant=constant, parse_float=finite)
     except json.JSONDecodeError as error:
         raise CorruptFileError(
             f"not JSON: {error.msg}", location=f"{location}:{error.lineno}:{error.colno}", code="CKP0002"
@@ -87,19 +105,67 @@ def _parse(text: str, location: str) -> Any:
         raise LimitExceededError(f"a number is too long: {error}", location=location, code="CKP0004") from error
 
 
-def _check_depth(document: Any, location: str) -> None:
-    """Bound the nesting, level by level: whatever walks the document later may recurse."""
-    level = [document]
-    for _ in range(limits.JSON_DEPTH + 1):
-        level = [
-            item
-            for parent in level
-            for item in (parent.values() if isinstance(parent, dict) else parent)
-            if isinstance(item, (dict, list))
-        ]
-        if not level:
-            return
-    raise _too_deep(location)
+def _refuse_duplicates(text: str, location: str) -> NoReturn:
+    """Parse once more, to name the key that came twice."""
+
+    def pairs(items: list[tuple[str, Any]]) -> None:
+        seen: set[str] = set()
+        for key, _ in items:
+            if key in seen:
+                raise CorruptFileError(f"the key {key!r} appears twice", location=location, code="CKP0003")
+            seen.add(key)
+
+    json.loads(text, object_pairs_hook=pairs)
+    raise CorruptFileError("a key appears twice", location=location, code="CKP0003")
+
+
+@dataclass(slots=True)
+class _Survey:
+    """What a walk over a parsed document counts: its texts, keys included; whether its numbers are plain."""
+
+    texts: int = 0
+    plain: bool = True
+
+
+def _survey(document: Any, location: str) -> _Survey:
+    """Walk a document level by level, all of a level at once: made for speed.
+
+    Raises:
+        LimitExceededError: It is nested too deeply: whatever walks it later may recurse.
+    """
+    found = _Survey()
+    values: Iterable[Any] = [document]
+    number = 1
+    for depth in count():
+        others = [value for value in values if type(value) is not str]
+        found.texts += number - len(others)
+        present = set(map(type, others))
+        found.plain = found.plain and _plain_numbers(others, present)
+        if dict not in present and list not in present:
+            break
+        if depth >= limits.JSON_DEPTH:
+            raise _too_deep(location)
+        objects, lists = _of(dict, others, present), _of(list, others, present)
+        keys = sum(map(len, objects))
+        found.texts += keys
+        number = keys + sum(map(len, lists))
+        values = chain(chain.from_iterable(map(dict.values, objects)), chain.from_iterable(lists))
+    return found
+
+
+def _of(kind: type, values: list[Any], present: set[type]) -> list[Any]:
+    """Return the values of one type, of values whose types are ``present``."""
+    if kind not in present:
+        return []
+    return values if len(present) == 1 else [value for value in values if type(value) is kind]
+
+
+def _plain_numbers(values: list[Any], present: set[type]) -> bool:
+    """Whether the floats among values are not whole, and the integers are ones that every reader keeps."""
+    if any(map(float.is_integer, _of(float, values, present))):
+        return False
+    integers = _of(int, values, present) or [0]
+    return bool(min(integers) >= -MAX_SAFE_INTEGER and max(integers) <= MAX_SAFE_INTEGER)
 
 
 def _too_deep(location: str) -> LimitExceededError:

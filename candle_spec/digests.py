@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from candle_spec.canonical import canonical
 from candle_spec.errors import TruncatedFileError
+
+Progress = Callable[[int], None]
+"""Called with the number of bytes done since the last call, from any thread."""
+
+
+def no_progress(count: int) -> None:
+    """Ignore progress."""
+
 
 BLOCK: Final = 1 << 20
 """Bytes read at once: fits the second-level cache, so that hashing runs at the speed of the processor."""
@@ -16,6 +23,8 @@ BLOCK: Final = 1 << 20
 
 def digest_bytes(data: bytes | memoryview) -> str:
     """Return the digest of bytes."""
+    import hashlib
+
     return "sha256:" + hashlib.sha256(data).hexdigest()
 
 
@@ -24,22 +33,27 @@ def digest_json(value: Any) -> str:
     return digest_bytes(canonical(value))
 
 
-def digest_file(path: Path) -> str:
+def digest_file(path: Path, progress: Progress = no_progress) -> str:
     """Return the digest of a whole file, read in blocks."""
+    import hashlib
+
     state = hashlib.sha256()
     buffer = memoryview(bytearray(BLOCK))
     with path.open("rb", buffering=0) as file:
         while count := file.readinto(buffer):
             state.update(buffer[:count])
+            progress(count)
     return "sha256:" + state.hexdigest()
 
 
-def digest_range(path: Path, offset: int, size: int) -> str:
+def digest_range(path: Path, offset: int, size: int, progress: Progress = no_progress) -> str:
     """Return the digest of a range of a file, read in blocks.
 
     Raises:
         CorruptFileError: The file ends before the range does.
     """
+    import hashlib
+
     state = hashlib.sha256()
     buffer = memoryview(bytearray(min(BLOCK, size) or 1))
     with path.open("rb", buffering=0) as file:
@@ -49,6 +63,7 @@ def digest_range(path: Path, offset: int, size: int) -> str:
             if not count:
                 raise TruncatedFileError("the file ended inside a tensor", location=str(path))
             state.update(buffer[:count])
+            progress(count)
             size -= count
     return "sha256:" + state.hexdigest()
 

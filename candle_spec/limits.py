@@ -23,6 +23,9 @@ YAML_ALIASES: Final = 100
 YAML_BYTES: Final = MIB
 """Size of a YAML document: people write them; what programs write is JSON, which is read a hundred times faster."""
 
+YAML_LINE_DEPTH: Final = 100
+"""Brackets that are open at once in a line of YAML: the time to read a line grows with the square of them."""
+
 YAML_NODES: Final = 200_000
 """Values in a YAML document after its aliases are expanded."""
 

@@ -1,17 +1,26 @@
-"""Read the packaged data under ``schemas/``: the only user of :mod:`importlib.resources`."""
+"""Read the packaged data under ``schemas/``: the only place that knows where it lies."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
 from functools import cache
-from importlib.resources import files
-from importlib.resources.abc import Traversable
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from candle_spec import schemas
+
+if TYPE_CHECKING:
+    from importlib.resources.abc import Traversable
 
 
 def data_root() -> Traversable:
-    """Return the root of the packaged data."""
+    """Return the root of the packaged data: its folder, or what stands for it in an archive of Python code."""
+    folder = Path(next(iter(schemas.__path__)))
+    if folder.is_dir():
+        return folder
+    from importlib.resources import files  # only here: loading it takes as long as checking a schema
+
     return files("candle_spec.schemas")
 
 

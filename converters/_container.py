@@ -29,6 +29,7 @@ from candle_spec.conversion.contract import (
     Source,
 )
 from candle_spec.conversion.foreign import foreign_content
+from candle_spec.converters import _pickles_beside
 from candle_spec.errors import CandleSpecError, CorruptFileError, LimitExceededError, UnsafeContentError
 from candle_spec.manifest.yaml import load_yaml
 from candle_spec.weights.sources import FileBytes
@@ -208,13 +209,14 @@ def keep_rest(native: Native, files: Iterable[NativeFile]) -> dict[str, str]:
         reason = f"beside the weights: {', '.join(paths)}"
         size = sum(file.size for file in kept)
         native.parts.append(Part("files", "kept", reason[:1990], count=len(kept), size=size))
-    leave(native, "pickles and programs", unsafe, "not opened; only in the native bytes")
+    leave(native, "pickles and programs", unsafe, "only in the native bytes")
     return paths
 
 
 def leave(native: Native, what: str, files: Iterable[NativeFile], reason: str) -> None:
-    """Say that files are only in the native bytes."""
+    """Say that files are only in the native bytes, and what their pickles would import."""
     left = list(files)
+    _pickles_beside.note(native, left)
     if left:
         names = ", ".join(file.name for file in left)
         said = f"{reason}: {names}"[:1990]

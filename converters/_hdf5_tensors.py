@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import accumulate
-from struct import pack
 from typing import Any, Final
 
 from candle_spec import limits
@@ -16,12 +14,12 @@ from candle_spec.weights.sources import (
     Encoding,
     FileBytes,
     MadeBytes,
-    MemoryBytes,
     Part,
     StridedBytes,
     TensorSource,
     row_major_strides,
 )
+from candle_spec.weights.strings import stored_strings
 
 _STRING_BYTES: Final = 256 * limits.MIB
 
@@ -153,16 +151,9 @@ class _Column:
 
 
 def _strings(dataset: Dataset) -> tuple[str, dict[str, Part], Encoding]:
-    """All strings one after the other, and where each begins; bounded, for they are read now."""
+    """The strings, bounded, for they are read now."""
     items = list(dataset.strings(_STRING_BYTES)) if dataset.text else list(_fixed(dataset))
-    text = all(_is_text(item) for item in items)
-    offsets = list(accumulate((len(item) for item in items), initial=0))
-    blob = b"".join(items)
-    parts = {
-        "bytes": Part("U8", (len(blob),), MemoryBytes(blob)),
-        "offsets": Part("I64", (len(offsets),), MemoryBytes(pack(f"<{len(offsets)}q", *offsets))),
-    }
-    return ("STR" if text else "BYTES"), parts, Encoding("strings", {"text": "utf-8" if text else "none"})
+    return stored_strings(items)
 
 
 def _fixed(dataset: Dataset) -> Iterator[bytes]:
@@ -170,11 +161,3 @@ def _fixed(dataset: Dataset) -> Iterator[bytes]:
     for block in dataset.blocks():
         for start in range(0, len(block), width):
             yield bytes(block[start : start + width]).rstrip(b"\0")
-
-
-def _is_text(item: bytes) -> bool:
-    try:
-        item.decode("utf-8")
-    except UnicodeDecodeError:
-        return False
-    return True

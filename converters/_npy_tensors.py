@@ -5,9 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import accumulate
 from pathlib import Path
-from struct import pack
 from typing import TYPE_CHECKING, Any, Final
 
 from candle_spec import limits
@@ -19,13 +17,13 @@ from candle_spec.weights.sources import (
     Encoding,
     FileBytes,
     MadeBytes,
-    MemoryBytes,
     Part,
     StridedBytes,
     TensorSource,
     row_major_strides,
     slabs,
 )
+from candle_spec.weights.strings import stored_strings
 
 if TYPE_CHECKING:
     import numpy as np
@@ -215,19 +213,12 @@ class _Column:
 
 
 def _strings(items: Items) -> tuple[str, dict[str, Part], Encoding]:
-    """All strings one after the other, and where each begins; bounded, for they are read now."""
+    """The strings, bounded, for they are read now."""
     header = items.header
     if header.size > _STRING_BYTES:
         raise LimitExceededError(f"{header.size} bytes of strings", location=items.location)
     texts = [_encoded(value) for value in _flat(items, header.dtype.kind)]
-    text = header.dtype.kind == "U" or all(_is_text(each) for each in texts)
-    offsets = list(accumulate((len(each) for each in texts), initial=0))
-    blob = b"".join(texts)
-    parts = {
-        "bytes": Part("U8", (len(blob),), MemoryBytes(blob)),
-        "offsets": Part("I64", (len(offsets),), MemoryBytes(pack(f"<{len(offsets)}q", *offsets))),
-    }
-    return ("STR" if text else "BYTES"), parts, Encoding("strings", {"text": "utf-8" if text else "none"})
+    return stored_strings(texts, text=True if header.dtype.kind == "U" else None)
 
 
 def _flat(items: Items, kind: str) -> list[Any]:
@@ -244,11 +235,3 @@ def _flat(items: Items, kind: str) -> list[Any]:
 
 def _encoded(value: Any) -> bytes:
     return value.encode("utf-8") if isinstance(value, str) else bytes(value)
-
-
-def _is_text(item: bytes) -> bool:
-    try:
-        item.decode("utf-8")
-    except UnicodeDecodeError:
-        return False
-    return True

@@ -6,8 +6,6 @@ import posixpath
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import accumulate
-from struct import pack
 from typing import Any, Final
 
 from candle_spec import limits
@@ -28,6 +26,7 @@ from candle_spec.weights.sources import (
     Part,
     TensorSource,
 )
+from candle_spec.weights.strings import stored_strings
 
 _INLINE: Final = 64
 """Values shorter than this stay in the skeleton: shapes and axes are read there."""
@@ -146,20 +145,12 @@ class Reader:
         return FileBytes(file.path, offset, length)
 
     def _strings(self, proto: Proto, group: str, name: str, attributes: dict[str, Any]) -> TensorSource:
-        """All strings one after the other, and where each begins; bounded, for they are read now."""
+        """The strings, bounded, for they are read now."""
         items = proto.content.get(STRINGS, [])
         if sum(item.window.size for item in items) > limits.ONNX_STRINGS or len(items) != proto.count:
             message = f"{len(items)} strings for the shape {list(proto.shape)}, or far too long ones"
             raise (CorruptFileError if len(items) != proto.count else LimitExceededError)(message, location=proto.place)
-        texts = [item.window.bytes() for item in items]
-        offsets = list(accumulate((len(text) for text in texts), initial=0))
-        blob = b"".join(texts)
-        parts = {
-            "bytes": Part("U8", (len(blob),), MemoryBytes(blob)),
-            "offsets": Part("I64", (len(offsets),), MemoryBytes(pack(f"<{len(offsets)}q", *offsets))),
-        }
-        dtype = "STR" if all(_is_text(text) for text in texts) else "BYTES"
-        encoding = Encoding("strings", {"text": "utf-8" if dtype == "STR" else "none"})
+        dtype, parts, encoding = stored_strings([item.window.bytes() for item in items])
         return TensorSource(group, name, dtype, proto.shape, parts, encoding, attributes=attributes)
 
 
@@ -211,14 +202,6 @@ def _coordinates(reader: Reader, proto: Proto, shape: Sequence[int], values: Seq
     else:
         raise CorruptFileError("the places of a sparse tensor do not fit its values", location=proto.place)
     return Part("I64", (rank, count), MemoryBytes(np.ascontiguousarray(rows).tobytes()))
-
-
-def _is_text(item: bytes) -> bool:
-    try:
-        item.decode("utf-8")
-    except UnicodeDecodeError:
-        return False
-    return True
 
 
 def external_names(windows: Sequence[Window]) -> set[str]:

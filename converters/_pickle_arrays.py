@@ -10,8 +10,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from itertools import accumulate
-from struct import pack
 from typing import TYPE_CHECKING, Any, Final
 
 from candle_spec import limits
@@ -30,6 +28,7 @@ from candle_spec.weights.sources import (
     TensorSource,
     row_major_strides,
 )
+from candle_spec.weights.strings import stored_strings
 
 if TYPE_CHECKING:
     import numpy as np
@@ -175,8 +174,8 @@ def _fixed_strings(array: ArrayNode) -> Stored:
     try:
         values = _items(array).tolist()
         if array.dtype.kind == "S":
-            return _strings("BYTES", array.shape, values)
-        return _strings("STR", array.shape, [value.encode("utf-8") for value in values])
+            return stored_strings(values, text=False)
+        return stored_strings([value.encode("utf-8") for value in values], text=True)
     except ValueError:  # no Unicode: code points beyond it, or halves of pairs
         raw = _raw(array, int(array.dtype.itemsize)) if array.dtype.itemsize else None
         order = "big" if array.dtype.str.startswith(">") else "little"
@@ -199,20 +198,9 @@ def _objects(array: ArrayNode) -> Stored | None:
     else:
         dtype = "BYTES"
     _check(len(items), sum(map(len, items)))
-    return _strings(dtype, array.shape, items)
+    return stored_strings(items, text=dtype == "STR")
 
 
 def _check(count: int, size: int) -> None:
     if count > limits.TENSOR_STRINGS or size > _STRING_BYTES:
         raise LimitExceededError(f"an array of {count} strings of {size} bytes")
-
-
-def _strings(dtype: str, shape: tuple[int, ...], items: list[bytes]) -> Stored:
-    """All strings one after the other, and where each begins."""
-    offsets = list(accumulate((len(item) for item in items), initial=0))
-    blob = b"".join(items)
-    parts = {
-        "bytes": Part("U8", (len(blob),), MemoryBytes(blob)),
-        "offsets": Part("I64", (len(offsets),), MemoryBytes(pack(f"<{len(offsets)}q", *offsets))),
-    }
-    return dtype, parts, Encoding("strings", {"text": "utf-8" if dtype == "STR" else "none"})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -9,6 +10,8 @@ from typing import Any, Final
 from candle_spec.canonical import canonical, tag_number
 from candle_spec.conversion.contract import Field, Group, Part
 from candle_spec.conversion.meaning import TENSOR_KINDS, group_ids, kind_of
+from candle_spec.converters import _container_values as values
+from candle_spec.converters._pickle_nodes import everything
 from candle_spec.converters._pytorch_walk import GRAPH_MODULE, as_pairs, module_state, native_pointer
 from candle_spec.errors import CandleSpecError
 from candle_spec.readers import numpy_objects
@@ -19,6 +22,8 @@ _SETTINGS_BYTES: Final = 64 * 1024
 """Larger settings stay in the state tree alone: a manifest is read by people."""
 
 _LIGHTNING: Final = "pytorch-lightning_version"
+_SCORE: Final = re.compile(r"(?:best_)?(?:(train|val|valid|validation|test)_)?([a-z0-9_]{1,50})")
+_SPLITS: Final = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
 
 
 @dataclass(slots=True)
@@ -91,30 +96,10 @@ def _is_state_dict(pairs: list[tuple[Any, Any]], objects: TorchObjects) -> bool:
 
 
 def _holds_tensors(node: Any, objects: TorchObjects) -> bool:
-    """Whether any tensor is in or below a record; walks without recursion, each record once."""
-    seen: set[int] = set()
-    open_nodes = [node]
-    while open_nodes:
-        current = open_nodes.pop()
-        if id(current) in seen:
-            continue
-        seen.add(id(current))
-        if objects.tensor(current) is not None or numpy_objects.array_of(current) is not None:
-            return True
-        open_nodes += _children(current)
-    return False
-
-
-def _children(node: Any) -> list[Any]:
-    if isinstance(node, Mapping):
-        return [value for _, value in node.pairs]
-    if isinstance(node, (list, tuple)):
-        return list(node)
-    if isinstance(node, SetNode):
-        return node.items
-    if isinstance(node, Call):
-        return [node.args, node.kwargs, *node.states, node.items, node.elements]
-    return []
+    """Whether any tensor is in or below a record."""
+    return any(
+        objects.tensor(inner) is not None or numpy_objects.array_of(inner) is not None for inner in everything(node)
+    )
 
 
 class _Parts:
@@ -150,6 +135,8 @@ class _Parts:
 
     def _tensor_kind(self, key: str) -> str:
         kind = self._kinds[key]
+        if kind == "scaler":
+            return "artifact"  # that of mixed precision keeps numbers alone; one with tensors scales the data
         return kind if kind in TENSOR_KINDS else "other"
 
     def _is_large(self, key: str) -> bool:
@@ -169,10 +156,24 @@ class _Parts:
             if module_state(value) is not None and self._tensor_kind(key) == "model":
                 structure.evidence.append(f"{key} is a whole module of {value.path}")
         self._settings(structure)
+        self._scores(structure)
         version = next((value for key, value in self._pairs if key == _LIGHTNING), None)
         if isinstance(version, str) and len(version) < 40:
             structure.title = f", checkpoint of Lightning {version}"
             structure.evidence.append(f"key {_LIGHTNING}: {version}")
+
+    def _scores(self, structure: Structure) -> None:
+        """Numbers under keys that name a known metric, as ``val_acc`` and ``best_rmse`` do."""
+        found = {}
+        for key, value in self._pairs:
+            named = _SCORE.fullmatch(key.lower()) if self._kinds[key] == "metric" else None
+            if named is not None:
+                split, number = _SPLITS.get(named[1]), plain_json(value, self._objects)
+                found[key] = values.evaluation(named[2], number, f"key {key}", split=split)
+        entries = [entry for entry in found.values() if entry is not None]
+        if entries:
+            keys = ", ".join(key for key, entry in found.items() if entry is not None)
+            structure.fields.append(Field("/evaluation", entries, "file", f"key {keys}"[:500]))
 
     def _settings(self, structure: Structure) -> None:
         """Hyperparameters: the settings found, by key where there are several."""
@@ -235,6 +236,8 @@ def _plain_call(node: Call, objects: TorchObjects, depth: int) -> Any:
 
         value = np.frombuffer(scalar[1], scalar[0])[0].item()
         return tag_number(value) if isinstance(value, (int, float)) else str(value)
+    if node.path == "torch.device" and isinstance(node.args, tuple) and 0 < len(node.args) <= 2:
+        return ":".join(str(item) for item in node.args if isinstance(item, (str, int)))
     if isinstance(node.state, Mapping) or node.items.pairs:
         state = node.state.pairs if isinstance(node.state, Mapping) else []
         return plain_json(Mapping([*state, *node.items.pairs]), objects, depth)

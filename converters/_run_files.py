@@ -10,15 +10,18 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
-from candle_spec import limits, resources
-from candle_spec.canonical import loads, tag_number
+from candle_spec import limits
+from candle_spec.canonical import loads
 from candle_spec.conversion.contract import Field, NativeFile
+from candle_spec.converters import _container_values as values
 from candle_spec.errors import CorruptFileError, LimitExceededError
+from candle_spec.manifest.yaml import load_yaml
 from candle_spec.readers import settings
 
 SCORES: Final = {"val_scores.json": "val", "test_scores.json": "test", "scores.json": "val"}
 """Files of scores and the split that they are of."""
 
+_STAGES: Final = ("DEFAULT", "Train")
 _DURATION: Final = {"hours": 3600, "minutes": 60, "seconds": 1}
 _COMMON: Final = {"/training/epochs": ("epochs",), "/training/loss": ("loss",), "/training/seed": ("rng_seed", "seed")}
 
@@ -62,12 +65,31 @@ def _sections(file: NativeFile, wanted: Iterable[str]) -> dict[str, Any]:
     return merged or {key: value for rows in sections.values() for key, value in rows.items()}
 
 
+def _document(file: NativeFile) -> dict[str, Any]:
+    """Settings in YAML or JSON: as they are, in sections of stages, or as the list of options with their defaults."""
+    data = text_of(file).encode()
+    found = (
+        loads(data, location=file.name)
+        if file.name.endswith(".json")
+        else load_yaml(data, location=file.name, lenient=True)[0]
+    )
+    if isinstance(found, dict) and any(isinstance(found.get(name), dict) for name in _STAGES):
+        found = {key: value for name in _STAGES for key, value in (found.get(name) or {}).items()}
+    if isinstance(found, list):
+        options = [row for row in found if isinstance(row, dict) and isinstance(row.get("name"), str)]
+        found = {row["name"]: row.get("default") for row in options} if options else found
+    if not isinstance(found, dict):
+        raise CorruptFileError("settings that are neither an object nor a list of options", location=file.name)
+    return found
+
+
 _READERS: Final[tuple[tuple[re.Pattern[str], Callable[[NativeFile], dict[str, Any]]], ...]] = (
     (re.compile(r"param_log_file\.txt\Z"), _dictionary),
     (re.compile(r"final_params\.txt\Z"), _dictionary),
     (re.compile(r"parameters\.txt\Z"), lambda f: _sections(f, ("Global Params", "Global_Params"))),
     (re.compile(r".*_default_model\.txt\Z|default_model\.txt\Z"), lambda f: _sections(f, ("Global_Params",))),
-    (re.compile(r".*_params\.(ini|txt)\Z"), lambda f: _sections(f, ("DEFAULT", "Train"))),
+    (re.compile(r".*_params\.(ini|txt)\Z"), lambda f: _sections(f, _STAGES)),
+    (re.compile(r".*_params\.(ya?ml|json)\Z"), _document),
 )
 """Files of settings, the most specific of a run first: what was used wins over what was configured."""
 
@@ -109,11 +131,6 @@ def _fits(pointer: str, value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
-def _metrics() -> dict[str, dict[str, Any]]:
-    terms = resources.read_json("vocabularies/metrics.json")["terms"]
-    return {name: term for term in terms for name in (term["id"], *term.get("aliases", ()))}
-
-
 def evaluation(file: NativeFile, split: str, **about: Any) -> tuple[list[dict[str, Any]], list[str]]:
     """Return the evaluation entries of a file of scores, and the names in it that are no known metric.
 
@@ -122,22 +139,16 @@ def evaluation(file: NativeFile, split: str, **about: Any) -> tuple[list[dict[st
         split: Name of the split.
         **about: Further members of each entry: ``dataset``, ``target``.
     """
-    known, entries, unknown = _metrics(), [], []
+    entries, unknown = [], []
     found = _json(file)
     if isinstance(found.get("key"), str) and "value" in found:  # of IMPROVE before 0.1: {key, value, val_loss, …}
         found = {**{k: v for k, v in found.items() if k not in ("key", "value")}, found["key"]: found["value"]}
     for name, value in found.items():
-        number = float("nan") if value in ("NaN", "Infinity", "-Infinity") else value
-        if name not in known or isinstance(number, bool) or not isinstance(number, (int, float)):
+        entry = values.evaluation(name, value, file.name, split=split, **about)
+        if entry is None:
             unknown.append(name)
-            continue
-        term = known[name]
-        metric = {"id": term["id"], "name": name, "direction": term["direction"]}
-        bounds = term.get("range", {})
-        if math.isnan(number) or not bounds.get("min", -math.inf) <= number <= bounds.get("max", math.inf):
-            unknown.append(name)
-            continue
-        entries.append({"metric": metric, "value": tag_number(number), "split": split, "source": file.name, **about})
+        else:
+            entries.append(entry)
     return entries, unknown
 
 

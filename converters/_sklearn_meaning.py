@@ -157,7 +157,7 @@ def _add_versions(found: About, model: Any, versions: list[str]) -> None:
     if not known:
         if not outside:
             reason = "not stated: scikit-learn before 0.18 wrote none; try old versions until one loads it"
-            found.parts.append(Part("version of scikit-learn", "absent", reason))
+            found.parts.append(Part("version needed", "absent", reason))
         return
     version = found.version = known[0]
     found.evidence.append(f"_sklearn_version {', '.join(known)}"[:500])
@@ -165,7 +165,7 @@ def _add_versions(found: About, model: Any, versions: list[str]) -> None:
         f"estimators of scikit-learn load surely with the version that wrote them alone: pip install "
         f"scikit-learn=={version}; the arrays and the parameters need none"
     )
-    found.parts.append(Part("version of scikit-learn", "kept", reason))
+    found.parts.append(Part("version needed", "kept", reason))
 
 
 def _add_input(found: About, steps: list[Any], arrays: ArrayReader) -> None:

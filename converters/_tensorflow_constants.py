@@ -6,10 +6,8 @@ Layout: https://github.com/tensorflow/tensorflow/blob/master/tensorflow/core/fra
 from __future__ import annotations
 
 import math
-import struct
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import accumulate
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,6 +19,7 @@ from candle_spec.readers import protobuf
 from candle_spec.readers.protobuf import Window
 from candle_spec.readers.tensor_bundle import shape_of
 from candle_spec.weights.sources import Bytes, Encoding, FileBytes, MadeBytes, MemoryBytes, Part
+from candle_spec.weights.strings import stored_strings
 
 _CONTENT: Final = 4
 _STRINGS: Final = 8
@@ -140,13 +139,8 @@ class Constants:
             raise LimitExceededError(f"{count} strings are made from {len(items)}", location=_at(message))
         repeated = len(items) < count
         items += [last] * (count - len(items))
-        offsets = list(accumulate((len(item) for item in items), initial=0))
-        blob = b"".join(items)
-        parts = {
-            "bytes": Part("U8", (len(blob),), MemoryBytes(blob)),
-            "offsets": Part("I64", (count + 1,), MemoryBytes(struct.pack(f"<{count + 1}q", *offsets))),
-        }
-        return Value(found.dtype, shape, parts, Encoding("strings", {"text": "none"}), {}, None, made, repeated)
+        _, parts, encoding = stored_strings(items, text=False)
+        return Value(found.dtype, shape, parts, encoding, {}, None, made, repeated)
 
 
 @dataclass(slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import struct
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
@@ -13,16 +13,14 @@ from typing import TYPE_CHECKING, Any, Final
 from candle_spec import limits
 from candle_spec.converters._tensorflow_checksums import MAX_VARINT, Comparison, fixed, lengths_of
 from candle_spec.converters._tensorflow_types import DataType, data_type, parts_of, stored
-from candle_spec.digests import BLOCK
+from candle_spec.converters._tiles import Tile, TiledBytes, join
 from candle_spec.errors import CorruptFileError, LimitExceededError, TruncatedFileError, UnsupportedFormatError
 from candle_spec.readers.crc32c import crc32c, masked
 from candle_spec.readers.tensor_bundle import Bundle, Entry, piece_key
 from candle_spec.weights.sources import (
     Bytes,
-    ChainedBytes,
     Encoding,
     FileBytes,
-    MadeBytes,
     MemoryBytes,
     Part,
     StridedBytes,
@@ -30,7 +28,7 @@ from candle_spec.weights.sources import (
 )
 
 if TYPE_CHECKING:
-    import numpy as np
+    pass
 
 _NO_STRINGS: Final = "strings and pieces of a big-endian checkpoint are not read"
 
@@ -125,10 +123,10 @@ class Shards:
         if self.bundle.big_endian or found.dtype == "BYTES":
             raise UnsupportedFormatError(_NO_STRINGS, location=where)
         tiles = [self._tile(name, entry, piece, found, where) for piece in entry.pieces]
-        data, whole = join(tiles, entry.shape, found.width, where)
+        data = join(tiles, entry.shape, found.width, where)
         parts, encoding = parts_of(found, entry.shape, data)
         attributes = {**found.attributes, "pieces": len(tiles)}
-        return Stored(found.dtype, entry.shape, parts, encoding, attributes, whole)
+        return Stored(found.dtype, entry.shape, parts, encoding, attributes, not isinstance(data, TiledBytes))
 
     def _tile(
         self, name: str, entry: Entry, piece: tuple[tuple[int, int | None], ...], found: DataType, where: str
@@ -157,77 +155,3 @@ class Shards:
 
 def _text(key: bytes) -> str:
     return key.decode("utf-8", "backslashreplace")
-
-
-@dataclass(frozen=True, slots=True)
-class Tile:
-    """One piece of a tensor: where it belongs, its shape, its bytes."""
-
-    start: tuple[int, ...]
-    shape: tuple[int, ...]
-    data: Bytes
-
-
-def join(tiles: Iterable[Tile], shape: tuple[int, ...], width: int, where: str) -> tuple[Bytes, bool]:
-    """Return the bytes of a tensor that is kept in pieces, and whether they stand in files as they are.
-
-    Raises:
-        CorruptFileError: The pieces overlap, or do not fill the tensor.
-    """
-    if not shape:
-        raise CorruptFileError("a single number is kept in pieces", location=where)
-    rows = sorted((tile for tile in tiles if math.prod(tile.shape)), key=lambda tile: tile.start)
-    if sum(math.prod(tile.shape) for tile in rows) != math.prod(shape):
-        raise CorruptFileError("the pieces do not fill their tensor", location=where)
-    if all(tile.shape[1:] == shape[1:] for tile in rows):
-        position = 0
-        for tile in rows:
-            if tile.start[0] != position:
-                raise CorruptFileError("the pieces of a tensor overlap", location=where)
-            position += tile.shape[0]
-        return ChainedBytes(tuple(tile.data for tile in rows)), True
-    if len(rows) > limits.TENSOR_TILES:
-        raise LimitExceededError(f"a tensor in {len(rows)} pieces along several axes", location=where)
-    if any(_overlap(a, b) for number, a in enumerate(rows) for b in rows[:number]):
-        raise CorruptFileError("the pieces of a tensor overlap", location=where)
-    mosaic = _Mosaic(tuple(rows), shape, width)
-    return MadeBytes(math.prod(shape) * width, mosaic.blocks), False
-
-
-def _overlap(a: Tile, b: Tile) -> bool:
-    pairs = zip(a.start, a.shape, b.start, b.shape, strict=True)
-    return all(s < t + m and t < s + n for s, n, t, m in pairs)
-
-
-@dataclass(frozen=True, slots=True)
-class _Mosaic:
-    """A tensor cut along several axes, put together some rows at a time."""
-
-    tiles: tuple[Tile, ...]
-    shape: tuple[int, ...]
-    width: int
-
-    def blocks(self) -> Iterator[memoryview]:
-        import numpy as np
-
-        element = np.dtype((np.void, self.width))
-        step = max(1, BLOCK // max(1, math.prod(self.shape[1:]) * self.width))
-        for first in range(0, self.shape[0], step):
-            last = min(first + step, self.shape[0])
-            rows = np.zeros((last - first, *self.shape[1:]), element)
-            for tile in self.tiles:
-                self._put(tile, rows, first, last)
-            yield rows.reshape(-1).view(np.uint8).data
-
-    def _put(self, tile: Tile, rows: np.ndarray[Any, Any], first: int, last: int) -> None:
-        import numpy as np
-
-        begin, end = max(first, tile.start[0]), min(last, tile.start[0] + tile.shape[0])
-        if begin >= end:
-            return
-        if isinstance(tile.data, FileBytes):
-            source: np.ndarray[Any, Any] = np.memmap(tile.data.path, rows.dtype, "r", tile.data.offset, tile.shape)
-        else:
-            source = np.frombuffer(b"".join(tile.data.blocks()), rows.dtype).reshape(tile.shape)
-        place = tuple(slice(s, s + n) for s, n in zip(tile.start[1:], tile.shape[1:], strict=True))
-        rows[(slice(begin - first, end - first), *place)] = source[begin - tile.start[0] : end - tile.start[0]]

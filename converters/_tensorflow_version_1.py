@@ -15,8 +15,8 @@ from typing import Any
 from candle_spec.conversion.contract import NativeFile
 from candle_spec.converters._tensorflow_constants import Constants, Value
 from candle_spec.converters._tensorflow_names import kinds
-from candle_spec.converters._tensorflow_shards import Tile, join
 from candle_spec.converters._tensorflow_types import data_type, parts_of
+from candle_spec.converters._tiles import Tile, join
 from candle_spec.errors import CorruptFileError, UnsupportedFormatError
 from candle_spec.readers import protobuf
 from candle_spec.readers.protobuf import Window
@@ -131,7 +131,7 @@ def _tensor(group: str, name: str, about: _Named, where: str) -> TensorSource:
         raise CorruptFileError("the table does not hold the tensor", location=where)
     if found.dtype == "BYTES":
         raise UnsupportedFormatError("strings that are kept in pieces are not read", location=where)
-    data, _ = join([tile for tile, _ in about.tiles], shape, found.width, where)
+    data = join([tile for tile, _ in about.tiles], shape, found.width, where)
     parts, encoding = parts_of(found, shape, data)
     attributes = {**found.attributes, "pieces": len(about.tiles)}
     return TensorSource(group, name, found.dtype, shape, parts, encoding, attributes=attributes)

@@ -1,4 +1,4 @@
-"""A tensor that a checkpoint keeps in tiles: the shards of several processes put together as one row-major array."""
+"""A tensor that a checkpoint keeps in tiles (shards of several processes, partitioned variables), as one array."""
 
 from __future__ import annotations
 

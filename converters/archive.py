@@ -38,6 +38,14 @@ _CONFIDENCE: Final = 30
 _GUESS: Final = 15
 _ENDINGS: Final = re.compile(r"(\.(tar|tgz|tbz2|txz|gz|bz2|xz|zip|whl))+\Z", re.IGNORECASE)
 _ENDING_OF_MODELS: Final = r"\.(pt|pth|ckpt|bin|pkl|jit|h5|hdf5|keras|safetensors|onnx|npz|npy|joblib|json|ubj|txt)\Z"
+_TITLES: Final = {
+    "tar.gzip": "tar.gz",
+    "tar.bzip2": "tar.bz2",
+    "gzip": "gz",
+    "bzip2": "bz2",
+}
+"""Kinds whose files are called otherwise."""
+
 _MAGIC: Final = (b"PK\x03\x04", b"\x89HDF\r\n\x1a\n", b"\x93NUMPY", b"tree\n", b"\x80\x02", b"\x80\x03", b"\x80\x04")
 
 
@@ -65,7 +73,9 @@ class Archive:
             sure = _looks_inside(source.files[0], kind)
         except CandleSpecError:
             return None
-        return None if sure is None else Detection(_CONFIDENCE if sure else _GUESS, f"{kind} archive")
+        return (
+            None if sure is None else Detection(_CONFIDENCE if sure else _GUESS, f"{_TITLES.get(kind, kind)} archive")
+        )
 
     def read(self, source: Source) -> Native:
         """Unpack the archive and read what is inside.
@@ -194,10 +204,13 @@ def _inner(source: Source, kind: str, unpacked: Unpacked) -> Native:
     name = inside.name_of(native, found, re.sub(_ENDING_OF_MODELS, "", _stem(file.name)))
     inside.keep_others(native, unpacked, found, others)
     place_in(native, file.path, unpacked.places)
-    about = NativeFormat("archive", f"{kind}:{native.format.id}"[:200], f"{kind} archive: {native.format.title}", "")
+    title = f"{_TITLES.get(kind, kind)} archive: {native.format.title}"
+    about = NativeFormat("archive", f"{kind}:{native.format.id}"[:200], title, "")
     container.contain(native, source, about)
     # Names inside the archive stay as they are: the file that holds them is the archive.
-    native.pickles = [replace(each, file=file.name, member=f"{each.file}/{each.member}") for each in native.pickles]
+    native.pickles = [
+        replace(each, file=file.name, member=f"{each.file}/{each.member}".rstrip("/")) for each in native.pickles
+    ]
     container.describe(native, [infer_name(source, name)])
     if kind not in ("zip", "tar"):
         reason = "the archive is packed as a whole: its bytes are kept beside the tensors"

@@ -80,7 +80,8 @@ class CandleCheckpoint:
                 container.keep(native, file, "config")
         settings = _run_files.settings_file(source.files) or _settings_around(source)
         if settings is not None:
-            native.fields += _run_files.training_fields(_run_files.hyperparameters(settings), settings.name)
+            found = _run_files.hyperparameters(settings)
+            container.describe(native, _run_files.training_fields(found, settings.name))
             native.parts.append(Part("hyperparameters", "kept", f"read from {settings.name}"))
         else:
             native.parts.append(Part("hyperparameters", "absent", "name the run's folder with --context to find them"))

@@ -19,12 +19,12 @@ from typing import Any, Final
 from candle_spec.conversion.contract import Card, Detection, Field, Native, NativeFile, Part, Source
 from candle_spec.conversion.meaning import infer_name
 from candle_spec.converters import _container as container
-from candle_spec.converters import _nested, _run_files
+from candle_spec.converters import _nested, _pickles_beside, _run_files
 from candle_spec.converters._improve_tree import Tree, tree_of
 from candle_spec.errors import CandleSpecError, UnsupportedFormatError
 
 _LOG: Final = "param_log_file.txt"
-_TEXTS: Final = frozenset({"txt", "log", "ini", "json", "csv", "yml"})
+_TEXTS: Final = frozenset({"txt", "log", "ini", "json", "csv", "yml", "yaml"})
 _LARGE: Final = 8 << 20
 """Predictions beyond this stay in the native bytes only."""
 
@@ -66,7 +66,7 @@ class ImproveModel:
         native.fields = [field for field in native.fields if field.pointer != "/name"]
         native.fields.insert(0, _name(source, found, tree))
         if settings is not None:
-            native.fields += _run_files.training_fields(found, settings.name)
+            container.describe(native, _run_files.training_fields(found, settings.name))
             native.parts.append(Part("hyperparameters", "kept", f"read from {settings.name}"))
         _add_scores(native, source, tree, found)
         _add_texts(native, inner, source)
@@ -126,6 +126,10 @@ def _add_scores(native: Native, source: Source, tree: Tree | None, found: Mappin
         unknown += left
         places.append(file.name)
     if entries:
+        inner = next((field for field in native.fields if field.pointer == "/evaluation"), None)
+        if inner is not None:
+            native.fields.remove(inner)
+            entries, places = [*inner.value, *entries], [inner.detail, *places]
         native.fields.append(Field("/evaluation", entries, "file", ", ".join(places)[:1000]))
         reason = f"not taken as metrics: {', '.join(sorted(set(unknown))[:8])}" if unknown else ""
         native.parts.append(Part("scores", "kept", reason, len(entries)))
@@ -142,7 +146,7 @@ def _add_texts(native: Native, inner: _nested.Inner, source: Source) -> None:
         ending = file.name.rpartition(".")[2].lower()
         if ending not in _TEXTS or not 0 < file.size <= _LARGE or file.name in known:
             continue
-        role = "config" if file.name in (_LOG, "runtime.json") or ending in ("ini", "yml") else "document"
+        role = "config" if file.name in (_LOG, "runtime.json") or ending in ("ini", "yml", "yaml") else "document"
         if f"artifacts/{file.name}" not in known:
             container.keep(native, file, role)
 
@@ -173,6 +177,7 @@ def _join(native: Native, file: NativeFile) -> None:
         native.parts.append(
             Part(f"artifact {name}"[:200], "residue", "of no kind that is read; kept whole in the native bytes")
         )
+        _pickles_beside.note(native, [file])
         return
     try:
         _nested.join(native, _nested.read(inner, inner.source), name)
@@ -180,6 +185,7 @@ def _join(native: Native, file: NativeFile) -> None:
         native.parts.append(
             Part(f"artifact {name}"[:200], "residue", f"kept whole in the native bytes: {error.message}"[:500])
         )
+        _pickles_beside.note(native, [file])
     except CandleSpecError as error:
         error.location = error.location or file.name
         raise

@@ -18,8 +18,15 @@ content, never by name. The native file comes back byte for byte in every case, 
 """
 
 _TAIL = """
-Restoring is not exporting: a checkpoint comes back in its own format. A model that is moved to another framework
-computes in another order, and its predictions then differ in the last bits.
+## Restoring is not exporting
+
+`candle-spec restore` gives the native file again: the same bytes, so that the same framework, in the same version, with
+the same number of threads and the same batch, predicts the same bits. `candle-spec verify-conversion` proves it.
+
+Nothing here turns a model into one of another framework. Such an export keeps every weight and still predicts otherwise
+in the last bits: a sum of floating-point numbers depends on the order of its terms, and another framework, back end,
+compiler, fused kernel or size of batch adds them in another order; some compute in single precision what was in double
+(the thresholds of trees in ONNX). Compare an exported model within a tolerance, and a restored one bit for bit.
 """
 
 

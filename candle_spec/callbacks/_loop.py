@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import TracebackType
 from typing import Any, Self
 
@@ -20,10 +20,17 @@ class Loop:
         policy: When to save and what to keep: a policy, hyperparameters with ``ckpt_*`` keys, or nothing for the
             defaults.
         options: Folder, name, rank and the like.
+        recorder: Makes the recorder.
     """
 
-    def __init__(self, adapter: Adapter, policy: CheckpointPolicy | Mapping[str, Any] | None, options: Options) -> None:
-        self.recorder = Recorder(adapter, policy_of(policy), options)
+    def __init__(
+        self,
+        adapter: Adapter,
+        policy: CheckpointPolicy | Mapping[str, Any] | None,
+        options: Options,
+        recorder: Callable[[Adapter, CheckpointPolicy, Options], Recorder] = Recorder,
+    ) -> None:
+        self.recorder = recorder(adapter, policy_of(policy), options)
         self.restarted: Restart | None = None
         self._looked = False
         self._measured: dict[str, float] = {}

@@ -32,6 +32,8 @@ from candle_spec.series.series import Series
 from candle_spec.series.store import StoreSettings
 from candle_spec.series.training_state import TrainingState
 
+__all__ = ["HISTORY", "Options", "Recorder", "Restart"]
+
 HISTORY: Final = "metric_history"
 """Key of the metrics of all epochs in the saved state."""
 
@@ -350,7 +352,9 @@ class Recorder:
         return self.options.clock() - self._begun
 
     def say(self, line: str) -> None:
-        """Write a line for people."""
+        """Write a line for people; one process of a training speaks for all."""
+        if self.options.rank:
+            return
         if self.options.say is not None:
             self.options.say(line)
         else:

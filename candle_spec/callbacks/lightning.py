@@ -101,10 +101,10 @@ class _Hooks:
             raise InvalidInputError(
                 "the trainer does not know the plugin of the callback", hint="Trainer(plugins=[checkpoints.io])"
             )
-        if trainer.world_size > 1 and trainer.strategy.__class__.__name__ not in ("DDPStrategy",):
+        if trainer.world_size > 1:
             raise InvalidInputError(
-                f"{trainer.strategy.__class__.__name__} on {trainer.world_size} processes is not supported here",
-                hint="candle_spec.callbacks.distributed saves sharded states",
+                f"a trainer on {trainer.world_size} processes is not supported here",
+                hint="candle_spec.callbacks.pytorch saves the states of several processes, in a loop of your own",
             )
         self.recorder.options.rank = trainer.global_rank
         self._state.trainer = trainer

@@ -51,7 +51,7 @@ def callback_class() -> Any:
     """
     import transformers
 
-    class CheckpointCallback(_Hooks, transformers.TrainerCallback):  # type: ignore[misc]
+    class CheckpointCallback(_Hooks, transformers.TrainerCallback):
         """Saves the full state of a training by the Trainer as a series, and restores it."""
 
     return CheckpointCallback
@@ -88,8 +88,11 @@ class _Hooks:
         """
         if self not in trainer.callback_handler.callbacks:
             raise InvalidInputError("the trainer does not know the callback", hint="Trainer(callbacks=[checkpoints])")
-        if trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled:
-            raise InvalidInputError("sharded states of the Trainer are not supported here")
+        if trainer.args.world_size > 1 or trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled:
+            raise InvalidInputError(
+                "a Trainer on several processes is not supported here",
+                hint="candle_spec.callbacks.pytorch saves the states of several processes, in a loop of your own",
+            )
         self._trainer = trainer
         self._torch.model = trainer.model
         self.recorder.options.rank = trainer.args.process_index

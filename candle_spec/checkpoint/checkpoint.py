@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Self
 
-from candle_spec.canonical import loads
+from candle_spec.canonical import load_file
 from candle_spec.checkpoint import inventory, manifest_file
 from candle_spec.checkpoint.build import build_model
 from candle_spec.checkpoint.layout import MANIFEST, resolve
 from candle_spec.errors import CorruptFileError, InvalidInputError, MissingPathError
+from candle_spec.problems import Severity
 from candle_spec.weights.reader import SafetensorsFile
 
 if TYPE_CHECKING:
@@ -51,6 +52,24 @@ class Checkpoint:
     def __repr__(self) -> str:
         return f"Checkpoint({str(self.path)!r})"
 
+    def checked(self) -> Self:
+        """Return this checkpoint, whose manifest is known to obey its schema (L1) from here on.
+
+        Raises:
+            CorruptFileError: It does not.
+        """
+        from candle_spec.manifest import check
+
+        faults = [fault for fault in check(self.manifest) if fault.severity is Severity.ERROR]
+        if faults:
+            raise CorruptFileError(
+                f"the manifest breaks its schema: {faults[0].message}",
+                location=f"{self.path / MANIFEST} {faults[0].location.pointer}".rstrip(),
+                hint="candle-spec validate says all that is wrong",
+                code=faults[0].code,
+            )
+        return self
+
     @property
     def name(self) -> str:
         """The model's name."""
@@ -68,7 +87,7 @@ class Checkpoint:
         """All tensors, in the native order."""
         weights = self.manifest["weights"]
         if "inventory" in weights:
-            document = loads(self.read_file(weights["inventory"]), location=weights["inventory"])
+            document = self.read_json(weights["inventory"])
             return inventory.parse(document["tensors"])
         return inventory.parse(weights.get("tensors", []))
 
@@ -81,7 +100,7 @@ class Checkpoint:
     def state_tree(self) -> Any:
         """The native structure as typed JSON (see ``candle_spec.weights.state_tree``), or ``None``."""
         path = self.manifest.get("training_state", {}).get("state_tree")
-        return loads(self.read_file(path), location=path)["tree"] if path else None
+        return self.read_json(path)["tree"] if path else None
 
     def file(self, path: str) -> Path:
         """Return the real path of one file of the checkpoint.
@@ -95,6 +114,15 @@ class Checkpoint:
     def read_file(self, path: str) -> bytes:
         """Return the bytes of one file of the checkpoint."""
         return self.file(path).read_bytes()
+
+    def read_json(self, path: str) -> Any:
+        """Return one JSON file of the checkpoint, parsed strictly.
+
+        Raises:
+            CorruptFileError: It is no JSON of this format.
+            LimitExceededError: It is too large or nested too deeply.
+        """
+        return load_file(self.file(path), location=path)
 
     def tensor(self, group: str, name: str, framework: Framework = "numpy") -> Any:
         """Return one tensor.

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from candle_spec import resources
-from candle_spec.canonical import loads, pretty
+from candle_spec.canonical import load_file, pretty
 from candle_spec.digests import digest_json
 from candle_spec.manifest.collection import CURRENT
 
@@ -30,9 +30,9 @@ def read(path: Path) -> Any:
     """Parse a manifest file strictly.
 
     Raises:
-        CorruptFileError, LimitExceededError: See :func:`candle_spec.canonical.loads`.
+        CorruptFileError, LimitExceededError: See :func:`candle_spec.canonical.load_file`.
     """
-    return loads(path.read_bytes(), location=str(path))
+    return load_file(path)
 
 
 def ordered(document: Any, schema: str) -> Any:

@@ -13,7 +13,7 @@ import click
 from candle_spec.canonical import loads
 from candle_spec.cli import exit_codes, words
 from candle_spec.cli.convert_tree import REPORTS, convert_tree
-from candle_spec.cli.progress import bar
+from candle_spec.cli.progress import bar, size_of
 from candle_spec.errors import CorruptFileError, InvalidInputError, LimitExceededError
 
 _UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
@@ -81,8 +81,7 @@ def command(
     if plan_only or baseline is not None or report != "text":
         raise InvalidInputError("--plan, --report and --baseline go with --recursive", hint="add -r")
     started = time.monotonic()
-    total = source.stat().st_size if source.is_file() else 0
-    with bar("converting", total, quiet=quiet or as_json) as progress:
+    with bar("converting", size_of(source), quiet=quiet or as_json) as progress:
         converted = convert(source, output, options, progress=progress)
     _tell(converted, time.monotonic() - started, as_json=as_json, quiet=quiet)
     return exit_codes.OK

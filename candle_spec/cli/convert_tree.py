@@ -81,7 +81,8 @@ def _tell(row: Row) -> None:
     if row.state == "refused":
         click.echo(f"refused    {row.source}    {row.code} {row.refusal}: {row.message}\n           -> {row.hint}")
     else:
-        click.echo(f"{row.state:<10} {row.source}    {row.title}, {row.tensors} tensors, {words.size(row.size)}")
+        about = f"{row.title}, {words.plural(row.tensors, 'tensor')}, {words.size(row.size)}"
+        click.echo(f"{row.state:<10} {row.source}    {about}")
 
 
 def _summary(rows: Iterable[Row], others: int, new: int, has_baseline: bool) -> list[str]:
@@ -91,7 +92,7 @@ def _summary(rows: Iterable[Row], others: int, new: int, has_baseline: bool) -> 
     states = {name: found.pop(name, 0) for name in ("converted", "done", "planned")}
     refused = sum(found.values())
     shown = ", ".join(f"{number} {name}" for name, number in states.items() if number) or "0 converted"
-    lines = ["", f"{shown}, {refused} refused, {others} other files"]
+    lines = ["", f"{shown}, {refused} refused, {words.plural(others, 'other file')}"]
     lines += [f"  {number:>4}  {refusals()[name]['code']} {name}" for name, number in sorted(found.items())]
     if has_baseline:
         lines.append(f"{new} beyond the baseline")

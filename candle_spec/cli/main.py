@@ -6,7 +6,9 @@ import importlib
 import itertools
 import json
 import os
+import signal
 import sys
+import threading
 import warnings
 from collections.abc import Sequence
 from typing import Any, Final
@@ -35,6 +37,9 @@ GROUPS: Final = {
     "Check": {
         "validate": ("Validate checkpoints, for people and for CI.", "candle-spec validate models/"),
         "seal": ("Write the manifest's digest into a valid checkpoint.", "candle-spec seal model.pt.candle"),
+    },
+    "Train": {
+        "series": ("Look at a training series, and tidy it up.", "candle-spec series ls out/ckpts"),
     },
     "Shell": {
         "completion": ("Print the completion script of a shell.", 'eval "$(candle-spec completion bash)"'),
@@ -79,9 +84,11 @@ def group(context: click.Context, debug: bool) -> None:
 def run(arguments: Sequence[str]) -> int:
     """Run the command line and return the exit code."""
     debug, as_json = "--debug" in arguments, "--json" in arguments or _format_json(arguments)
+    arguments = [word for word in arguments if word != "--debug"]  # it may stand anywhere
     if not debug:
         warnings.showwarning = _warn
     _tolerant_output()
+    _end_in_order()
     try:
         result: Any = group.main(list(arguments), prog_name="candle-spec", standalone_mode=False)
         return result if isinstance(result, int) else exit_codes.OK
@@ -130,6 +137,12 @@ def _failed(error: CandleSpecError, code: int, as_json: bool, debug: bool, cause
 
 def _warn(message: Warning | str, *_: Any, **__: Any) -> None:
     click.echo(f"warning: {message}", err=True)
+
+
+def _end_in_order() -> None:
+    """Let a batch system's request to end clean up as Ctrl-C does."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 def _tolerant_output() -> None:

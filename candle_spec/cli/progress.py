@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
-from candle_spec.weights.writer import Progress, no_progress
+from candle_spec.digests import Progress, no_progress
 
 _WORTH = 256 * 1024 * 1024
 """Less than this takes about half a second: a bar would only flicker."""
+
+
+def size_of(path: Path) -> int:
+    """Return the bytes of a file, or of all files of a folder; 0 where nobody watches."""
+    if not sys.stderr.isatty():
+        return 0
+    if path.is_file():
+        return path.stat().st_size
+    files = (Path(parent, name) for parent, _, names in os.walk(path) for name in names)
+    return sum(file.stat().st_size for file in files if file.is_file())
 
 
 @contextmanager

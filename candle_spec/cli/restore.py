@@ -23,7 +23,7 @@ def command(checkpoint: Path, output: Path | None, rebuild: bool, overwrite: boo
     from candle_spec.checkpoint.checkpoint import Checkpoint
     from candle_spec.conversion.restore import How, restore
 
-    opened = Checkpoint(checkpoint)
+    opened = Checkpoint(checkpoint).checked()
     total = sum(file["size"] for file in pointer.get(opened.manifest, "/conversion/native/files", []))
     with bar("restoring", total, quiet=as_json) as progress:
         how: How = "rebuilt" if rebuild else "byte-exact"

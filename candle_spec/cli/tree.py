@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from candle_spec.cli.words import size
+from candle_spec.cli.words import plural, size
 from candle_spec.conversion.summary import Summary, TensorLine
 
 _FOLD = 8
@@ -27,7 +27,7 @@ def tree_lines(summary: Summary, *, fold: bool = True) -> Iterator[str]:
             if tensor.group == group.id:
                 _insert(root, tensor)
         at = f"  at {group.root}" if group.root else ""
-        yield f"{group.id}/  {group.tensors} tensors, {size(group.size)}{at}"
+        yield f"{group.id}/  {plural(group.tensors, 'tensor')}, {size(group.size)}{at}"
         yield from _lines(root, "  ", fold)
 
 

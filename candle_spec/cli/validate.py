@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import click
 
 from candle_spec.cli import exit_codes
+from candle_spec.cli.progress import bar
 from candle_spec.errors import CandleSpecError, InvalidInputError, MissingPathError
 
 _MOST_LOOKED_AT = 2_000
@@ -43,11 +45,13 @@ def command(
     from candle_spec.validation import validate
     from candle_spec.validation.reporters import REPORTERS, text_report
 
-    reports = [
-        validate(found, max_level=int(level[1]), strict_safe=strict_safe, jobs=jobs)
-        for path in paths
-        for found in _checkpoints(path)
-    ]
+    silent = quiet or as_json or form == "json"
+    found = [checkpoint for path in paths for checkpoint in _checkpoints(path)]
+    with bar("validating", _work(found, int(level[1])), quiet=silent) as progress:
+        reports = [
+            validate(path, max_level=int(level[1]), strict_safe=strict_safe, jobs=jobs, progress=progress)
+            for path in found
+        ]
     if not quiet:
         if as_json or form == "json":
             click.echo(REPORTERS["json"](reports))
@@ -55,8 +59,20 @@ def command(
             colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
             click.echo(text_report.render(reports, colour=colour, infos=verbose))
     serious = ("error", "warning") if strict else ("error",)
-    found = any(problem.severity in serious for report in reports for problem in report)
-    return exit_codes.FINDINGS if found else exit_codes.OK
+    failed = any(problem.severity in serious for report in reports for problem in report)
+    return exit_codes.FINDINGS if failed else exit_codes.OK
+
+
+def _work(checkpoints: Iterable[Path], level: int) -> int:
+    """Return about how many bytes will be digested: those of all files, and those of the weights twice."""
+    from candle_spec.checkpoint.layout import walk
+
+    if level < 3 or not sys.stderr.isatty():
+        return 0
+    folders = (path if path.is_dir() else path.parent for path in checkpoints)
+    entries = [entry for folder in folders for entry in walk(folder)]
+    twice = [entry.size for entry in entries if level > 3 and entry.path.endswith(".safetensors")]
+    return sum(entry.size for entry in entries) + sum(twice)
 
 
 def _checkpoints(path: Path) -> Iterator[Path]:
@@ -78,7 +94,7 @@ def _checkpoints(path: Path) -> Iterator[Path]:
         title = _native_title(path)
         if not title:
             raise InvalidInputError("this is no checkpoint", location=str(path), hint="name a folder that holds one")
-        hint = f"candle-spec convert {path}"
+        hint = f"candle-spec convert {shlex.quote(str(path))}"
         raise InvalidInputError(
             f"this is a native checkpoint ({title}): convert it first", location=str(path), hint=hint
         )

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from candle_spec.cli import exit_codes
+from candle_spec.cli.progress import bar, size_of
 
 
 @click.command("verify-conversion", epilog="Example: candle-spec verify-conversion model.pt.candle --native model.pt")
@@ -30,7 +31,16 @@ def command(
     """Prove the certificate of CHECKPOINT again: native against common, and predictions where the framework is here."""
     from candle_spec.conversion.verify import verify_conversion
 
-    proof = verify_conversion(checkpoint, native, topology=topology, context=context, predictions=not no_predictions)
+    total = size_of(checkpoint) * 2 + (size_of(native) * 2 if native is not None else 0)
+    with bar("verifying", total, quiet=as_json) as progress:
+        proof = verify_conversion(
+            checkpoint,
+            native,
+            topology=topology,
+            context=context,
+            predictions=not no_predictions,
+            progress=progress,
+        )
     if as_json:
         claims = [{"what": c.what, "holds": c.holds, "detail": c.detail} for c in proof.claims]
         click.echo(json.dumps({"path": str(proof.path), "ok": proof.ok, "claims": claims}, indent=2))

@@ -41,9 +41,15 @@ def title_line(summary: Summary) -> str:
     return f"{summary.name}    {summary.title}{by}{when}    {size(summary.size)}"
 
 
+def _width(summary: Summary) -> int:
+    """Width of the first column; a rare long name does not move everything else."""
+    named = [part["what"] for part in summary.parts if len(part["what"]) <= 18]
+    return max(len(word) for word in (*named, *(group.id for group in summary.groups), "architecture "))
+
+
 def group_lines(summary: Summary) -> Iterator[str]:
     """Yield a line for each group."""
-    width = max([len(group.id) for group in summary.groups] + [13])
+    width = _width(summary)
     for group in summary.groups:
         yield f"  {group.id:<{width}} {_group(group)}"
 
@@ -57,8 +63,8 @@ def _group(group: GroupLine) -> str:
 
 def meaning_lines(summary: Summary) -> Iterator[str]:
     """Yield what is known of topology, training and the rest, and what is not in the file."""
-    width = max([len(group.id) for group in summary.groups] + [13])
     known = dict(_known(summary.fields))
+    width = _width(summary)
     for part in summary.parts:
         if part["status"] != "kept" or part["what"] in known:
             continue
@@ -75,11 +81,16 @@ def _known(fields: dict[str, Any]) -> Iterator[tuple[str, str]]:
     if "/model/architecture" in fields:
         yield "architecture", str(fields["/model/architecture"])
     inputs, outputs = fields.get("/inputs"), fields.get("/outputs")
-    if inputs or outputs:
+    if inputs and outputs:
         yield "in and out", f"{_ends(inputs)} -> {_ends(outputs)}"
+    elif inputs or outputs:
+        yield ("inputs" if inputs else "outputs"), _ends(inputs or outputs)
     training = [_training(name, fields[at]) for name, at in _TRAINING if fields.get(at) not in (None, {}, [])]
     if training:
         yield "training", ", ".join(training)
+    scores = fields.get("/evaluation") or []
+    if scores:
+        yield "scores", ", ".join(map(_score, scores[:6])) + (f" and {len(scores) - 6} more" if len(scores) > 6 else "")
 
 
 _TRAINING = (
@@ -100,10 +111,16 @@ def _training(name: str, value: Any) -> str:
     return f"{name} {value}"
 
 
+def _score(entry: dict[str, Any]) -> str:
+    """One score: ``rmse 0.0722 (val)``."""
+    value = entry["value"]
+    shown = f"{value:.4g}" if isinstance(value, (int, float)) else str(value)
+    where = ", ".join(entry[key] for key in ("dataset", "split") if isinstance(entry.get(key), str))
+    return f"{entry['metric']['id']} {shown}" + (f" ({where})" if where else "")
+
+
 def _ends(ends: Any) -> str:
     """Inputs or outputs in few words: ``input (9326)``."""
-    if not ends:
-        return "?"
     words = []
     for end in ends[:4]:
         sizes = [str(axis["size"]) for axis in end.get("axes", []) if axis.get("size") is not None]
@@ -113,12 +130,13 @@ def _ends(ends: Any) -> str:
 
 def code_line(summary: Summary) -> str:
     """Return what loading the file by its framework would have run."""
+    lines = []
     if summary.unknown_imports:
         names = ", ".join(summary.unknown_imports[:4]) + (" …" if len(summary.unknown_imports) > 4 else "")
-        return f"  loading it by its framework would import {names}; nothing of it was run here"
+        lines.append(f"  loading it by its framework would import {names}; nothing of it was run here")
     if summary.embedded_code:
-        return "  code in the file, not run here: " + "; ".join(summary.embedded_code[:3])
-    return "  no code in the file"
+        lines.append("  code in the file, not run here: " + "; ".join(summary.embedded_code[:3]))
+    return "\n".join(lines) or "  no code in the file"
 
 
 def use_it_lines(summary: Summary) -> Iterator[str]:

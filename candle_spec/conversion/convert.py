@@ -23,14 +23,14 @@ from candle_spec.conversion.certificate import Certificate, certify, prove_origi
 from candle_spec.conversion.contract import Detection, Native, Part, SideFile
 from candle_spec.conversion.meaning import infer_name
 from candle_spec.conversion.source import resolve_source
-from candle_spec.digests import digest_bytes, digest_json
+from candle_spec.digests import Progress, digest_bytes, digest_json, no_progress
 from candle_spec.errors import InvalidInputError, OutputExistsError, ProofFailedError
 from candle_spec.manifest.collection import urn
 from candle_spec.problems import Problem, Report
 from candle_spec.validation import validate
 from candle_spec.validation.catalogue import problem
 from candle_spec.weights.shards import SHARD_BYTES, GroupPlan, plan_group
-from candle_spec.weights.writer import Progress, Written, no_progress, write_groups
+from candle_spec.weights.writer import Written, write_groups
 
 SUFFIX = ".candle"
 

@@ -17,8 +17,14 @@ from typing import Final
 
 from candle_spec.conversion.contract import Converter, Detection, Source
 from candle_spec.conversion.foreign import foreign_content
+from candle_spec.errors import ForeignContentError
 
 GROUP: Final = "candle_spec.converters"
+
+_SURE: Final = 60
+"""Confidence from which on a file of an unknown folder is worth naming."""
+_LOOKED: Final = 200
+"""How many files of an unknown folder are looked at."""
 
 
 @cache
@@ -64,8 +70,25 @@ def detect(source: Source) -> tuple[Converter, Detection]:
     """
     found = recognise(source)
     if found is None:
-        raise foreign_content(source)
+        raise _unknown(source)
     return found
+
+
+def _unknown(source: Source) -> ForeignContentError:
+    """Say what a source is that no converter knows; of a folder, which of its files are checkpoints."""
+    error = foreign_content(source)
+    if source.path.is_dir():
+        alone = [file for file in source.files[:_LOOKED] if _is_checkpoint(Source(file.path, (file,)))]
+        if alone:
+            names = ", ".join(file.name for file in alone[:5]) + (", …" if len(alone) > 5 else "")
+            error.message = f"the folder is no checkpoint by itself, but files in it are: {names}"
+            error.hint = "name one of them, or add --recursive"
+    return error
+
+
+def _is_checkpoint(source: Source) -> bool:
+    found = recognise(source) if source.files[0].size else None
+    return found is not None and found[1].confidence >= _SURE
 
 
 def recognise(source: Source) -> tuple[Converter, Detection] | None:

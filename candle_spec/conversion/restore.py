@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from candle_spec.atomic import Fs, Staging, write_errors
+from candle_spec.atomic import Fs, Staging, private_name, recover, write_errors
 from candle_spec.checkpoint.checkpoint import Checkpoint
 from candle_spec.checkpoint.layout import path_fault
 from candle_spec.conversion import registry
 from candle_spec.conversion.contract import Rebuild
-from candle_spec.conversion.splice import Splice, StoredExtent, read_extents
-from candle_spec.digests import digest_file
+from candle_spec.conversion.splice import Splice, StoredExtent, checked_extents
+from candle_spec.digests import Progress, digest_file, no_progress
 from candle_spec.errors import (
     CorruptFileError,
     InvalidInputError,
@@ -24,7 +24,6 @@ from candle_spec.errors import (
     UnsafeContentError,
     UnsupportedFormatError,
 )
-from candle_spec.weights.writer import Progress, no_progress
 
 How = Literal["byte-exact", "rebuilt"]
 
@@ -67,7 +66,7 @@ def restore(
         ProofFailedError: The restored bytes have another digest than the native file; nothing was committed.
         UnsupportedFormatError: The format cannot be rebuilt.
     """
-    opened = Checkpoint(checkpoint)
+    opened = Checkpoint(checkpoint).checked()
     conversion = opened.manifest.get("conversion")
     if conversion is None:
         raise InvalidInputError(
@@ -87,13 +86,13 @@ def restore(
     documents = [_document(opened, original) for original in originals]
     if len(documents) == 1:
         target = _file_target(output, documents[0]["native"].rpartition("/")[2], overwrite)
-        return [_write_file(opened, documents[0], target, progress, fs or Fs())]
+        return [_write_file(opened, documents[0], target, progress, overwrite, fs or Fs())]
     return _restore_folder(opened, documents, output, overwrite, progress, fs)
 
 
 def _document(checkpoint: Checkpoint, original: dict[str, Any]) -> dict[str, Any]:
     """Read one extents file and check the names that it brings along."""
-    document = read_extents(checkpoint.read_file(original["extents"]), original["extents"])
+    document = checked_extents(checkpoint.read_json(original["extents"]), original["extents"])
     checkpoint.file(document["residue"]["path"])
     for extent in document["extents"]:
         checkpoint.file(extent["file"])
@@ -108,11 +107,15 @@ def _file_target(output: str | Path | None, name: str, overwrite: bool) -> Path:
     target = Path(output) if output is not None else Path.cwd() / name
     if target.is_dir():
         target = target / name
+    _refuse_existing(target, overwrite)
+    return target.parent.resolve() / target.name
+
+
+def _refuse_existing(target: Path, overwrite: bool) -> None:
     if os.path.lexists(target) and not overwrite:
         raise OutputExistsError(
             "the output exists already", location=str(target), hint="name another output, or add --overwrite"
         )
-    return target.parent.resolve() / target.name
 
 
 def splice_of(checkpoint: Checkpoint, document: dict[str, Any]) -> Splice:
@@ -122,10 +125,10 @@ def splice_of(checkpoint: Checkpoint, document: dict[str, Any]) -> Splice:
 
 
 def _write_file(
-    checkpoint: Checkpoint, document: dict[str, Any], target: Path, progress: Progress, fs: Fs
+    checkpoint: Checkpoint, document: dict[str, Any], target: Path, progress: Progress, overwrite: bool, fs: Fs
 ) -> RestoredFile:
     splice = splice_of(checkpoint, document)
-    digest = _publish(target, lambda path: _write_splice(splice, document, path, progress, fs), fs)
+    digest = _publish(target, lambda path: _write_splice(splice, document, path, progress, fs), overwrite, fs)
     return RestoredFile(target, document["size"], digest, byte_exact=True)
 
 
@@ -141,23 +144,25 @@ def _write_splice(splice: Splice, document: dict[str, Any], path: Path, progress
     if digest != document["sha256"]:
         raise ProofFailedError(
             f"the restored bytes have {digest}, the native file had {document['sha256']}",
-            location=str(path),
+            location=document["native"],
             hint="the checkpoint was changed: candle-spec validate says where",
         )
     return digest
 
 
-def _publish(target: Path, write: Callable[[Path], str], fs: Fs) -> str:
+def _publish(target: Path, write: Callable[[Path], str], overwrite: bool, fs: Fs) -> str:
     """Write under a private name, then give the file its name."""
-    private = target.with_name(f".{target.name}.candle-restore-{os.getpid()}")
+    recover(target, fs)
+    private = private_name(target)
     with write_errors(target):
         try:
-            private.unlink(missing_ok=True)
             digest = write(private)
+            _refuse_existing(target, overwrite)  # another process may have made it since
             fs.rename(private, target)
             fs.sync_folder(target.parent)
         finally:
-            private.unlink(missing_ok=True)
+            if private.exists():
+                fs.remove_file(private)
     return digest
 
 
@@ -214,6 +219,6 @@ def _rebuild(
             fs.sync_file(file)
         return digest_file(path)
 
-    digest = _publish(target, write, fs)
+    digest = _publish(target, write, overwrite, fs)
     exact = any(digest == file["sha256"] for file in native["files"])
     return RestoredFile(target, target.stat().st_size, digest, exact)

@@ -8,6 +8,7 @@ residue, whole: that is how nothing can be lost.
 from __future__ import annotations
 
 import gzip
+import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from io import FileIO
@@ -16,9 +17,10 @@ from typing import Any, BinaryIO, Final, Protocol, cast
 
 from candle_spec import limits
 from candle_spec.atomic import Fs, Staging
-from candle_spec.canonical import loads
 from candle_spec.digests import BLOCK
 from candle_spec.errors import CorruptFileError, ProofFailedError, TruncatedFileError
+from candle_spec.manifest import check
+from candle_spec.problems import Severity
 from candle_spec.weights.safetensors import Entry, Header, read_header
 from candle_spec.weights.shards import GroupPlan
 from candle_spec.weights.sources import Bytes
@@ -202,7 +204,7 @@ class Splice:
                     raise CorruptFileError(
                         "the residue holds more than the gaps between the extents", location=self._residue
                     )
-        except (gzip.BadGzipFile, EOFError) as error:
+        except (gzip.BadGzipFile, zlib.error, EOFError) as error:
             raise CorruptFileError(f"the residue cannot be unpacked: {error}", location=self._residue) from error
         finally:
             for file in files.values():
@@ -299,22 +301,21 @@ def _reads_the_same(file: FileIO, expected: memoryview, buffer: bytearray) -> bo
     return data == expected
 
 
-def read_extents(data: bytes, location: str) -> dict[str, Any]:
-    """Parse an extents file and check that its extents are sorted, disjoint and inside the native file.
+def checked_extents(document: Any, location: str) -> dict[str, Any]:
+    """Return a parsed extents file whose extents fit its schema, are sorted, disjoint and inside the native file.
 
     Raises:
         CorruptFileError: They are not.
     """
-    document = loads(data, location=location)
-    try:
-        size, position = document["size"], 0
-        for about in document["extents"]:
-            if about["offset"] < position or about["length"] < 0:
-                raise CorruptFileError("the extents overlap or are not sorted", location=location)
-            position = about["offset"] + about["length"]
-        if position > size or size > limits.TENSOR_BYTES:
-            raise CorruptFileError("the extents are larger than the native file", location=location)
-        document["residue"]["path"], document["sha256"], document["native"]
-    except (KeyError, TypeError) as error:
-        raise CorruptFileError(f"the extents file lacks {error}", location=location) from error
+    faults = [fault for fault in check(document, schema="extents") if fault.severity is Severity.ERROR]
+    if faults:
+        where = faults[0].location.pointer
+        raise CorruptFileError(f"the extents file breaks its schema: {where} {faults[0].message}", location=location)
+    size, position = document["size"], 0
+    for about in document["extents"]:
+        if about["offset"] < position:
+            raise CorruptFileError("the extents overlap or are not sorted", location=location)
+        position = about["offset"] + about["length"]
+    if position > size or size > limits.TENSOR_BYTES:
+        raise CorruptFileError("the extents are larger than the native file", location=location)
     return dict(document)

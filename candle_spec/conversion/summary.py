@@ -225,6 +225,10 @@ _PIP: Final = {"pytorch": "torch", "keras": "tensorflow", "scikit-learn": "sciki
 """Packages whose name is not that of the framework; scikit-learn reads only what its own version wrote."""
 
 
+_LIBRARIES: Final = ("sentence-transformers", "diffusers", "transformers")
+_RESTORED: Final = "; then load the restored file"
+
+
 def _to_run(checkpoint: Checkpoint, framework: str) -> str:
     """Say what is missing to run the model, with the install line."""
     version = checkpoint.manifest["model"]["framework"].get("version", "")
@@ -238,12 +242,23 @@ def _to_run(checkpoint: Checkpoint, framework: str) -> str:
     if built:
         return line + "; then checkpoint.build(trust_code=True)"
     if framework not in ("pytorch", "keras"):
-        return line + ("; it also needs code of its authors" if code else "; then load the restored file")
+        return line + ("; look at what it would run, then load the restored file" if code else _RESTORED)
+    library = _library(checkpoint)
+    if library:
+        return f"to run it: pip install {pip} {library}; then from_pretrained of the restored folder"
     if not topology and framework == "pytorch":
         return line + "; the network's Python code is not in the file: ask its authors, then load_state_dict(weights)"
     if not topology:
         return line + "; the architecture is not in the file: name it with --topology"
-    return line + ("; it also needs code of its authors" if code else "; then load the restored file")
+    return line + ("; it also needs code of its authors" if code else _RESTORED)
+
+
+def _library(checkpoint: Checkpoint) -> str:
+    """Return the package of Hugging Face whose code makes the network, with the version that its folder names."""
+    if pointer.get(checkpoint.manifest, "/conversion/native/format") != "huggingface":
+        return ""
+    packages = pointer.get(checkpoint.manifest, "/environment/packages", {})
+    return next((f"{name}=={packages[name]}" for name in _LIBRARIES if name in packages), "")
 
 
 def _shown(path: Path) -> Path:

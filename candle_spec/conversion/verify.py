@@ -15,8 +15,8 @@ from candle_spec.conversion.contract import Native
 from candle_spec.conversion.convert import read_native
 from candle_spec.conversion.predictions import compare_predictions
 from candle_spec.conversion.restore import splice_of
-from candle_spec.conversion.splice import prove, read_extents
-from candle_spec.digests import digest_encoded, digest_file, digest_range
+from candle_spec.conversion.splice import checked_extents, prove
+from candle_spec.digests import Progress, digest_encoded, digest_file, digest_range, no_progress
 from candle_spec.errors import CorruptFileError, InvalidInputError, ProofFailedError
 from candle_spec.weights.sources import TensorSource
 
@@ -41,6 +41,7 @@ def verify_conversion(
     topology: str | Path | None = None,
     context: str | Path | None = None,
     predictions: bool = True,
+    progress: Progress = no_progress,
 ) -> Proof:
     """Check a conversion's certificate anew.
 
@@ -54,48 +55,49 @@ def verify_conversion(
         context: The folder around it that was read, if one was.
         predictions: Whether to compare predictions where the framework is installed (this loads the native file by
             its framework in a process of its own, safely: no pickle, no Lambda).
+        progress: Called with bytes compared: each byte of the weights, then each of the native file; with ``native``
+            those of both once more.
 
     Raises:
         InvalidInputError: The checkpoint was not converted.
     """
-    opened = Checkpoint(checkpoint)
+    opened = Checkpoint(checkpoint).checked()
     conversion = opened.manifest.get("conversion")
     if conversion is None:
         raise InvalidInputError("this checkpoint was not made from a native one", location=str(opened.path))
     proof = Proof(opened.path)
-    proof.claims.append(_stored_digests(opened))
+    proof.claims.append(_stored_digests(opened, progress))
     if native is not None:
         read, _ = read_native(native, topology, context)
         with read.resources:
-            proof.claims.append(_same_files(read, conversion))
-            proof.claims.append(_same_tensors(read, opened))
-            proof.claims += _spliced(opened, conversion, {file.name: file.path for file in all_files(read)})
+            proof.claims.append(_same_files(read, conversion, progress))
+            proof.claims.append(_same_tensors(read, opened, progress))
+            proof.claims += _spliced(opened, conversion, {file.name: file.path for file in all_files(read)}, progress)
     else:
-        proof.claims += _spliced(opened, conversion, {})
+        proof.claims += _spliced(opened, conversion, {}, progress)
     if predictions:
         proof.claims.append(compare_predictions(opened, Path(native) if native is not None else None))
     return proof
 
 
-def _stored_digests(checkpoint: Checkpoint) -> Claim:
+def _stored_digests(checkpoint: Checkpoint, progress: Progress) -> Claim:
     """The stored bytes are those of which the manifest speaks."""
     for tensor in checkpoint.tensors:
         for array in tensor.arrays.values():
             entry = checkpoint.safetensors(array.file).entry(array.key)
-            if digest_range(checkpoint.file(array.file), entry.offset, entry.size) != array.digest:
+            if digest_range(checkpoint.file(array.file), entry.offset, entry.size, progress) != array.digest:
                 return Claim("stored tensors as recorded", False, f"{tensor.name} in {array.file}")
     return Claim(f"{len(checkpoint.tensors)} stored tensors as recorded", True)
 
 
-def _same_files(native: Native, conversion: Mapping[str, Any]) -> Claim:
-    recorded = {file["path"]: file["sha256"] for file in conversion["native"]["files"]}
-    now = {file.name: digest_file(file.path) for file in all_files(native)}
-    if set(now.values()) == set(recorded.values()):
+def _same_files(native: Native, conversion: Mapping[str, Any], progress: Progress) -> Claim:
+    recorded = sorted(file["sha256"] for file in conversion["native"]["files"])  # names may have changed since
+    if sorted(digest_file(file.path, progress) for file in all_files(native)) == recorded:
         return Claim("native file is the one that was converted", True)
     return Claim("native file is the one that was converted", False, "its sha256 differs from the certificate")
 
 
-def _same_tensors(native: Native, checkpoint: Checkpoint) -> Claim:
+def _same_tensors(native: Native, checkpoint: Checkpoint, progress: Progress) -> Claim:
     common = {(tensor.group, tensor.name): tensor for tensor in checkpoint.tensors}
     names = {(tensor.group, tensor.name) for tensor in native.tensors}
     what = f"{len(native.tensors)} tensors equal, native against common"
@@ -106,6 +108,7 @@ def _same_tensors(native: Native, checkpoint: Checkpoint) -> Claim:
         fault = _difference(source, common[source.group, source.name])
         if fault:
             return Claim(what, False, f"{source.name}: {fault}")
+        progress(sum(part.data.size for part in source.parts.values()))
     return Claim(what, True)
 
 
@@ -121,13 +124,15 @@ def _difference(source: TensorSource, tensor: Tensor) -> str:
     return "" if digest == tensor.digest else "other bytes"
 
 
-def _spliced(checkpoint: Checkpoint, conversion: Mapping[str, Any], native: Mapping[str, Path]) -> list[Claim]:
+def _spliced(
+    checkpoint: Checkpoint, conversion: Mapping[str, Any], native: Mapping[str, Path], progress: Progress
+) -> list[Claim]:
     originals = conversion["restore"].get("originals", [])
     if not originals:
         return [Claim("comes back byte for byte", None, "converted without its original")]
     claims: list[Claim] = []
     for original in originals:
-        document = read_extents(checkpoint.read_file(original["extents"]), original["extents"])
+        document = checked_extents(checkpoint.read_json(original["extents"]), original["extents"])
         splice = splice_of(checkpoint, document)
         name = document["native"]
         try:
@@ -136,4 +141,5 @@ def _spliced(checkpoint: Checkpoint, conversion: Mapping[str, Any], native: Mapp
         except (ProofFailedError, CorruptFileError) as error:
             fault = error.message
         claims.append(Claim(f"{name} comes back byte for byte", not fault, fault))
+        progress(document["size"])
     return claims

@@ -25,6 +25,8 @@ VERSION: Final = re.compile(
     r"(?P<major>0|[1-9][0-9]{0,5})\.(?P<minor>0|[1-9][0-9]{0,5})\.(?P<patch>0|[1-9][0-9]{0,5})(-dev\.(?P<dev>[1-9][0-9]{0,5}))?"
 )
 
+_REFERENCE: Final = re.compile(rf'"\$ref":\s*"({BASE}[^"#]+)')
+
 INDEX: Final = "index.json"
 """Names every schema with its digest; made by ``tools/regen.py``."""
 
@@ -80,6 +82,20 @@ def documents() -> Mapping[str, dict[str, Any]]:
     return MappingProxyType(
         {urn(name, version): read(name, version) for name, every in versions().items() for version in every}
     )
+
+
+@cache
+def needed(name: str, version: str) -> Mapping[str, dict[str, Any]]:
+    """Return a schema and those that it refers to, directly or not, by identifier."""
+    found: dict[str, dict[str, Any]] = {}
+    waiting = [(name, version)]
+    while waiting:
+        each = waiting.pop()
+        if urn(*each) not in found:
+            found[urn(*each)] = read(*each)
+            text = resources.read_bytes(f"{each[0]}/{each[1]}.json").decode("utf-8")
+            waiting += [named for target in _REFERENCE.findall(text) if (named := parse_urn(target))]
+    return MappingProxyType(found)
 
 
 def node(location: str) -> Any:

@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 from candle_spec import limits, pointer
-from candle_spec.canonical import loads
+from candle_spec.canonical import loads_with_note
 from candle_spec.errors import LimitExceededError
 from candle_spec.problems import Problem
 
 YAML_SUFFIXES: Final = (".yaml", ".yml")
 
+_NEAR_THE_TOP: Final = 4096
 _SPACE: Final = re.compile(r"[ \t\n\r]*")
 
 
@@ -40,11 +41,13 @@ class Document:
         value: The value, as JSON.
         location: The file's name, for messages.
         positions: Where the values stand; worked out when asked.
+        plain: Whether it is known to hold only values that all JSON readers read alike.
     """
 
     value: Any
     location: str
     positions: Positions
+    plain: bool = False
 
     def locate(self, problem: Problem) -> Problem:
         """Return the problem with line and column of its pointer."""
@@ -77,7 +80,8 @@ def load_document(source: str | Path | bytes, location: str = "") -> Document:
 
         value, places = load_yaml(data, location=name)
         return Document(value, name, YamlPositions(places))
-    return Document(loads(data, location=name), name, JsonPositions(data))
+    value, plain = loads_with_note(data, location=name)
+    return Document(value, name, JsonPositions(data), plain)
 
 
 def _bounded(path: Path, name: str) -> None:
@@ -131,6 +135,8 @@ class JsonPositions:
             if found is None:
                 break
             shown, value = found
+        if shown < _NEAR_THE_TOP:  # the remark on the version, nearly always the only one: no table of lines for it
+            return self._text.count("\n", 0, shown) + 1, shown - self._text.rfind("\n", 0, shown)
         line = bisect.bisect_right(self._lines, shown)
         return line, shown - self._lines[line - 1] + 1
 

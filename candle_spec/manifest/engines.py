@@ -70,7 +70,7 @@ def fast_validator(name: str, version: str) -> jsonschema_rs.Draft202012Validato
 
     return jsonschema_rs.Draft202012Validator(
         collection.read(name, version),
-        registry=jsonschema_rs.Registry(list(collection.documents().items())),
+        registry=jsonschema_rs.Registry(list(collection.needed(name, version).items())),
         pattern_options=jsonschema_rs.RegexOptions(),
         offline=True,
     )

@@ -7,7 +7,6 @@ size. Here a count is written without a fraction, so that every language reads a
 
 from __future__ import annotations
 
-import copy
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -125,6 +124,8 @@ def integers_with_fraction(
         wrong_types: Gives the places of a document whose type the schema refuses: each whole float is given a
             fraction, in a copy, and the schema is asked once.
     """
+    import copy
+
     changed = [document]
     own: set[int] = {id(changed)}
     values: dict[Path, float] = {}

@@ -9,7 +9,7 @@ from typing import Any
 from candle_spec import pointer
 from candle_spec.manifest import collection, versions
 from candle_spec.manifest.engines import Engine, faults
-from candle_spec.manifest.plain import Path, integers_with_fraction, scan
+from candle_spec.manifest.plain import Findings, Path, integers_with_fraction, scan
 from candle_spec.manifest.words import UNKNOWN, describe, nearest, telling
 from candle_spec.problems import Location, Problem, Severity
 
@@ -17,7 +17,13 @@ NOT_INSTALLED = "CKP1020"
 
 
 def check(
-    document: Any, *, schema: str = "checkpoint", version: str | None = None, engine: Engine = "fast", file: str = ""
+    document: Any,
+    *,
+    schema: str = "checkpoint",
+    version: str | None = None,
+    engine: Engine = "fast",
+    file: str = "",
+    plain: bool = False,
 ) -> list[Problem]:
     """Return all that is wrong with a document, by its schema.
 
@@ -28,13 +34,14 @@ def check(
             :mod:`candle_spec.manifest.versions`.
         engine: ``"fast"`` or ``"reference"``; both find the same.
         file: Name of the file, for the problems' location.
+        plain: Whether reading it has shown that all its values are ones that all JSON readers read alike.
 
     Returns:
         The problems in the order of their places in the document. Unknown extensions and development versions are
         infos, what a newer minor version brings are warnings, all else are errors.
     """
     selection = versions.Selection(version, version) if version else versions.select(document, schema=schema)
-    found = scan(document)
+    found = Findings() if plain else scan(document)
     problems = [*found.not_json, *selection.problems]
     if not found.not_json and selection.version is not None:
         problems += _asked(document, schema, selection, engine, found.problems, found.whole)

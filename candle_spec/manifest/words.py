@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
@@ -173,6 +172,8 @@ def nearest(word: str, known: Iterable[str]) -> str:
     longer = [each for each in plain if len(word) > 2 and each.startswith(_plain(word))]
     if longer:
         return plain[min(longer, key=len)]
+    import difflib  # only where a word is unknown: loading it takes longer than checking
+
     found = difflib.get_close_matches(_plain(word), plain, n=1, cutoff=0.6)
     return plain[found[0]] if found else ""
 

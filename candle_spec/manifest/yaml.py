@@ -9,6 +9,7 @@ The core schema: https://yaml.org/spec/1.2.2/#103-core-schema
 from __future__ import annotations
 
 import copy
+import itertools
 import math
 import re
 from collections.abc import Iterator
@@ -60,10 +61,22 @@ def load_yaml(data: bytes, *, location: str, lenient: bool = False) -> tuple[Any
     except UnicodeDecodeError as error:
         message = f"the document is not UTF-8 at byte {error.start}"
         raise CorruptFileError(message, location=location, code="CKP0001") from error
+    _check_lines(text, location)
     builder = _Builder(location, lenient)
     for event in _events(text, location):
         builder.take(event)
     return builder.value(), builder.places
+
+
+def _check_lines(text: str, location: str) -> None:
+    """Bound the nesting within a line."""
+    for number, line in enumerate(text.splitlines(), start=1):
+        if line.count("[") + line.count("{") <= limits.YAML_LINE_DEPTH:
+            continue
+        steps = (1 if bracket in "[{" else -1 for bracket in re.findall(r"[][{}]", line))
+        if max(itertools.accumulate(steps)) > limits.YAML_LINE_DEPTH:
+            message = f"more than {limits.YAML_LINE_DEPTH} brackets are open in one line"
+            raise LimitExceededError(message, location=f"{location}:{number}", code="CKP0004")
 
 
 def _events(text: str, location: str) -> Iterator[Any]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import configparser
 import re
+import warnings
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -31,12 +32,19 @@ def literal(text: str, location: str) -> dict[str, Any]:
     if len(text) > limits.SETTINGS_BYTES:
         raise LimitExceededError(f"settings of {len(text)} characters", location=location)
     try:
-        value = ast.literal_eval(_OBJECT.sub(lambda found: repr(found[1]), text.strip()))
+        value = _evaluated(_OBJECT.sub(lambda found: repr(found[1]), text.strip()))
     except (ValueError, SyntaxError, RecursionError, MemoryError, TypeError) as error:
         raise CorruptFileError(f"not a Python dictionary: {error}", location=location) from error
     if not isinstance(value, dict):
         raise CorruptFileError(f"a {type(value).__name__}, not a Python dictionary", location=location)
     return {str(key): as_json(item) for key, item in value.items()}
+
+
+def _evaluated(text: str) -> Any:
+    """Return a literal; what Python would remark on the style of a stranger's text helps nobody."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return ast.literal_eval(text)
 
 
 def ini(text: str, location: str) -> dict[str, dict[str, Any]]:
@@ -65,7 +73,7 @@ def word(text: str | None) -> Any:
     if not text.strip() or len(text) > limits.SETTINGS_BYTES:
         return text.strip()
     try:
-        return as_json(ast.literal_eval(text.strip()))
+        return as_json(_evaluated(text.strip()))
     except (ValueError, SyntaxError, RecursionError, MemoryError, TypeError):
         return re.sub(r"\s+#.*\Z", "", text.strip())
 

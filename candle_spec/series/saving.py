@@ -120,6 +120,8 @@ class Saving:
     manifest: dict[str, Any] = field(default_factory=dict)
     _files: list[FileRecord] = field(default_factory=list)
     _digests: dict[tuple[str, str], str] = field(default_factory=dict)
+    _durable: bool = True
+    _distrusted: set[tuple[int, int]] = field(default_factory=set)
     _sharing: Sharing | None = None
     _seen: Seen | None = None
 
@@ -131,13 +133,13 @@ class Saving:
             return self._keep(existing)
         self._check_space(plans)
         self._begin_attempt()
-        durable = self._is_durable()
-        with Staged(self.store.layout.staging, self.store.fs, durable=durable) as staged:
+        self._durable = self._is_durable()
+        with Staged(self.store.layout.staging, self.store.fs, durable=self._durable) as staged:
             self._write(staged, plans)
             staged.sync_files(self.store.writer.pool if self.store.writer else None)
             staged.sync_folders()
             self.committing = True
-            path = self._commit(staged, existing, durable=durable)
+            path = self._commit(staged, existing)
             self.replaced = existing is not None
         return self._learn(path, existing)
 
@@ -178,7 +180,12 @@ class Saving:
         if any(live.files[p].sha256 != digest_bytes(data) for p, data in documents.items() if p in live.files):
             return False
         streamed = any(not isinstance(side.data, bytes) for side in self.state.contents.payload)
-        return not streamed and documents.keys() <= live.files.keys() and not faults_of(path, self.store.settings.jobs)
+        if streamed or not documents.keys() <= live.files.keys():
+            return False
+        if faults_of(path, self.store.settings.jobs):
+            self._distrusted = live.inodes()
+            return False
+        return True
 
     def _keep(self, path: Path) -> Live:
         """Leave the checkpoint as it is; an earlier try may not have got as far as making its name durable."""
@@ -233,6 +240,7 @@ class Saving:
             store.settings.min_copies,
             store.fs,
             store.record.file_system,
+            never=self._distrusted,
             paranoid=bool(paranoid) and store.saves % paranoid == paranoid - 1,
         )
         for plan in plans:
@@ -303,7 +311,7 @@ class Saving:
 
     def _make_durable(self, path: Path) -> None:
         """A shared file may come from a save that was not made durable."""
-        if self.store.lax and self.store.settings.durability != "off":
+        if self._durable and self.store.lax:
             with path.open("rb") as file:
                 self.store.fs.sync_file(file)
 
@@ -357,10 +365,10 @@ class Saving:
 
     # The name
 
-    def _commit(self, staged: Staged, existing: Path | None, *, durable: bool) -> Path:
+    def _commit(self, staged: Staged, existing: Path | None) -> Path:
         path = self.store.layout.epochs / self._folder()
         try:
-            self._name(staged, path, existing, durable=durable)
+            self._name(staged, path, existing)
         except OSError:
             self.store.doubtful.add(path)  # whether its name is durable, nobody can say: it is made again next time
             with suppress(OSError):  # the next save or opening tries again
@@ -370,14 +378,14 @@ class Saving:
         self.store.doubtful.discard(path)
         return path
 
-    def _name(self, staged: Staged, path: Path, existing: Path | None, *, durable: bool) -> None:
+    def _name(self, staged: Staged, path: Path, existing: Path | None) -> None:
         store = self.store
         if existing is not None:
             replacing.replace(store, staged, existing)
         else:
             store.fs.rename(staged.path, path)
             staged.renamed()
-        if durable:
+        if self._durable:
             store.fs.sync_folder(store.layout.epochs)
             store.lax.discard(path)
             store.at_risk = 0

@@ -7,7 +7,7 @@ a copy that shares its blocks (a reflink); where the file system can do neither,
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -33,6 +33,7 @@ class Sharing:
         min_copies: So many of the newest checkpoints, the new one included, hold each file in inodes of their own.
         fs: The file system.
         can: What the file system can do; learned here.
+        never: Files that must not be shared: some are damaged.
         paranoid: Whether to read a file again before it is shared.
     """
 
@@ -41,6 +42,7 @@ class Sharing:
     min_copies: int
     fs: Fs
     can: dict[str, bool]
+    never: Set[tuple[int, int]] = frozenset()
     paranoid: bool = False
     _reserved: set[tuple[int, int]] | None = field(default=None)
 
@@ -78,7 +80,7 @@ class Sharing:
         """The inodes that the new checkpoint must not share."""
         if self._reserved is None:
             newest = sorted(self.live, key=lambda live: live.age, reverse=True)[: max(0, self.min_copies - 1)]
-            self._reserved = {identity for live in newest for identity in live.inodes()}
+            self._reserved = {identity for live in newest for identity in live.inodes()} | self.never
         return self._reserved
 
     def _is_sound(self, held: Held) -> bool:

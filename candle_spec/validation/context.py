@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from candle_spec.checkpoint import inventory
 from candle_spec.checkpoint.layout import pointer_target, walk
+from candle_spec.digests import Progress, no_progress
 from candle_spec.errors import CandleSpecError, CorruptFileError, MissingPathError
 from candle_spec.problems import Location, Problem, Severity
 from candle_spec.validation.catalogue import problem
@@ -32,12 +33,14 @@ class Options:
         jobs: Threads.
         known_digests: Digests that were just computed from the very bytes in the folder, by path; and by path and
             key for arrays. They are not computed again.
+        progress: Called with bytes digested.
     """
 
     max_level: int = 5
     strict_safe: bool = False
     jobs: int = 2
     known_digests: dict[str | tuple[str, str], str] = field(default_factory=dict)
+    progress: Progress = no_progress
 
 
 class Context:
@@ -50,7 +53,7 @@ class Context:
         self.checked: dict[str, int] = {}
         self.headers: dict[str, Header] = {}
         self._side_faults: dict[str, list[Problem]] = {}
-        self.digests = Digests(root, options.jobs, options.known_digests)
+        self.digests = Digests(root, options.jobs, options.known_digests, options.progress)
 
     @cached_property
     def found(self) -> dict[str, tuple[str, int]]:
@@ -86,15 +89,12 @@ class Context:
             MissingPathError: It is not here: missing, withheld, behind a link, or a pointer to what was not fetched.
             CorruptFileError: It is no JSON of this format (``CKP4030``).
         """
-        from candle_spec import limits
-        from candle_spec.canonical import loads
+        from candle_spec.canonical import load_file
 
         if not self.readable(path):
             raise MissingPathError(f"the file {path!r} is not here", location=path)
-        with (self.root / path).open("rb") as file:
-            data = file.read(limits.JSON_BYTES + 1)
         try:
-            return loads(data, location=path)
+            return load_file(self.root / path, location=path)
         except CandleSpecError as error:
             message = f"it is no JSON of this format: {error.message}"
             raise CorruptFileError(message, location=error.location, hint=error.hint, code="CKP4030") from error

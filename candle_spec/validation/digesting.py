@@ -7,11 +7,16 @@ asks for the first of them, so that two threads are busy from then on; level L4 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from candle_spec.digests import digest_file, digest_range
-from candle_spec.weights.safetensors import Header
+from candle_spec.digests import Progress, digest_file, digest_range, no_progress
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future, ThreadPoolExecutor
+
+    from candle_spec.weights.safetensors import Header
 
 Known = Mapping[str | tuple[str, str], str]
 
@@ -23,24 +28,33 @@ class Digests:
         root: The checkpoint.
         jobs: Threads.
         known: Digests that the caller computed a moment ago, by path, and by path and key.
+        progress: Called with bytes digested.
     """
 
-    def __init__(self, root: Path, jobs: int, known: Known) -> None:
+    def __init__(self, root: Path, jobs: int, known: Known, progress: Progress = no_progress) -> None:
         self._root = root
         self._known = known
-        self._pool = ThreadPoolExecutor(max_workers=jobs, thread_name_prefix="candle-spec")
+        self._jobs = jobs
+        self._progress = progress
         self._running: dict[str | tuple[str, str], Future[str]] = {}
+
+    @cached_property
+    def _pool(self) -> ThreadPoolExecutor:
+        """The threads, made when the first digest is asked for."""
+        from concurrent.futures import ThreadPoolExecutor
+
+        return ThreadPoolExecutor(max_workers=self._jobs, thread_name_prefix="candle-spec")
 
     def start_file(self, path: str) -> None:
         """Begin the digest of a file."""
         if path not in self._running and path not in self._known:
-            self._running[path] = self._pool.submit(digest_file, self._root / path)
+            self._running[path] = self._pool.submit(digest_file, self._root / path, self._progress)
 
     def start_arrays(self, path: str, header: Header) -> None:
         """Begin the digests of all arrays of a weights file."""
         for key, entry in header.entries.items():
             if (path, key) not in self._running and (path, key) not in self._known:
-                job = self._pool.submit(digest_range, self._root / path, entry.offset, entry.size)
+                job = self._pool.submit(digest_range, self._root / path, entry.offset, entry.size, self._progress)
                 self._running[path, key] = job
 
     def file(self, path: str) -> str:
@@ -56,4 +70,5 @@ class Digests:
 
     def close(self) -> None:
         """Stop what is still running."""
-        self._pool.shutdown(wait=True, cancel_futures=True)
+        if self._running:
+            self._pool.shutdown(wait=True, cancel_futures=True)

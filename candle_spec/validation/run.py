@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from candle_spec import parallel
 from candle_spec.checkpoint.layout import MANIFEST, SIGNATURE
+from candle_spec.digests import Progress, no_progress
 from candle_spec.errors import CandleSpecError, InvalidInputError, MissingPathError
 from candle_spec.manifest import Document, check, load_document
 from candle_spec.problems import Level, LevelResult, LevelState, Problem, Report, Severity
@@ -42,6 +43,7 @@ def validate(
     strict_safe: bool = False,
     jobs: int | None = None,
     known_digests: dict[str | tuple[str, str], str] | None = None,
+    progress: Progress = no_progress,
 ) -> Report:
     """Validate one checkpoint.
 
@@ -51,13 +53,14 @@ def validate(
         strict_safe: Make an inert pickle of foreign code an error.
         jobs: Threads; ``None`` for the default.
         known_digests: Digests that the caller computed a moment ago from the very bytes in the folder.
+        progress: Called with bytes digested: those of the files (L3), and once more those of the tensors (L4).
 
     Raises:
         MissingPathError: Nothing is there.
         InvalidInputError: It is no checkpoint.
     """
     root = checkpoint_root(path)
-    options = Options(max_level, strict_safe, parallel.jobs(jobs), known_digests or {})
+    options = Options(max_level, strict_safe, parallel.jobs(jobs), known_digests or {}, progress)
     report = Report(str(path))
     context = Context(root, options)
     try:
@@ -129,7 +132,7 @@ def _schema(context: Context, document: Document | None, report: Report) -> None
         reason = f"{Level.PARSE.label} failed" if document is None else "not asked for"
         report.levels.append(LevelResult(Level.SCHEMA, LevelState.NOT_RUN, reason))
         return
-    found = [cited(problem) for problem in check(document.value, file=MANIFEST)]
+    found = [cited(problem) for problem in check(document.value, file=MANIFEST, plain=document.plain)]
     report.extend(_located(found, document))
     failed = any(problem.severity is Severity.ERROR for problem in found)
     report.levels.append(LevelResult(Level.SCHEMA, LevelState.FAILED if failed else LevelState.OK))
@@ -154,7 +157,7 @@ def _level(level: Level, rules: tuple[Rule, ...], context: Context, document: Do
     report.extend(_located(found, document))
     state, reason = LevelState.FAILED if any(p.severity is Severity.ERROR for p in found) else LevelState.OK, ""
     if state is LevelState.OK and level is Level.WEIGHTS and context.checked.get(NOT_HERE) and not context.headers:
-        state, reason = LevelState.NOT_RUN, "the weights are withheld or were not fetched"
+        state, reason = LevelState.NOT_RUN, "the weights are not here"
     report.levels.append(LevelResult(level, state, reason, checked=dict(context.checked)))
 
 

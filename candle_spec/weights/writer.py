@@ -7,7 +7,7 @@ in parallel threads, and of the whole file at its end.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -15,17 +15,10 @@ from pathlib import Path
 from typing import BinaryIO, Self
 
 from candle_spec.atomic import Fs, Staging
-from candle_spec.digests import digest_file, digest_range
+from candle_spec.digests import Progress, digest_file, digest_range, no_progress
 from candle_spec.errors import CorruptFileError
 from candle_spec.weights.shards import GroupPlan, PlannedFile
 from candle_spec.weights.sources import Bytes, verbatim
-
-Progress = Callable[[int], None]
-"""Called with the number of bytes done since the last call, from any thread."""
-
-
-def no_progress(count: int) -> None:
-    """Ignore progress."""
 
 
 @dataclass(slots=True)

@@ -328,7 +328,7 @@ class TestThree:
         assert "RuntimeError: a bug" in printed
 
     def test_debug_shows_where_an_error_comes_from(self, capsys: pytest.CaptureFixture[str]) -> None:
-        assert run("--debug", "inspect", "nowhere") == 2
+        assert run("inspect", "nowhere", "--debug") == 2
         printed = capsys.readouterr().err
         assert "Traceback" in printed
         assert printed.rstrip().splitlines()[-1].startswith("error: nowhere: ")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 
 from candle_spec.atomic import Fs
+from candle_spec.cli import progress
 from candle_spec.validation import validate
 from tests import checkpoints
 from tests.cli.calls import entries, run, shell
@@ -31,6 +33,33 @@ class TestStreams:
         assert run("convert", "uno.tiny") == 130
         assert "interrupted" in capsys.readouterr().err
         assert entries() == ["uno.tiny"]
+
+    @pytest.mark.skipif(os.name == "nt", reason="there is no SIGTERM")
+    def test_asked_to_end(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+        monkeypatch.setattr(Fs, "copy_range", lambda *_: os.kill(os.getpid(), signal.SIGTERM))
+        assert run("convert", "uno.tiny") == 130
+        assert "interrupted" in capsys.readouterr().err
+        assert entries() == ["uno.tiny"]
+
+    def test_long_work_shows_a_bar_with_its_rate(
+        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        monkeypatch.setattr(progress, "_WORTH", 1)
+        commands = {
+            "converting": ["convert", "uno.tiny"],
+            "validating": ["validate", "uno.tiny.candle"],
+            "restoring": ["restore", "uno.tiny.candle", "again.tiny"],
+            "verifying": ["verify-conversion", "uno.tiny.candle", "--native", "uno.tiny", "--no-predictions"],
+        }
+        for what, words in commands.items():
+            monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+            assert run(*words) == 0
+            shown = capsys.readouterr().err
+            assert what in shown
+            assert "/s" in shown
+        monkeypatch.setattr(sys.stderr, "isatty", lambda: False, raising=False)
+        assert run("validate", "uno.tiny.candle") == 0
+        assert capsys.readouterr().err == ""
 
     @pytest.mark.parametrize(
         ("words", "code"),

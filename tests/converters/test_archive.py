@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import bz2
+import functools
 import gzip
 import io
 import lzma
+import pickle
 import stat
 import tarfile
 import tempfile
@@ -319,3 +321,22 @@ def test_an_xz_file_that_asks_for_memory(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(limits, "XZ_MEMORY", 1 << 16)
     with pytest.raises(LimitExceededError, match="memory"):
         CONVERTER.read(resolve_source(make(tmp_path, "xz")))
+
+
+def test_pickles_beside_the_checkpoint_are_named(tmp_path: Path) -> None:
+    meta = pickle.dumps({"build": functools.partial(print, "never run"), "classes": ["A"]})
+    whole = io.BytesIO()
+    torch.save({"act": torch.nn.ReLU(), "call": Path}, whole)
+    members = {
+        "p/model.pt": checkpoint(),
+        "p/meta.pkl": meta,
+        "p/extra.pt": whole.getvalue(),
+        "p/cut.pkl": pickle.dumps({"a": 1, "b": [1, 2, 3]})[:-4],
+    }
+    manifest = convert(tar(tmp_path / "p.tar", members), tmp_path / "x.candle").manifest
+    found = {row["member"]: row["imports"] for row in manifest["security"]["inert_pickle"]}
+    assert {"functools.partial", "builtins.print"} <= set(found["p/meta.pkl"])
+    assert "torch.nn.modules.activation.ReLU" in found["p/extra.pt/archive/data.pkl"]
+    assert set(found) == {"p/model.pt/weights/data.pkl", "p/meta.pkl", "p/extra.pt/archive/data.pkl"}
+    unread = next(part for part in manifest["conversion"]["parts"] if part["what"] == "pickle p/cut.pkl")
+    assert "not known" in unread["reason"]

@@ -15,6 +15,7 @@ from candle_spec.conversion import registry
 from candle_spec.conversion.convert import convert
 from candle_spec.conversion.discovery import discover
 from candle_spec.conversion.source import resolve_source
+from candle_spec.conversion.summary import use_it
 from candle_spec.converters.huggingface import CONVERTER
 from candle_spec.errors import CandleSpecError, CorruptFileError, InvalidInputError, MissingPartError
 from candle_spec.testing.contract import ConverterContract
@@ -303,3 +304,10 @@ def test_damaged_folders(break_it: Any, error: type[CandleSpecError], tmp_path: 
     with pytest.raises(error):
         convert(folder, tmp_path / "x.candle")
     assert not (tmp_path / "x.candle").exists()
+
+
+def test_it_is_run_by_the_library_that_its_configuration_names(tmp_path: Path) -> None:
+    made = convert(write(tmp_path / "pathbert"), tmp_path / "x.candle")
+    assert use_it(Checkpoint(made.path))[-1] == (
+        "to run it: pip install torch transformers==4.41.2; then from_pretrained of the restored folder"
+    )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import json
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from candle_spec.conversion.restore import restore
 from candle_spec.conversion.verify import verify_conversion
 from candle_spec.converters.improve_model import CONVERTER
 from candle_spec.errors import CandleSpecError, InvalidInputError
+from candle_spec.problems import Severity
 from candle_spec.testing.contract import ConverterContract
 
 SCORES = {"mse": 0.0052, "rmse": 0.0722, "pcc": 0.8996, "scc": 0.8171, "r2": 0.8085, "oddity": 1.0}
@@ -205,3 +208,69 @@ def test_keras_models_too(tmp_path: Path) -> None:
     (at / "model.pt").unlink()
     keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)]).save(at / "model.keras")
     assert convert(at, tmp_path / "x.candle").manifest["conversion"]["native"]["format"] == "keras"
+
+
+def test_what_a_pickled_dictionary_would_import_is_said(tmp_path: Path) -> None:
+    model = tree(tmp_path / "csa")
+    data = tmp_path / "csa" / "ml_data" / "CCLE-CCLE" / "split_0"
+    (data / "drug_encoder.pkl").write_bytes(pickle.dumps({"CCO": "ethanol", "tokens": functools.partial(len)}))
+    made = convert(model, tmp_path / "x.candle", Options(context=tmp_path / "csa")).manifest
+    found = {row["file"].rpartition("/")[2]: row["unknown_imports"] for row in made["security"]["inert_pickle"]}
+    assert "functools.partial" in found["drug_encoder.pkl"]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        (
+            "graphdrp_params.ini",
+            "[DEFAULT]\nseed=7\n[Train]\nepochs = 150\nlearning_rate=0.0001\n[Infer]\nepochs=1\n",
+        ),
+        (
+            "graphdrp_params.yml",
+            "DEFAULT: {seed: 7}\nTrain: {epochs: 150, learning_rate: 1e-4}\nInfer: {epochs: 1}\n",
+        ),
+        ("graphdrp_params.yaml", "seed: 7\nepochs: 150\nlearning_rate: 0.0001\n"),
+        (
+            "graphdrp_params.json",
+            '[{"name": "seed", "default": 7}, {"name": "epochs", "type": "int", "default": 150},'
+            ' {"name": "learning_rate", "default": 0.0001}]',
+        ),
+    ],
+)
+def test_settings_of_the_study(name: str, text: str, tmp_path: Path) -> None:
+    model = folder(tmp_path / "split_0")
+    (model / "param_log_file.txt").unlink()
+    (model / name).write_text(text)
+    made = convert(model, tmp_path / "x.candle").manifest
+    assert made["training"]["hyperparameters"] == {"seed": 7, "epochs": 150, "learning_rate": 0.0001}
+    assert (made["training"]["epochs"], made["training"]["seed"]) == (150, 7)
+    assert next(row for row in made["field_sources"] if row["pointer"] == "/training/epochs")["detail"].startswith(name)
+    assert f"artifacts/{name}" in {row["path"] for row in made["files"]}
+
+
+@pytest.mark.parametrize("text", ["- - -\n", "a: [", "7", '"text"', "!!python/object:os.system x"])
+def test_bad_settings_of_the_study(text: str, tmp_path: Path) -> None:
+    model = folder(tmp_path / "split_0")
+    (model / "param_log_file.txt").unlink()
+    (model / "graphdrp_params.yml").write_text(text)
+    with pytest.raises(CandleSpecError):
+        convert(model, tmp_path / "x.candle")
+
+
+def test_what_was_used_wins_over_what_the_model_file_says(tmp_path: Path) -> None:
+    model = folder(tmp_path / "split_0")
+    state = {"state_dict": torch.nn.Linear(6, 1).state_dict(), "args": {"epochs": 1}, "val_mse": 0.5}
+    torch.save(state, model / "model.pt")
+    made = convert(model, tmp_path / "x.candle")
+    assert made.manifest["training"]["hyperparameters"]["epochs"] == 150
+    assert made.manifest["evaluation"][0] == {
+        "metric": {"id": "mse", "name": "mse", "direction": "minimize"},
+        "value": 0.5,
+        "source": "key val_mse",
+        "split": "val",
+    }
+    pointers = [row["pointer"] for row in made.manifest["field_sources"]]
+    assert len(pointers) == len(set(pointers))
+    report = candle_spec.validate(made.path)
+    assert [problem.code for problem in report.problems if problem.severity is not Severity.INFO] == []

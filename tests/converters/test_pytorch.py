@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import collections
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -247,6 +248,42 @@ def test_torchscript(tmp_path: Path) -> None:
     assert torch.equal(made.state_dict()["0.weight"], script.state_dict()["0.weight"])
     assert any(record["path"].startswith("topology/code/") for record in made.manifest["files"])
     assert made.manifest["security"]["embedded_code"]
+
+
+def test_a_restored_script_predicts_the_same(tmp_path: Path) -> None:
+    torch.jit.script(nn.Sequential(nn.Linear(4, 3), nn.ReLU())).save(str(tmp_path / "net.pt"))
+    made = candle_spec.convert(tmp_path / "net.pt", tmp_path / "net.candle")
+    (restored,) = candle_spec.restore(made.path, tmp_path / "back.pt")
+    values = torch.randn(5, 4)
+    outputs = [torch.jit.load(str(path))(values) for path in (tmp_path / "net.pt", restored.path)]
+    assert torch.equal(outputs[0], outputs[1])
+
+
+def test_dynamically_quantised(tmp_path: Path) -> None:
+    """The packed parameters of a dynamically quantised layer are a pair: a quantised weight and its bias."""
+    make = partial(torch.ao.quantization.quantize_dynamic, qconfig_spec={nn.Linear}, dtype=torch.qint8)
+    network = make(nn.Sequential(nn.Linear(4, 3), nn.ReLU(), nn.Linear(3, 1)))
+    torch.save(network.state_dict(), tmp_path / "q.pt")
+    made = candle_spec.convert(tmp_path / "q.pt", tmp_path / "q.candle")
+    weight = made.state_dict()["0._packed_params._packed_params.0"]
+    assert torch.equal(weight.int_repr(), network[0].weight().int_repr())
+    fresh = make(nn.Sequential(nn.Linear(4, 3), nn.ReLU(), nn.Linear(3, 1)))
+    (restored,) = candle_spec.restore(made.path, tmp_path / "back.pt")
+    fresh.load_state_dict(torch.load(restored.path, weights_only=True))
+    values = torch.randn(5, 4)
+    assert torch.equal(fresh(values), network(values))
+    assert candle_spec.validate(made.path).errors == []
+
+
+def test_tensors_in_the_arguments_of_a_graph_module(tmp_path: Path) -> None:
+    network = torch.fx.symbolic_trace(nn.Sequential(nn.Linear(4, 3), nn.ReLU()))
+    torch.save(network, tmp_path / "graph.pt")
+    made = candle_spec.convert(tmp_path / "graph.pt", tmp_path / "graph.candle")
+    assert {name: bits(value) for name, value in made.state_dict().items()} == {
+        name: bits(value) for name, value in network.state_dict().items()
+    }
+    pickles = made.manifest["security"]["inert_pickle"]
+    assert "torch.fx.graph_module.reduce_graph_module" in pickles[0]["unknown_imports"]
 
 
 @pytest.mark.parametrize("native", [[torch.ones(2), {"a": torch.zeros(3)}], torch.ones(2, 2)], ids=["list", "tensor"])

@@ -61,11 +61,11 @@ class TestSkops(ConverterContract):
         return dump(request.param, tmp_path / "uno.skops")
 
 
-def arrays(value: Any, seen: set[int]) -> Iterator[np.ndarray[Any, Any]]:
-    """Every array of an estimator, however deep."""
+def arrays(value: Any, seen: dict[int, Any]) -> Iterator[np.ndarray[Any, Any]]:
+    """Every array of an estimator, however deep; what was seen is kept, so that no other object gets its id."""
     if id(value) in seen:
         return
-    seen.add(id(value))
+    seen[id(value)] = value
     if isinstance(value, np.ndarray):
         if value.dtype.kind == "O":
             for item in value.ravel():
@@ -90,7 +90,7 @@ def test_every_array(name: str, tmp_path: Path) -> None:
     native = dump(name, tmp_path / "uno.skops")
     made = convert(native, tmp_path / "x.candle").path
     loaded = skops.io.load(native, trusted=skops.io.get_untrusted_types(file=native))
-    expected = {array.tobytes() for array in arrays(loaded, set()) if array.dtype.names is None and array.size}
+    expected = {array.tobytes() for array in arrays(loaded, {}) if array.dtype.names is None and array.size}
     found: set[bytes] = set()
     for value in candle_spec.load(made).state_dict(framework="numpy").values():
         if not isinstance(value, EncodedArray):

@@ -14,6 +14,7 @@ from candle_spec.checkpoint.checkpoint import Checkpoint
 from candle_spec.conversion.contract import Native
 from candle_spec.conversion.convert import Options, convert
 from candle_spec.conversion.registry import detect, recognise
+from candle_spec.conversion.restore import restore
 from candle_spec.conversion.source import resolve_source
 from candle_spec.converters.tensorflow_checkpoint import CONVERTER
 from candle_spec.errors import MissingPartError, UnsupportedFormatError
@@ -226,3 +227,19 @@ def test_a_database_beside_shards_is_no_index(tmp_path: Path) -> None:
     shutil.copy(next(folder.glob("*.data-*")), folder / "other.data-00000-of-00001")
     (folder / "other.index").write_bytes(files.table([[(b"key", b"value")]]))
     assert read(folder).tensors
+
+
+def test_the_restored_session_predicts_the_same(tmp_path: Path) -> None:
+    folder = files.copy_of(files.tf1_saver, tmp_path / "native")
+    made = convert(folder, tmp_path / "x.candle").path
+    restore(made, tmp_path / "restored")
+    (found,) = (tmp_path / "restored").rglob("*.meta")
+    batch = np.random.default_rng(9).standard_normal((6, 4), "f4")
+
+    def probabilities(prefix: Path) -> bytes:
+        with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+            tf.compat.v1.train.import_meta_graph(f"{prefix}.meta").restore(session, str(prefix))
+            return bytes(session.run("out:0", {"x:0": batch}).tobytes())
+
+    (native,) = folder.rglob("*.meta")
+    assert probabilities(native.with_suffix("")) == probabilities(found.with_suffix(""))

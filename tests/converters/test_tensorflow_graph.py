@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+import candle_spec
 from candle_spec.checkpoint.checkpoint import Checkpoint
 from candle_spec.conversion.contract import Native
 from candle_spec.conversion.convert import convert
@@ -239,3 +240,17 @@ def test_deep_messages_are_refused(tmp_path: Path) -> None:
         convert(tmp_path / "drug.pb", tmp_path / "x.candle")
     except CandleSpecError:
         assert not (tmp_path / "x.candle").exists()
+
+
+def test_the_restored_graph_predicts_the_same(tmp_path: Path) -> None:
+    native = files.copy_of(files.tf1_frozen, tmp_path / "native") / "drug.pb"
+    made = convert(native, tmp_path / "x.candle").path
+    (restored,) = candle_spec.restore(made, tmp_path / "back.pb")
+    batch = np.random.default_rng(9).standard_normal((6, 4), "f4")
+
+    def probabilities(path: Path) -> bytes:
+        with tf.Graph().as_default() as graph, tf.compat.v1.Session() as session:
+            tf.import_graph_def(graph_of(path), name="")
+            return bytes(session.run(graph.get_tensor_by_name("out:0"), {"x:0": batch}).tobytes())
+
+    assert probabilities(native) == probabilities(restored.path)

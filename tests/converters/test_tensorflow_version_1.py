@@ -90,7 +90,7 @@ BAD: dict[str, tuple[bytes, bytes, type[CandleSpecError], str]] = {
     "beyond": (named(b"v", (6,)), slice_of(b"v", [(1, 6)], DATA), CorruptFileError, "goes beyond"),
     "too-few": (named(b"v", (6,)), slice_of(b"v", [(0, 6)], DATA[:8]), CorruptFileError, "lacks numbers"),
     "too-many": (named(b"v", (6,)), slice_of(b"v", [(0, 6)], DATA * 2), CorruptFileError, "its shape 24"),
-    "hole": (named(b"v", (8,)), slice_of(b"v", [(0, 6)], DATA), CorruptFileError, "do not fill"),
+    "hole": (named(b"v", (8,)), slice_of(b"v", [(0, 6)], DATA), CorruptFileError, "leave"),
     "absent": (named(b"v", (6,)), message((3, b"")), CorruptFileError, "does not fit the header"),
     "resource": (named(b"v", (6,), 20), slice_of(b"v", [(0, 6)], DATA), UnsupportedFormatError, "is no tensor"),
     "unknown-dtype": (named(b"v", (6,), 99), slice_of(b"v", [(0, 6)], DATA), UnsupportedFormatError, "dtype 99"),

@@ -97,3 +97,20 @@ def test_another_version(tmp_path: Path) -> None:
     (tmp_path / "m").write_bytes(data.tobytes())
     with pytest.raises(UnsupportedFormatError, match="version 9"):
         convert(tmp_path / "m", tmp_path / "x.candle")
+
+
+@pytest.mark.parametrize("quantised", [False, True])
+def test_the_payload_predicts_the_same(quantised: bool, tmp_path: Path) -> None:
+    native = model(tmp_path / "uno.tflite", quantised=quantised)
+    made = convert(native, tmp_path / "x.candle")
+    values = np.random.default_rng(0).normal(size=(1, 6)).astype("f4")
+
+    def outputs(content: bytes) -> bytes:
+        interpreter = tf.lite.Interpreter(model_content=content)
+        interpreter.allocate_tensors()
+        interpreter.set_tensor(interpreter.get_input_details()[0]["index"], values)
+        interpreter.invoke()
+        return bytes(interpreter.get_tensor(interpreter.get_output_details()[0]["index"]).tobytes())
+
+    payload = made.path / made.manifest["weights"]["payload"][0]["path"]
+    assert outputs(native.read_bytes()) == outputs(payload.read_bytes())

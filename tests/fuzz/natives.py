@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from candle_spec.conversion.convert import read_native
+from tests.fuzz import folders
 
 Writer = Callable[[Path], None]
 
@@ -95,12 +96,15 @@ def _lightgbm(folder: Path) -> None:
     lightgbm.train({"verbose": -1, "num_leaves": 4}, data, 3).save_model(str(folder / "m"))
 
 
-def _xgboost(folder: Path, ending: str) -> None:
+def _booster() -> Any:
     import xgboost
 
     data = xgboost.DMatrix(np.random.default_rng(0).normal(size=(40, 3)), np.arange(40.0))
-    booster = xgboost.train({"max_depth": 2}, data, 2)
-    (folder / "m").write_bytes(booster.save_raw(ending))
+    return xgboost.train({"max_depth": 2}, data, 2)
+
+
+def _xgboost(folder: Path, ending: str) -> None:
+    (folder / "m").write_bytes(_booster().save_raw(ending))
 
 
 def _forest() -> Any:
@@ -161,22 +165,39 @@ NATIVES: dict[str, tuple[str, Writer]] = {
     "torch-legacy": ("m", lambda folder: _torch(folder, _use_new_zipfile_serialization=False)),
     "torch-export": ("m", _export),
     "torch-distributed": (".metadata", _distributed),
+    "torchscript": ("m", folders.torchscript),
     "keras": ("m", _keras),
+    "keras-archive": ("m", folders.keras_archive),
     "onnx": ("m", _onnx),
     "tensorflow-index": ("m.index", _bundle),
     "saved-model": ("saved_model.pb", _saved_model),
     "frozen-graph": ("m", _frozen),
+    "tensorflow-version-1": ("drug.ckpt", folders.first_version),
+    "tflite": ("m", folders.tflite),
+    "coreml": ("Manifest.json", folders.coreml),
+    "coreml-weights": ("Data/com.apple.CoreML/weights/weight.bin", folders.coreml),
+    "orbax": ("m/_METADATA", folders.orbax),
     "flax": ("m", _flax),
     "equinox": ("m", _equinox),
     "npz": ("m", lambda folder: np.savez((folder / "m").open("wb"), a=_ARRAY, b=_ARRAY.T, c=np.array(["x", "yz"]))),
     "lightgbm": ("m", _lightgbm),
     "xgboost-json": ("m", lambda folder: _xgboost(folder, "json")),
     "xgboost-ubj": ("m", lambda folder: _xgboost(folder, "ubj")),
+    "xgboost-pickle": ("m", lambda folder: (folder / "m").write_bytes(pickle.dumps(_booster())) and None),
     "pickle": ("m", lambda folder: (folder / "m").write_bytes(pickle.dumps(_forest())) and None),
     "joblib": ("m", _joblib),
     "joblib-zlib": ("m", lambda folder: _joblib(folder, 3)),
     "skops": ("m", _skops),
     "tar-gz": ("m", _tar),
+    "zip-archive": ("m", folders.packed),
+    "safetensors-index": ("model.safetensors.index.json", folders.shards),
+    "huggingface-config": ("config.json", folders.huggingface),
+    "huggingface-card": ("README.md", folders.card),
+    "monai": ("configs/metadata.json", folders.monai),
+    "mlflow": ("MLmodel", folders.mlflow),
+    "bioimageio": ("bioimageio.yaml", folders.bioimageio),
+    "improve-settings": ("param_log_file.txt", folders.improve),
+    "improve-scores": ("val_scores.json", folders.improve),
     "candle-note": ("ckpt-info.json", _candle),
     "candle-settings": ("final_params.txt", _candle),
 }

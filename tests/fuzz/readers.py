@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from candle_spec.canonical import loads
-from candle_spec.conversion.splice import read_extents
+from candle_spec.conversion.splice import checked_extents
 from candle_spec.manifest import load_document
 from candle_spec.readers import inert_pickle
 from candle_spec.readers.zip_archive import ZipArchive
@@ -37,7 +37,7 @@ READERS: dict[str, Reader] = {
     "json": lambda data, _: loads(data, location="fuzz"),
     "manifest": lambda data, _: load_document(data, "fuzz.json"),
     "yaml": lambda data, _: load_document(data, "fuzz.yaml"),
-    "extents": lambda data, _: read_extents(data, "fuzz"),
+    "extents": lambda data, _: checked_extents(loads(data, location="fuzz"), "fuzz"),
     "zip": read_zip,
     **{f"convert {name}": natives.reader(name) for name in natives.NATIVES},
 }

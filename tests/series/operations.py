@@ -107,8 +107,7 @@ def check_interrupted(series: Series, operation: Operation) -> None:
     last = series.last()
     assert last is not None
     assert last.epoch in operation.last
-    best = series.best()
-    assert best is not None
+    assert series.best() is not None or operation.name == "redo"  # what best named may be gone
     point = series.restart_point("required")
     assert point is not None
     assert point.entry == last
@@ -120,5 +119,6 @@ def check_clean(folder: Path) -> None:
     assert os.listdir(folder / ".candle/staging") == []
     assert os.listdir(folder / ".candle/trash") == []
     assert not (folder / ".candle/intent.json").exists()
-    assert sorted(name.removesuffix(".txt") for name in os.listdir(folder)) == [".candle", "best", "epochs", "last"]
+    names = {name.removesuffix(".txt") for name in os.listdir(folder)}
+    assert names - {"best"} == {".candle", "epochs", "last"}
     assert sorted(os.listdir(folder / ".candle")) == ["bad", "lock", "series.json", "staging", "trash"]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import struct
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from candle_spec.atomic import Fs
 from candle_spec.checkpoint.contents import Contents, Framework, Group, SideFile
@@ -18,7 +19,7 @@ FROZEN = frozenset({("model", "encoder.weight")})
 
 
 def floats(count: int, start: float) -> memoryview:
-    return memoryview(struct.pack(f"<{count}f", *(start + n / 7 for n in range(count))))
+    return memoryview((start + np.arange(count) / 7).astype("<f4"))
 
 
 def tensor(group: str, name: str, count: int, start: float) -> TensorSource:

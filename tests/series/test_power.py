@@ -14,11 +14,12 @@ from typing import Any
 
 import pytest
 
+from candle_spec.checkpoint.checkpoint import Checkpoint
 from candle_spec.series import record as records
 from candle_spec.series.layout import Layout
 from candle_spec.series.series import Series
 from tests.series.power import Call, Disk, Image, Recording
-from tests.series.states import branch_of, open_series, state
+from tests.series.states import open_series, state
 
 
 @dataclass(frozen=True)
@@ -47,12 +48,18 @@ class Violation(Exception):
 def promised(series: Series, tags: frozenset[str]) -> Promise:
     last = series.last()
     record = records.read(Layout(series.path).record)
-    branches = dict(branch_of(entry.path) for entry in series.entries())
+    branches = dict(told(entry.path) for entry in series.entries())
     return Promise(branches, last.epoch if last else 0, tags, len(record.attempts), series.run_id)
 
 
+def told(path: Path) -> tuple[int, int]:
+    """Return epoch and branch from the state tree: that every byte is the saved one, the digests have said."""
+    held = Checkpoint(path).state(framework="numpy")
+    return held["epoch"], held["branch"]
+
+
 def story(folder: Path) -> list[Call]:
-    """Make, save, share, tag, redo, redo a tagged one, roll back, prune; return all calls and promises."""
+    """Make, save, share, tag, redo, prune, roll back, redo a tagged one; return all calls and promises."""
     recording = Recording(folder)
     with open_series(folder, recording) as series:
         recording.promise(promised(series, frozenset()))
@@ -64,13 +71,13 @@ def story(folder: Path) -> list[Call]:
         recording.promise(promised(series, tags))
         series.save(state(3, branch=1))
         recording.promise(promised(series, tags))
-        series.mark_restarted(series.restart_point("2"))
-        recording.promise(promised(series, tags))
-        series.save(state(3, branch=2))
-        recording.promise(promised(series, tags))
         series.save(state(4))
         recording.promise(promised(series, tags))
         series.prune({4})
+        recording.promise(promised(series, tags))
+        series.mark_restarted(series.restart_point("1"))
+        recording.promise(promised(series, tags))
+        series.save(state(2, branch=1))
         recording.promise(promised(series, tags))
         series.save(state(1, branch=3))
         recording.promise(promised(series, frozenset()))
@@ -90,7 +97,7 @@ def check(image: Image, folder: Path, before: Promise, after: Promise) -> None:
 
 def _compare(series: Series, before: Promise, after: Promise) -> None:
     assert series.verify() == []
-    found = dict(branch_of(entry.path) for entry in series.entries() if entry.complete)
+    found = dict(told(entry.path) for entry in series.entries() if entry.complete)
     for epoch in before.branches.keys() | after.branches.keys():
         allowed = {before.branches.get(epoch), after.branches.get(epoch)}
         assert found.get(epoch) in allowed, f"epoch {epoch} is {found.get(epoch)}"
@@ -128,6 +135,8 @@ def test_power_may_fail_after_every_call(log: list[Call], place: Path) -> None:
     seen: set[Any] = set()
     chance = random.Random(4)  # noqa: S311 - the same samples every time
     for index, disk, before, after in walk(log):
+        if log[min(index + 1, len(log) - 1)].name in ("open_new", "write", "make_folder", "link", "symlink"):
+            continue  # the next moment has all that is undecided now, and more
         for outcome in disk.outcomes(1, chance):
             image = disk.image(outcome)
             key = hash(image), id(before), id(after)
@@ -150,7 +159,7 @@ def test_every_fsync_is_needed(log: list[Call], place: Path) -> None:
 def sites(log: Sequence[Call]) -> dict[str, int]:
     """Return one fsync of every kind: the same one of another save of the same kind shows the same."""
     found: dict[str, int] = {}
-    kinds = iter(["make", "first save", "save", "save", "tag", "redo", "restart", "roll back", "save", "prune", "kept"])
+    kinds = iter(["make", "first save", "save", "save", "tag", "redo", "save", "prune", "restart", "roll back", "kept"])
     kind = next(kinds)
     for index, call in enumerate(log):
         if call.name == "promise":

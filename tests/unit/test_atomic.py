@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import errno
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import pytest
 
-from candle_spec.atomic import Fs, Staging, recover, replace_file
+from candle_spec.atomic import STAGING_MARK, Fs, Staging, private_name, recover, replace_file
 from candle_spec.errors import OutputExistsError, WriteFailedError
 
 CALLS = (
@@ -155,6 +157,41 @@ def test_an_error_leaves_nothing_behind(tmp_path: Path) -> None:
         staging.write("a", b"1")
         raise KeyboardInterrupt
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_another_process_made_meanwhile_is_not_replaced(tmp_path: Path) -> None:
+    target = tmp_path / "target"
+    with pytest.raises(OutputExistsError), Staging(target) as slow:
+        slow.write("a", b"slow")
+        save(target, OLD, Fs(), overwrite=False)
+        slow.commit()
+    assert content(target) == OLD
+    assert list(tmp_path.iterdir()) == [target]
+
+
+class FasterNeighbour(Fs):
+    """Another process takes the final name between the last look and the rename."""
+
+    def rename(self, source: Path, target: Path) -> None:
+        target.mkdir()
+        (target / "theirs").write_bytes(b"1")
+        super().rename(source, target)
+
+
+def test_a_neighbour_that_is_faster_by_a_hair_is_not_replaced(tmp_path: Path) -> None:
+    with pytest.raises(OutputExistsError):
+        save(tmp_path / "target", NEW, FasterNeighbour(), overwrite=False)
+    assert content(tmp_path / "target") == {"theirs": b"1"}
+
+
+def test_a_private_file_of_a_killed_process_is_removed(tmp_path: Path) -> None:
+    target = tmp_path / "manifest.json"
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    (tmp_path / f".{target.name}{STAGING_MARK}{gone.pid}-00000000").write_bytes(b"1")
+    private_name(target).write_bytes(b"of a living process")
+    replace_file(target, b"2")
+    assert sorted(path.read_bytes() for path in tmp_path.iterdir()) == [b"2", b"of a living process"]
 
 
 def test_folders_of_living_processes_are_left_alone(tmp_path: Path) -> None:

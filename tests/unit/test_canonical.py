@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from candle_spec import limits
-from candle_spec.canonical import canonical, loads, pretty, tag_number
+from candle_spec.canonical import canonical, loads, loads_with_note, pretty, tag_number
 from candle_spec.errors import CandleSpecError, InvalidInputError
+from candle_spec.manifest.plain import scan
 
 safe = 2**53 - 1
 scalars = st.none() | st.booleans() | st.integers(-safe, safe) | st.floats(-safe, safe) | st.text()
@@ -26,6 +27,9 @@ FAULTS = [
     ("CKP0002", b'{"a": }'),
     ("CKP0002", b""),
     ("CKP0003", b'{"a": 1, "b": {"c": 1, "c": 2}}'),
+    ("CKP0003", b'{"a": 1, "\\u0061": 2}'),
+    ("CKP0003", b'[{"a\\"": "\\\\", "b": "\\""}, {"a\\"": 1, "a\\"": 2}]'),
+    ("CKP0003", b'{"a": "x", "a": {"b": "y"}}'),
     ("CKP0004", b"[" * 300 + b"]" * 300),
     ("CKP0004", b"[" * 100_000),
     ("CKP0004", b"1" * 5_000),
@@ -42,6 +46,70 @@ def test_each_fault_has_its_code(code: str, data: bytes) -> None:
         loads(data, location="x.json")
     assert caught.value.code == code
     assert caught.value.location.startswith("x.json")
+
+
+def written(value: Any) -> str:
+    """JSON in which an object is a list of its members, so that keys can come twice."""
+    if isinstance(value, tuple):
+        return "{" + ", ".join(f"{json.dumps(key)}: {written(item)}" for key, item in value) + "}"
+    return "[" + ", ".join(map(written, value)) + "]" if isinstance(value, list) else json.dumps(value)
+
+
+def twice(value: Any) -> bool:
+    if isinstance(value, tuple):
+        keys = [key for key, _ in value]
+        return len(set(keys)) < len(keys) or any(twice(item) for _, item in value)
+    return isinstance(value, list) and any(map(twice, value))
+
+
+keys = st.text('a"\\:{ü\n', max_size=2)
+members = st.recursive(
+    st.text('a"\\:[ü\n', max_size=3) | st.integers(),
+    lambda inner: st.lists(inner, max_size=3) | st.lists(st.tuples(keys, inner), max_size=4).map(tuple),
+    max_leaves=12,
+)
+
+
+@given(members)
+def test_duplicate_keys_are_found_by_counting_quotes(value: Any) -> None:
+    data = written(value).encode()
+    if twice(value):
+        with pytest.raises(CandleSpecError) as caught:
+            loads(data, location="x")
+        assert caught.value.code == "CKP0003"
+    else:
+        assert loads(data, location="x") == json.loads(data)
+
+
+@given(values)
+def test_what_is_called_plain_needs_no_second_look(value: Any) -> None:
+    document, plain = loads_with_note(json.dumps(value).encode(), location="x")
+    found = scan(document)
+    assert not plain or not (found.not_json or found.problems or found.whole)
+
+
+@pytest.mark.parametrize(
+    ("text", "plain"),
+    [
+        ('{"a": ["b", 0.5, true, null, -9007199254740991]}', True),
+        ('{"a": 9007199254740992}', False),
+        ('{"a": ["b", 1.0]}', False),
+        ('{"a": "\\ud800"}', False),
+        ('{"ü": 1}', False),
+    ],
+)
+def test_which_documents_are_plain(text: str, plain: bool) -> None:
+    assert loads_with_note(text.encode(), location="x")[1] is plain
+
+
+@pytest.mark.parametrize(("opening", "closing"), [("[", "]"), ('{"a": ', "}")])
+def test_the_deepest_document(opening: str, closing: str) -> None:
+    def nested(levels: int) -> bytes:
+        return (opening * levels + "0" + closing * levels).encode()
+
+    loads(nested(limits.JSON_DEPTH), location="x")
+    with pytest.raises(CandleSpecError, match="more than 256 deep"):
+        loads(nested(limits.JSON_DEPTH + 1), location="x")
 
 
 def test_a_document_that_is_too_large(monkeypatch: pytest.MonkeyPatch) -> None:

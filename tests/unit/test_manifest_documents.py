@@ -205,6 +205,12 @@ class TestYaml:
         lines += [f"a{n}: &a{n} [" + ", ".join([f"*a{n - 1}"] * 9) + "]" for n in range(1, 9)]
         assert refused("\n".join(lines), "m.yaml").code == "CKP0004"
 
+    def test_brackets_without_end_in_a_line(self) -> None:
+        for text in ("a: " + "[" * 2000, "a: [" + "{b: " * 200):
+            with pytest.raises(LimitExceededError, match="brackets are open in one line"):
+                yaml(text)
+        assert yaml("a: [" + "[1], " * 300 + "]\nb: '" + "[]" * 300 + "'")["b"] == "[]" * 300
+
     def test_a_bomb_of_depth_by_aliases(self) -> None:
         deep = "a: &a " + "[" * 100 + "]" * 100 + "\nb: &b " + "[" * 100 + "*a" + "]" * 100
         text = deep + "\nc: " + "[" * 100 + "*b" + "]" * 100

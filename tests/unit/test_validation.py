@@ -262,7 +262,7 @@ class TestLevels:
         (at / "model.safetensors").unlink()
         report = validate(at)
         assert report.ok
-        assert self.states(report)["L4"] == "the weights are withheld or were not fetched"
+        assert self.states(report)["L4"] == "the weights are not here"
         assert verdict(report).endswith("1 file withheld · 4 tensors not here")
 
     def test_pointers_of_git_lfs_are_no_weights(self, copy: Callable[..., Path]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -49,6 +48,8 @@ def _described(manifest: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]
 
 def _read(path: Path) -> tuple[int, str]:
     """Count the lines, and digest them joined by line feeds without a last one; a line may be of any length."""
+    import hashlib
+
     state, count, inside = hashlib.sha256(), 0, False
     with path.open("rb") as file:
         while piece := file.readline(_PIECE):

@@ -25,6 +25,8 @@ _PERSONAL: Final = (
 )
 _PEOPLE: Final = re.compile(r"/(creators|contributors|contact|funding)(/|$)")
 _LONGEST: Final = 10_000
+_STATE_BYTES: Final = 16 << 20
+"""How much of a state tree is looked at for private texts: what names folders stands beside few tensors."""
 
 
 def pickles(context: Context) -> Iterator[Problem]:
@@ -73,4 +75,16 @@ def privacy(context: Context) -> Iterator[Problem]:
                 yield at("CKP5020", f"the text holds {what}", pointer=place)
 
 
-RULES = (pickles, code, privacy)
+def private_state(context: Context) -> Iterator[Problem]:
+    """The state tree, which keeps what the native file says, may name folders of its authors, or hold a token."""
+    for record in context.files("state-tree"):
+        if not context.readable(record["path"]):
+            continue
+        with (context.root / record["path"]).open("rb") as file:
+            text = file.read(_STATE_BYTES).decode("utf-8", "replace")
+        for pattern, what in (_PERSONAL[0], _PERSONAL[2]):
+            if pattern.search(text):
+                yield at("CKP5020", f"the state holds {what}", file=record["path"])
+
+
+RULES = (pickles, code, privacy, private_state)

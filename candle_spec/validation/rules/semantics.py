@@ -142,7 +142,7 @@ def grade(context: Context) -> Iterator[Problem]:
 def references(context: Context) -> Iterator[Problem]:
     """Paths in the manifest name listed files; groups named are there; ids are unique."""
     listed = {record["path"] for record in context.manifest["files"]}
-    for place, path in _paths(context.manifest):
+    for place, path in _paths(context.manifest, listed):
         if path not in listed:
             yield at("CKP2023", f"{path!r} is not listed in files", pointer=place)
     groups = [group["id"] for group in context.manifest["weights"].get("groups", [])]
@@ -158,8 +158,8 @@ def references(context: Context) -> Iterator[Problem]:
             yield at("CKP2023", f"there is no group {part['group']!r}", pointer=place)
 
 
-def _paths(manifest: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yield every place that names a file of the checkpoint."""
+def _paths(manifest: dict[str, Any], listed: set[str]) -> Iterator[tuple[str, str]]:
+    """Yield every place that names a file of the checkpoint; of the tensors, those that name one not listed."""
     yield from _named(manifest, "/weights", "inventory")
     yield from _named(manifest, "/training_state", "state_tree")
     yield from _named(manifest, "/model/implementation/source", "path")
@@ -170,7 +170,7 @@ def _paths(manifest: dict[str, Any]) -> Iterator[tuple[str, str]]:
         for number, path in enumerate(group["files"]):
             yield f"/weights/groups/{index}/files/{number}", path
         yield from _named(manifest, f"/weights/groups/{index}", "index")
-    yield from _tensor_files(manifest)
+    yield from _tensor_files(manifest, listed)
     for index, _ in enumerate(pointer.get(manifest, "/conversion/restore/originals") or []):
         yield from _named(manifest, f"/conversion/restore/originals/{index}", "residue")
         yield from _named(manifest, f"/conversion/restore/originals/{index}", "extents")
@@ -184,10 +184,13 @@ def _paths(manifest: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield from _named(manifest, f"/verification/vectors/{index}", "outputs")
 
 
-def _tensor_files(manifest: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yield each weights file that the inventory names, once: at the first tensor in it."""
-    seen: set[str] = set()
-    for index, entry in enumerate(manifest["weights"].get("tensors", [])):
+def _tensor_files(manifest: dict[str, Any], listed: set[str]) -> Iterator[tuple[str, str]]:
+    """Yield each weights file that the inventory names without being listed, once: at the first tensor in it."""
+    tensors: list[dict[str, Any]] = manifest["weights"].get("tensors", [])
+    if {entry.get("file") for entry in tensors} <= listed:  # none is encoded or an alias, and all is well
+        return
+    seen = set(listed)
+    for index, entry in enumerate(tensors):
         here = f"/weights/tensors/{index}"
         parts = entry.get("encoding", {}).get("parts", {})
         stored = [(pointer.join(["encoding", "parts", name, "file"]), part["file"]) for name, part in parts.items()]

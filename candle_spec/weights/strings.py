@@ -1,0 +1,34 @@
+"""Strings as a stored tensor: one after the other, and where each begins (spec.md, encoding ``strings``)."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+from itertools import accumulate
+
+from candle_spec.weights.sources import Encoding, MemoryBytes, Part
+
+
+def stored_strings(items: Sequence[bytes], *, text: bool | None = None) -> tuple[str, dict[str, Part], Encoding]:
+    """Return dtype, parts and encoding of strings that are in memory.
+
+    Args:
+        items: The strings, in row-major order.
+        text: Whether they are text, in UTF-8; ``None`` to look.
+    """
+    is_text = all(map(_is_utf8, items)) if text is None else text
+    offsets = list(accumulate(map(len, items), initial=0))
+    blob = b"".join(items)
+    parts = {
+        "bytes": Part("U8", (len(blob),), MemoryBytes(blob)),
+        "offsets": Part("I64", (len(offsets),), MemoryBytes(struct.pack(f"<{len(offsets)}q", *offsets))),
+    }
+    return ("STR" if is_text else "BYTES"), parts, Encoding("strings", {"text": "utf-8" if is_text else "none"})
+
+
+def _is_utf8(item: bytes) -> bool:
+    try:
+        item.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
