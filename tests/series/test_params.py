@@ -197,6 +197,10 @@ def test_interval_0_warns_and_names_the_setting() -> None:
     assert from_params({"ckpt_save_interval": 0, "ckpt_save_seconds": "10m"}).enabled
 
 
+def test_repositories_are_named() -> None:
+    assert "modac, zenodo" in from_params({"ckpt_repositories": "modac zenodo"}).warnings[0]
+
+
 def test_without_a_weights_file_nothing_is_saved_and_that_is_said() -> None:
     policy = from_params({"ckpt_save_weights_file": "False"})
     assert not policy.enabled
