@@ -12,7 +12,8 @@ from candle_spec.series import ckpt_info, old_layouts
 from candle_spec.series.old_layouts import OldCheckpoint, Refused
 from candle_spec.series.params import CheckpointPolicy
 
-_POINTERS: Final = ("auto", "required", "last", "best")
+POINTERS: Final = ("auto", "required", "last", "best")
+"""Restart modes that name no certain checkpoint."""
 
 
 def has_series(directory: Path) -> bool:
@@ -32,7 +33,7 @@ def old_checkpoint(
         output: The run's output, where CANDLE once put ``save/ckpts``.
     """
     mode = policy.restart_mode
-    named = Path(mode) if mode not in _POINTERS and not mode.isdigit() else None
+    named = Path(mode) if mode not in POINTERS and not mode.isdigit() else None
     if named is None and (has_series(directory) or mode == "best" or mode.isdigit()):
         return None, []
     if named is not None and (not named.is_dir() or (named / MANIFEST).exists()):
