@@ -146,12 +146,7 @@ class CandleCkpt:
         if old is not None:
             info = self._restart_old(recorder, old, passed)
         else:
-            if not has_series(Path(self.ckpt_directory)) and self.policy.restart_mode in (
-                "auto",
-                "required",
-                "last",
-                "best",
-            ):
+            if not has_series(Path(self.ckpt_directory)) and self.policy.restart_mode in POINTERS:
                 self._nothing(passed)
                 return None
             restarted = recorder.restart()
