@@ -109,8 +109,9 @@ class KerasState:
     def _rate(self) -> dict[str, float]:
         """The learning rate of tf_keras, where it is no variable of the optimizer's own."""
         rate = getattr(getattr(self.model, "optimizer", None), "learning_rate", None)
-        legacy = self._package() == "tf_keras" and rate is not None and hasattr(rate, "numpy")
-        return {RATE: float(rate.numpy())} if legacy else {}
+        if self._package() != "tf_keras" or rate is None or not hasattr(rate, "numpy"):
+            return {}
+        return {RATE: float(rate.numpy())}
 
     def restore(self, checkpoint: Checkpoint, *, weights_only: bool = False) -> Restored:
         """See :class:`candle_spec.callbacks._adapter.Adapter`."""
