@@ -36,6 +36,7 @@ from candle_spec.converters._pickle_imports import inert_pickle
 from candle_spec.converters._pytorch_tensors import tensor_source
 from candle_spec.errors import CandleSpecError, CorruptFileError, UnsupportedFormatError
 from candle_spec.problems import Location, Problem, Severity
+from candle_spec.readers.inert_pickle import Global, load
 from candle_spec.readers.torch_objects import Storage, TensorView, check_view
 from candle_spec.readers.zip_archive import Entry, ZipArchive, entry_names
 from candle_spec.weights.sources import FileBytes, TensorSource
@@ -123,6 +124,7 @@ class _Reading:
     tensors: list[TensorSource] = field(default_factory=list)
     pickles: list[InertPickle] = field(default_factory=list)
     unread: list[str] = field(default_factory=list)
+    unknown: list[Part] = field(default_factory=list)
     owners: dict[tuple[Any, ...], tuple[str, str]] = field(default_factory=dict)
     used: list[Entry] = field(default_factory=list)
 
@@ -245,11 +247,25 @@ class _Reading:
         for name, entry in self.archive.entries.items():
             if not entry.stored or not name.endswith((".pt", ".pkl")):
                 continue
-            file = files.read_zip(self.archive.path, entry.offset, entry.size)
-            self.pickles += [
-                inert_pickle(self.source.files[0].name, f"{name}: {each.member}", each.loaded.globals)
-                for each in file.records
-            ]
+            try:
+                found = self._pickles_in(name, entry.offset, entry.size)
+            except CandleSpecError as error:
+                reason = f"what it would import is not known: {error.message}"[:1990]
+                self.unknown.append(Part(f"pickle {name}"[:200], "residue", reason, size=entry.size))
+                continue
+            native = self.source.files[0].name
+            self.pickles += [inert_pickle(native, f"{name}: {member}".removesuffix(": "), g) for member, g in found]
+
+    def _pickles_in(self, name: str, offset: int, size: int) -> list[tuple[str, tuple[Global, ...]]]:
+        """Return each pickle of an entry and the names in it: a torch archive, or a pickle as it stands."""
+        with self.archive.path.open("rb") as file:
+            file.seek(offset)
+            is_archive = file.read(4) == b"PK\x03\x04"
+        if is_archive:
+            records = files.read_zip(self.archive.path, offset, size).records
+            return [(each.member, each.loaded.globals) for each in records]
+        data = self.archive.read(name, limits.PICKLE_BYTES)
+        return [("", load(data, location=f"{self.source.path}: {name}").globals)]
 
     def _parts(self, groups: list[str]) -> list[Part]:
         parts = []
@@ -262,6 +278,7 @@ class _Reading:
             parts.append(Part("pickled tensors", "residue", reason, count=len(self.unread)))
         if self.pickles:
             parts.append(Part("sample inputs", "residue", "a pickle, which is not followed", count=len(self.pickles)))
+        parts += self.unknown
         parts.append(Part("optimizer", "absent", "an exported program holds no optimizer state"))
         return parts
 

@@ -3,8 +3,9 @@
     python -m tools.regen            write what is out of date
     python -m tools.regen --check    write nothing; exit 1 and show the difference where something is out of date
 
-Generated: ``schemas/index.json`` (the digests of the schemas), ``candle_spec/manifest/models.py`` (the typed view) and
-``docs/formats.md`` (what is read, from the converters' own cards).
+Generated: ``schemas/index.json`` (the digests of the schemas), ``candle_spec/manifest/models.py`` (the typed view),
+``docs/formats.md`` (what is read, from the converters' own cards), ``docs/mapping.md``'s table of transforms, and
+``schemas/repositories/<id>/<version>/compiled.json`` (each template as one document, which loads in milliseconds).
 A schema of a released version is frozen: if its file changed, nothing is made and the command says so.
 """
 
@@ -15,7 +16,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from tools import regen_formats, regen_index, regen_models
+from tools import regen_formats, regen_index, regen_models, regen_templates
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -23,6 +24,8 @@ GENERATORS: dict[str, Callable[[Path], bytes]] = {
     "schemas/index.json": regen_index.make,
     "candle_spec/manifest/models.py": regen_models.make,
     "docs/formats.md": regen_formats.make,
+    "docs/mapping.md": regen_templates.make_tables,
+    **regen_templates.generators(ROOT),
 }
 """Each file that is generated, and what makes its bytes from the checkout."""
 

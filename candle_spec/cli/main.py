@@ -41,6 +41,19 @@ GROUPS: Final = {
     "Train": {
         "series": ("Look at a training series, and tidy it up.", "candle-spec series ls out/ckpts"),
     },
+    "Publish": {
+        "readiness": (
+            "Say what repositories still want to know.",
+            "candle-spec readiness model.pt.candle --for huggingface",
+        ),
+        "describe": ("Ask for what is missing, once for a study.", "candle-spec describe model.pt.candle"),
+        "map": ("Make a repository's record.", "candle-spec map model.pt.candle --to huggingface --out card"),
+        "import-metadata": (
+            "Fill a manifest from a repository's record.",
+            "candle-spec import-metadata --from huggingface README.md model.pt.candle",
+        ),
+        "template": ("List, show, make and test templates.", "candle-spec template list"),
+    },
     "Shell": {
         "completion": ("Print the completion script of a shell.", 'eval "$(candle-spec completion bash)"'),
     },

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
@@ -157,8 +158,9 @@ def _properties(location: str) -> Mapping[str, Any]:
 
 def _unknown_keys(fault: Fault, severity: Severity) -> Iterator[Problem]:
     known = fault.schema.get("properties", {})
+    forms = [re.compile(form) for form in fault.schema.get("patternProperties", {})]
     for key in fault.instance:
-        if key not in known:
+        if key not in known and not any(form.search(key) for form in forms):
             near = nearest(key, known)
             listed = f"known: {', '.join(known)}" if len(known) <= 12 else ""
             hint = f"did you mean {near!r}?" if near else listed

@@ -62,9 +62,8 @@ class Verifier:
         }
         for name, (held, identity) in wanted.items():
             try:
-                digest = (
-                    running[name].result() if name in running else self._known.get(identity) or digest_file(held.path)
-                )
+                known = running[name].result() if name in running else self._known.get(identity)
+                digest = known or digest_file(held.path)
             except OSError as error:
                 yield name, f"it cannot be read: {error.strerror or error}"
                 continue

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -148,3 +149,14 @@ def test_the_first_version_is_refused(tmp_path: Path) -> None:
         archive.writestr("serialized_state_dict.pt", b"PK")
     with pytest.raises(UnsupportedFormatError, match=r"before torch 2\.6"):
         convert(tmp_path / "m.pt2", tmp_path / "x.candle")
+
+
+@pytest.mark.parametrize("data", [pickle.dumps(Path("x")), b"not a pickle at all"], ids=["plain pickle", "no pickle"])
+def test_a_sample_that_is_no_archive(tmp_path: Path, data: bytes) -> None:
+    def other(name: str, old: bytes) -> bytes:
+        return data if name.endswith("sample_inputs/model.pt") else old
+
+    made = convert(changed(tmp_path / "uno.pt2", other), tmp_path / "x.candle")
+    named = [name for found in made.manifest["security"]["inert_pickle"] for name in found["imports"]]
+    unknown = [part for part in made.manifest["conversion"]["parts"] if part["what"].startswith("pickle ")]
+    assert bool(unknown) != any("pathlib" in name for name in named)

@@ -1,7 +1,8 @@
 """Proof 1 below Python: the process ends before any call of the C library that changes the series, on a real disk.
 
 What no wrapper of Python sees is counted, too: clean-up, the lock, the threads. Where there is no C compiler or no
-``LD_PRELOAD``, the proof through the package's own file system interface (``tests/series/test_killed.py``) stands alone.
+``LD_PRELOAD``, the proof through the package's own file system interface, ``tests/series/test_killed.py``, stands
+alone.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from tests.series import operations
 
 Fresh = Callable[[object], Path]
 
-_MEMORY = Path("/dev/shm")  # noqa: S108 - the proofs count calls; a disk would only make them slow
+_MEMORY = Path("/dev/shm")
 
 
 @pytest.fixture(scope="session")

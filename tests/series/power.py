@@ -52,7 +52,6 @@ class Node:
         else:
             self.durable = self.data
 
-
     def settle(self, change: Change) -> None:
         """Make one change durable, and no other."""
         if change in self.pending:

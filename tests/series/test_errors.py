@@ -1,4 +1,4 @@
-"""Proof 3: whatever call the system refuses, what is saved stays good, the error is clear, and the training can go on."""
+"""Proof 3: whatever call the system refuses, what is saved stays good, the error is clear, the training can go on."""
 
 from __future__ import annotations
 
@@ -55,11 +55,13 @@ def attempt(series: object, operation: Operation) -> bool:
     try:
         operation.run(series)  # type: ignore[arg-type]
     except WriteFailedError as error:
-        assert error.message.startswith("cannot write: ")
-        assert error.location
-        assert error.hint
-        return False
-    return True
+        refused = error
+    else:
+        return True
+    assert refused.message.startswith("cannot write: ")
+    assert refused.location
+    assert refused.hint
+    return False
 
 
 def test_a_short_write_is_completed(fresh: Fresh) -> None:

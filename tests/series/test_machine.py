@@ -22,7 +22,7 @@ from tests.series.faults import Crash, Dying, Refusing
 from tests.series.operations import copy, damage
 from tests.series.states import branch_of, open_series, state
 
-_MEMORY = Path("/dev/shm")  # noqa: S108 - a disk would only make it slow
+_MEMORY = Path("/dev/shm")
 
 
 class Machine(RuleBasedStateMachine):

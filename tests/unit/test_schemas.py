@@ -27,7 +27,11 @@ from tools import regen_index
 ROOT = Path(__file__).resolve().parents[2]
 SCHEMAS = ROOT / "schemas"
 IDENTIFIERS = sorted(collection.documents())
-EXAMPLES = sorted(path.relative_to(SCHEMAS).as_posix() for path in SCHEMAS.glob("**/examples/*/*.json"))
+EXAMPLES = sorted(
+    path.relative_to(SCHEMAS).as_posix()
+    for path in SCHEMAS.glob("**/examples/*/*.json")
+    if path.relative_to(SCHEMAS).parts[0] != "repositories"  # those are of templates
+)
 
 
 def objects(value: Any, at: str) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -102,7 +102,9 @@ class TestEveryCheck:
         seen |= newer_minor_codes(copy, monkeypatch)
         seen |= unreadable_codes(copy, monkeypatch)
         seen |= elsewhere_codes(tmp_path)
-        every = {check["code"] for check in CHECKS}
+        every = {
+            check["code"] for check in CHECKS if not check["code"].startswith("CKP72")
+        }  # those of templates: tests/repositories
         assert (sorted(every - seen), sorted(seen - every - {""})) == ([], [])
 
     def test_the_catalogue_is_in_order(self) -> None:

@@ -52,7 +52,8 @@ def _table(entries: Sequence[Entry], flags: dict[str, list[str]]) -> Iterator[st
         cells = [cell.rjust(width) for cell, width in zip(row[:-1], widths, strict=False)]
         yield "  ".join([*cells, row[-1]]).rstrip()
     whole, unique = sum(entry.size for entry in entries), _on_disk(entries)
-    yield f"{words.plural(len(entries), 'checkpoint')}, {words.size(unique)} on disk, {words.size(whole)} if nothing was shared"
+    count = words.plural(len(entries), "checkpoint")
+    yield f"{count}, {words.size(unique)} on disk, {words.size(whole)} if nothing was shared"
 
 
 def _on_disk(entries: Sequence[Entry]) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from typing import Final
 
@@ -11,8 +10,6 @@ from candle_spec.validation.run import verdict
 
 _MOST: Final = 50
 _LONGEST: Final = 400
-_UNPRINTABLE: Final = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
-"""What moves the cursor, turns the writing direction or cannot be encoded: names of files and tensors are not ours."""
 _COLOURS: Final = {Severity.ERROR: "31", Severity.WARNING: "33", Severity.INFO: "36"}
 
 
@@ -51,9 +48,12 @@ def problem_lines(found: Problem, *, colour: bool = False) -> Iterator[str]:
 
 
 def printable(text: str) -> str:
-    """Return a text, shortened, with what a terminal must not get written as escapes."""
+    """Return a text, shortened, with what a terminal must not get written as escapes.
+
+    Names of files and tensors are not ours: a character may move the cursor, turn the writing direction, or be none.
+    """
     shown = text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
-    return _UNPRINTABLE.sub(lambda match: match[0].encode("unicode_escape").decode("ascii"), shown)
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in shown)
 
 
 def place(found: Problem) -> str:

@@ -1,0 +1,68 @@
+"""``candle-spec import-metadata``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+
+from candle_spec.cli import exit_codes
+from candle_spec.cli.words import plural
+from candle_spec.errors import InvalidInputError, MissingPathError
+
+
+@click.command(
+    "import-metadata", epilog="Example: candle-spec import-metadata --from huggingface README.md model.candle"
+)
+@click.option("--from", "origin", required=True, help="The repository that the record is of.")
+@click.argument("record", type=click.Path(path_type=Path))
+@click.argument("checkpoint", type=click.Path(path_type=Path))
+@click.option("--yes", is_flag=True, help="Write without asking.")
+@click.option("--replace", is_flag=True, help="Take the record's value where the manifest has another.")
+@click.option("--templates", type=click.Path(path_type=Path), multiple=True, help="A folder of templates of your own.")
+def command(origin: str, record: Path, checkpoint: Path, yes: bool, replace: bool, templates: tuple[Path, ...]) -> int:
+    """Fill the manifest of CHECKPOINT from a repository's RECORD; the difference is shown first."""
+    from candle_spec.checkpoint.checkpoint import Checkpoint
+    from candle_spec.repositories import search
+    from candle_spec.repositories.importing import (
+        differences,
+        import_documents,
+        read_output,
+        read_record,
+        store,
+        with_changes,
+    )
+
+    if not record.is_file():
+        raise MissingPathError("there is no such file", location=str(record))
+    pack = search.choose(search.library(templates), origin)
+    document = read_record(pack, record.read_bytes(), str(record))
+    made = import_documents(pack, {read_output(pack)["id"]: document})
+    opened = Checkpoint(checkpoint)
+    changes = differences(opened.manifest, made, replace=replace)
+    for line in _lines(opened.manifest, changes):
+        click.echo(line)
+    if not changes:
+        click.echo("nothing to take: the manifest says all of it already")
+        return exit_codes.OK
+    if not yes and not click.confirm(f"write {plural(len(changes), 'value')} into the manifest?"):
+        return exit_codes.OK
+    filled = with_changes(opened.manifest, changes, f"{pack.key} record {record.name}")
+    wrong = store(opened.path, opened.manifest, filled)
+    if wrong:
+        raise InvalidInputError("; ".join(wrong), location=str(record), hint="nothing was written")
+    click.echo(f"-> {opened.path}")
+    return exit_codes.OK
+
+
+def _lines(manifest: dict[str, Any], changes: dict[str, Any]) -> Iterator[str]:
+    from candle_spec import pointer as pointers
+
+    for at, value in changes.items():
+        before = pointers.get(manifest, at)
+        if before is not None:
+            yield f"- {at}: {json.dumps(before, ensure_ascii=False)}"
+        yield f"+ {at}: {json.dumps(value, ensure_ascii=False)}"

@@ -1,0 +1,37 @@
+"""Options that the commands about repositories share, and what they lead to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from candle_spec.repositories.source import Source
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def shared(command: Command) -> Command:
+    """Add ``--templates``, ``--model-file`` and ``--site``."""
+    where = click.Path(path_type=Path)
+    for option in (
+        click.option("--site", type=where, help="Site profile (default: $CANDLE_SPEC_SITE, or the user's own)."),
+        click.option("--model-file", type=where, help="Model description (default: candle-model.yaml found upwards)."),
+        click.option(
+            "--templates", type=where, multiple=True, help="A folder of templates of your own; may be repeated."
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def open_source(path: Path, model_file: Path | None, site: Path | None) -> Source:
+    """Return what a mapping reads of one checkpoint."""
+    from candle_spec.checkpoint.checkpoint import Checkpoint
+    from candle_spec.repositories.description import gather
+
+    checkpoint = Checkpoint(path)
+    return gather(checkpoint.manifest, checkpoint.path, model_file, site)

@@ -1,0 +1,360 @@
+"""One save: the files, the private folder, the name; :mod:`candle_spec.series.saving` says in which order and why."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+from concurrent.futures import Future
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from candle_spec.canonical import pretty
+from candle_spec.checkpoint import inventory, manifest_file
+from candle_spec.checkpoint.contents import SideFile
+from candle_spec.checkpoint.identity import identity
+from candle_spec.checkpoint.layout import INLINE_TENSORS, INVENTORY, MANIFEST, STATE
+from candle_spec.checkpoint.manifest_builder import FileRecord, Inputs, tensor_entries
+from candle_spec.digests import digest_bytes
+from candle_spec.errors import WriteFailedError
+from candle_spec.manifest.collection import urn
+from candle_spec.series import describe, replacing
+from candle_spec.series.grouping import Seen, seen_in
+from candle_spec.series.layout import folder_name
+from candle_spec.series.live import Live, arrays_key, file_key, read_live, scan
+from candle_spec.series.sharing import Sharing
+from candle_spec.series.staged import Staged
+from candle_spec.series.store import GROUP_SAVES, GROUP_SECONDS, Describe, Store
+from candle_spec.series.training_state import TrainingState
+from candle_spec.series.verify import faults_of
+from candle_spec.weights.shards import GroupPlan, PlannedFile
+
+
+@dataclass(slots=True)
+class Saving:
+    """One save.
+
+    Attributes:
+        committing: Whether the checkpoint may have got its name.
+        unchanged: Whether nothing had to be written.
+        replaced: Whether it took the place of another state.
+        written: Bytes written.
+        shared: Bytes shared.
+        manifest: The manifest.
+    """
+
+    store: Store
+    state: TrainingState
+    document: Describe | None = None
+    committing: bool = False
+    unchanged: bool = False
+    replaced: bool = False
+    written: int = 0
+    shared: int = 0
+    manifest: dict[str, Any] = field(default_factory=dict)
+    _files: list[FileRecord] = field(default_factory=list)
+    _digests: dict[tuple[str, str], str] = field(default_factory=dict)
+    _durable: bool = True
+    _distrusted: set[tuple[int, int]] = field(default_factory=set)
+    _sharing: Sharing | None = None
+    _seen: Seen | None = None
+
+    def run(self) -> Live:
+        """Save, and return the checkpoint."""
+        plans = self.store.grouping.plan(self.state.contents, self.state.stable, self.store.settings.shard_bytes)
+        existing = self._existing()
+        if existing is not None and self._is_same(existing, plans):
+            return self._keep(existing)
+        self._check_space(plans)
+        self._begin_attempt()
+        self._durable = self._is_durable()
+        with Staged(self.store.layout.staging, self.store.fs, durable=self._durable) as staged:
+            self._write(staged, plans)
+            staged.sync_files(self.store.writer.pool if self.store.writer else None)
+            staged.sync_folders()
+            self.committing = True
+            path = self._commit(staged, existing)
+            self.replaced = existing is not None
+        return self._learn(path, existing)
+
+    # What is there already
+
+    def _folder(self) -> str:
+        """The name of the folder: of the epoch, or, within one that is saved already, of the step."""
+        plain = folder_name(self.state.epoch)
+        for live in self.store.current():
+            step = live.point.step
+            if live.path.name == plain and step is not None and self._is_later(live, step):
+                return folder_name(self.state.epoch, self.state.step)
+        return plain
+
+    def _is_later(self, live: Live, step: int) -> bool:
+        """Whether this state comes later in the same epoch: not where the training went back to before it."""
+        if self.state.step is None or self.state.step <= step:
+            return False
+        attempt = self.store.attempt
+        if attempt is None or attempt.restarted_from is None or live.attempt == attempt.number:
+            return True
+        return live.point.order <= attempt.restarted_from.order
+
+    def _existing(self) -> Path | None:
+        path = self.store.layout.epochs / self._folder()
+        return path if os.path.lexists(path) else None
+
+    def _is_same(self, path: Path, plans: Sequence[GroupPlan]) -> bool:
+        """Whether the checkpoint that is there holds this very state, and is sound."""
+        live = next((live for live in self.store.live if live.path == path), None)
+        if live is None or path in self.store.doubtful:
+            return False
+        entries = tensor_entries(Inputs(self.state.contents, plans, self._all_digests(plans)))
+        if identity(entries)["state_digest"] != live.point.state_digest:
+            return False
+        documents = dict(self._state_documents())
+        documents |= {side.path: side.data for side in self.state.contents.payload if isinstance(side.data, bytes)}
+        if any(live.files[p].sha256 != digest_bytes(data) for p, data in documents.items() if p in live.files):
+            return False
+        streamed = any(not isinstance(side.data, bytes) for side in self.state.contents.payload)
+        if streamed or not documents.keys() <= live.files.keys():
+            return False
+        if faults_of(path, self.store.settings.jobs):
+            self._distrusted = live.inodes()
+            return False
+        return True
+
+    def _keep(self, path: Path) -> Live:
+        """Leave the checkpoint as it is; an earlier try may not have got as far as making its name durable."""
+        self.unchanged = True
+        live = next(live for live in self.store.live if live.path == path)
+        self.store.fs.sync_folder(self.store.layout.epochs)
+        self.manifest = manifest_file.read(path / MANIFEST)
+        self.shared = sum(held.size for held in live.files.values())
+        return live
+
+    # Before anything is touched
+
+    def _check_space(self, plans: Sequence[GroupPlan]) -> None:
+        files = [file for plan in plans for file in plan.files if not self._is_quiet(file)]
+        need = sum(file.header.file_size for file in files)
+        free = self.store.fs.free_space(self.store.layout.staging)
+        if need > free:
+            raise WriteFailedError(
+                f"the checkpoint needs {need:,} bytes and {free:,} are free",
+                location=str(self.store.layout.root),
+                hint="free space, keep fewer checkpoints (ckpt_keep_limit), or name a folder on another disk",
+            )
+
+    def _begin_attempt(self) -> None:
+        """Without a word from the caller, the training goes on from the newest checkpoint before this state."""
+        if self.store.attempt is not None:
+            return
+        mine = (self.state.epoch, self.state.step or 0)
+        before = [live.point for live in self.store.current() if live.point.order < mine]
+        if self.store.live or not self.store.record.attempts:
+            self.store.begin_attempt(before[-1] if before else None)
+        else:
+            self.store.attempt = self.store.record.attempts[-1]
+
+    def _is_durable(self) -> bool:
+        store = self.store
+        if store.settings.durability != "group":
+            return store.settings.durability == "commit"
+        if store.at_risk >= GROUP_SAVES - 1 or time.monotonic() - store.durable_at >= GROUP_SECONDS:
+            store.durable_at = time.monotonic()
+            return True
+        return False
+
+    # The files
+
+    def _write(self, staged: Staged, plans: Sequence[GroupPlan]) -> None:
+        store, contents = self.store, self.state.contents
+        paranoid = store.settings.paranoid_every
+        self._sharing = Sharing(
+            [live for live in store.live if live.path not in store.doubtful],
+            store.others,
+            store.settings.min_copies,
+            store.fs,
+            store.record.file_system,
+            never=self._distrusted,
+            paranoid=bool(paranoid) and store.saves % paranoid == paranoid - 1,
+        )
+        for plan in plans:
+            role = "weights" if plan.group.partition(".")[0] in ("model", "ema", "derived") else "training-state"
+            for file in plan.files:
+                self._weights(file, role, staged)
+            if plan.index_name:
+                self._small(plan.index_name, plan.index, "application/json", "index", staged)
+        for side in (*contents.side_files, *contents.payload):
+            self._side(side, "payload" if side in contents.payload else side.role, staged)
+        for name, data in self._state_documents():
+            self._small(name, data, "application/json", "state-tree", staged)
+        for side in self.document(staged.path, tuple(self._files)) if self.document else ():
+            self._side(side, side.role, staged)
+        self._manifest(plans, staged)
+
+    def _weights(self, file: PlannedFile, role: str, staged: Staged) -> None:
+        """Share or write one weights file: digested first where nothing is expected to have changed."""
+        writer = self.store.writable()
+        digests = {key: writer.digest(part.part.data) for key, part in file.parts.items()}
+        size = file.header.file_size
+        if self._is_quiet(file):
+            key = self._taken(file, digests)
+            digest = self._shared(key, file, staged)
+            if not digest:
+                known = self._sharing.known(key) if self._sharing else None
+                same = known is not None and _starts_with(known.path, file.head)
+                _, digest = writer.write(file, staged, known=known.sha256 if known and same else "")
+                self.written += size
+        else:
+            target, digest = writer.write(file, staged)
+            key = self._taken(file, digests)
+            if self._sharing is not None and self._sharing.known(key) is not None:
+                digest = self._instead(key, file, staged, target, digest)
+            else:
+                self.written += size
+        self._files.append(FileRecord(file.name, size, digest, "application/vnd.safetensors", role))
+
+    def _taken(self, file: PlannedFile, digests: dict[str, Future[str]]) -> str:
+        """Wait for the digests of a file's arrays; return the key of its content."""
+        taken = {key: future.result() for key, future in digests.items()}
+        self._digests |= {(file.name, key): digest for key, digest in taken.items()}
+        parts = file.parts
+        return arrays_key((key, parts[key].part.dtype, parts[key].part.shape, taken[key]) for key in parts)
+
+    def _shared(self, key: str, file: PlannedFile, staged: Staged) -> str:
+        """Share a weights file if it is held already; return its digest, or ``""``."""
+        if self._sharing is None:
+            return ""
+        target = staged.place(file.name)
+        held = self._sharing.share(key, target, lambda path: _starts_with(path, file.head))
+        if held is None:
+            return ""
+        self.shared += held.size
+        self._make_durable(target)
+        return held.sha256
+
+    def _instead(self, key: str, file: PlannedFile, staged: Staged, target: Any, digest: str) -> str:
+        """Put the file that is held already in the place of the one just written, if it may be shared."""
+        spare = PlannedFile(f"{file.name}.shared", file.head, file.header, file.parts)
+        shared = self._shared(key, spare, staged)
+        if not shared:
+            self.written += file.header.file_size
+            return digest
+        staged.drop(file.name, target)
+        self.store.fs.rename(staged.path / spare.name, staged.path / file.name)
+        return shared
+
+    def _make_durable(self, path: Path) -> None:
+        """A shared file may come from a save that was not made durable."""
+        if self._durable and self.store.lax:
+            with path.open("rb") as file:
+                self.store.fs.sync_file(file)
+
+    def _side(self, side: SideFile, role: str, staged: Staged) -> None:
+        data = side.data if isinstance(side.data, bytes) else b"".join(bytes(block) for block in side.data.blocks())
+        self._small(side.path, data, side.media_type, role, staged)
+
+    def _small(self, name: str, data: bytes, media_type: str, role: str, staged: Staged) -> None:
+        """Share or write a file whose bytes are at hand."""
+        digest = digest_bytes(data)
+        target = staged.place(name)
+        shared = self._sharing and self._sharing.share(file_key(digest, len(data)), target, lambda _: True)
+        if shared:
+            self.shared += len(data)
+            self._make_durable(target)
+        else:
+            staged.write(name, data)
+            self.written += len(data)
+        self._files.append(FileRecord(name, len(data), digest, media_type, role))
+
+    def _state_documents(self) -> list[tuple[str, bytes]]:
+        if self.state.contents.state is None:
+            return []
+        return [(STATE, _document("state-tree", {"tree": self.state.contents.state}))]
+
+    def _manifest(self, plans: Sequence[GroupPlan], staged: Staged) -> None:
+        """Write the manifest, sealed, after everything that it lists."""
+        inputs = Inputs(self.state.contents, plans, self._digests, self._files, {}, _created())
+        entries = tensor_entries(inputs)
+        if len(entries) > INLINE_TENSORS:
+            data = _document("tensors", {"tensors": entries})
+            self._small(INVENTORY, data, "application/json", "tensor-inventory", staged)
+        self._seen = seen_in(inventory.parse(entries))
+        self.manifest = describe.manifest(self.store, self.state, inputs, entries)
+        data = manifest_file.dump(self.manifest)
+        staged.write(MANIFEST, data)
+        self.written += len(data)
+
+    def _is_quiet(self, file: PlannedFile) -> bool:
+        return self.store.grouping.is_quiet(file, self.state.stable)
+
+    def _all_digests(self, plans: Sequence[GroupPlan]) -> dict[tuple[str, str], str]:
+        writer = self.store.writable()
+        running = {
+            (file.name, key): writer.digest(part.part.data)
+            for plan in plans
+            for file in plan.files
+            for key, part in file.parts.items()
+        }
+        return {key: future.result() for key, future in running.items()}
+
+    # The name
+
+    def _commit(self, staged: Staged, existing: Path | None) -> Path:
+        path = self.store.layout.epochs / self._folder()
+        try:
+            self._name(staged, path, existing)
+        except OSError:
+            self.store.doubtful.add(path)  # whether its name is durable, nobody can say: it is made again next time
+            with suppress(OSError):  # the next save or opening tries again
+                replacing.recover(self.store.layout, self.store.fs)
+            self.store.live, self.store.faulty = scan(self.store.layout)
+            raise
+        self.store.doubtful.discard(path)
+        return path
+
+    def _name(self, staged: Staged, path: Path, existing: Path | None) -> None:
+        store = self.store
+        if existing is not None:
+            replacing.replace(store, staged, existing)
+        else:
+            store.fs.rename(staged.path, path)
+            staged.renamed()
+        if self._durable:
+            store.fs.sync_folder(store.layout.epochs)
+            store.lax.discard(path)
+            store.at_risk = 0
+        else:
+            store.lax.add(path)
+            store.at_risk += 1
+        if existing is not None:
+            replacing.finish(store)
+
+    def _learn(self, path: Path, existing: Path | None) -> Live:
+        """Take the new checkpoint among the live ones."""
+        if self._seen is not None:
+            self.store.grouping.observe(self._seen)
+        live = read_live(path)
+        self.store.live = [other for other in self.store.live if other.path not in (path, existing)]
+        self.store.live.append(live)
+        self.store.live.sort(key=lambda each: each.point.order)
+        self.store.faulty = [(other, why) for other, why in self.store.faulty if other != path]
+        return live
+
+
+def _starts_with(path: Path, head: bytes) -> bool:
+    with path.open("rb") as file:
+        return file.read(len(head)) == head
+
+
+def _document(schema: str, members: dict[str, Any]) -> bytes:
+    document = {"$schema": urn(schema), "schema_version": manifest_file.SCHEMA_VERSION, **members}
+    return pretty(document, one_line=manifest_file.ONE_LINE)
+
+
+def _created() -> datetime:
+    """Now, or the moment that ``SOURCE_DATE_EPOCH`` names: https://reproducible-builds.org/specs/source-date-epoch/."""
+    epoch = os.environ.get("SOURCE_DATE_EPOCH")
+    return datetime.fromtimestamp(int(epoch), UTC) if epoch and epoch.isdigit() else datetime.now(UTC)

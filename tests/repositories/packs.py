@@ -1,0 +1,35 @@
+"""The shipped templates and the records of their examples, for tests."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from candle_spec.manifest.documents import load_document
+from candle_spec.repositories import search
+from candle_spec.repositories.mapper import map_source, write_documents
+from candle_spec.repositories.pack import Pack
+from candle_spec.repositories.proving import example_manifest
+from candle_spec.repositories.record import Record
+from candle_spec.repositories.source import merge
+
+ROOT = Path(__file__).parents[2] / "schemas" / "repositories"
+KEYS = sorted(path.parent.relative_to(ROOT).as_posix() for path in ROOT.glob("*/*/template.yaml"))
+
+
+def pack(key: str) -> Pack:
+    return search.library().get(key)
+
+
+def manifest(key: str, example: str = "full") -> dict[str, Any]:
+    chosen = pack(key)
+    name = f"examples/valid/{example}.yaml"
+    return example_manifest(chosen.folder, load_document(chosen.folder.read(name), name).value)
+
+
+def record(key: str, example: str = "full") -> Record:
+    return map_source(pack(key), merge(manifest(key, example)))
+
+
+def files(key: str, example: str = "full") -> dict[str, bytes]:
+    return write_documents(pack(key), record(key, example))

@@ -1,0 +1,344 @@
+"""A repository is added with data files only; each of many planted mistakes is found, at its place, in words."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from candle_spec.repositories import search
+from candle_spec.repositories.folder import Folder
+from candle_spec.repositories.mapper import map_source
+from candle_spec.repositories.proving import Proof, prove
+from candle_spec.repositories.source import merge
+from tests.repositories import packs
+
+TEMPLATE = """\
+$schema: "urn:candle-spec:schemas:template:1.0.0-dev.1"
+schema_version: 1.0.0-dev.1
+id: registry
+title: A registry of models
+version: "2.0"
+core: {from: 1.0.0-dev.1, below: 2.0.0}
+outputs:
+  - {id: entry, title: Entry, file: entry.json, writer: json, schema: target.schema.json}
+schemas:
+  - {file: target.schema.json, origin: derived, from: "https://registry.example/docs", date: 2026-01-01}
+sources:
+  - {title: Documentation, url: "https://registry.example/docs", date: 2026-01-01}
+reversible: [/name]
+"""
+MAPPING = """\
+$schema: "urn:candle-spec:schemas:template:mapping:1.0.0-dev.1"
+schema_version: 1.0.0-dev.1
+ignore: [/files, /weights, /model, /dates, /training_state, /security, /conversion]
+records:
+  entry:
+    label: {$from: /name, $level: must}
+    ward:
+      $from: "here:/ward"
+      $use: [{vocabulary: wards}]
+      $level: must
+      $ask: {question: In which ward is it used?, vocabulary: wards}
+    note: {$text: "{{ /name | upper }}"}
+"""
+RULES = """\
+$schema: "urn:candle-spec:schemas:template:rules:1.0.0-dev.1"
+schema_version: 1.0.0-dev.1
+rules:
+  - {id: short, level: must, record: entry, assert: {max_characters: [/label, 10]}, message: the label is too long}
+"""
+WARDS = """\
+$schema: "urn:candle-spec:schemas:template:vocabulary:1.0.0-dev.1"
+schema_version: 1.0.0-dev.1
+title: Wards
+status: closed
+from: https://registry.example/wards
+date: 2026-01-01
+terms: [{id: oncology}, {id: radiology}]
+"""
+IMPORT = """\
+$schema: "urn:candle-spec:schemas:template:mapping:1.0.0-dev.1"
+schema_version: 1.0.0-dev.1
+records:
+  manifest: {name: {$from: /label}}
+"""
+EXAMPLE = """\
+$schema: "urn:candle-spec:schemas:template:example:1.0.0-dev.1"
+schema_version: 1.0.0-dev.1
+title: One
+checkpoint: minimal
+set: {"/extensions/urn:example:registry:1": {ward: oncology}}
+"""
+BARE = EXAMPLE.replace(
+    'set: {"/extensions/urn:example:registry:1": {ward: oncology}}', "expect: [{kind: missing-mandatory}]"
+)
+SCHEMA = {
+    "$schema": "http://json-schema.org/draft-07/schema#",
+    "type": "object",
+    "properties": {"label": {"type": "string"}, "ward": {"type": "string"}, "note": {"type": "string"}},
+    "required": ["label", "ward"],
+    "additionalProperties": False,
+}
+EXTENSION = {
+    "$id": "urn:example:registry:1",
+    "$schema": "https://json-schema.org/draft/2020-12/schema",
+    "type": "object",
+    "properties": {"ward": {"type": "string"}},
+    "additionalProperties": False,
+}
+GOLDEN = {"documents": {"entry": {"label": "tiny", "ward": "oncology", "note": "TINY"}}, "losses": []}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    root = tmp_path / "registry" / "2.0"
+    texts = {
+        "template.yaml": TEMPLATE,
+        "mapping.yaml": MAPPING,
+        "rules.yaml": RULES,
+        "import.yaml": IMPORT,
+        "vocab/wards.yaml": WARDS,
+        "README.md": "# Registry\n",
+        "target.schema.json": json.dumps(SCHEMA),
+        "extension.schema.json": json.dumps(EXTENSION),
+        "examples/valid/one.yaml": EXAMPLE,
+        "examples/valid/one.record.json": json.dumps(GOLDEN),
+        "examples/invalid/bare.yaml": BARE,
+    }
+    for name, text in texts.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text, encoding="utf-8")
+    return root
+
+
+def proof_of(folder: Path) -> Proof:
+    return prove(Folder(folder, str(folder)))
+
+
+def test_a_repository_of_data_files_only_passes_and_maps(folder: Path) -> None:
+    assert proof_of(folder).problems == []
+    pack = search.choose(search.library([folder.parent.parent]), "registry")
+    manifest = packs.manifest("huggingface/1.0.0", "licence-not-listed")
+    manifest["extensions"] = {"urn:example:registry:1": {"ward": "Oncology"}}
+    record = map_source(pack, merge(manifest))
+    assert record.documents["entry"] == {"label": "tiny", "ward": "oncology", "note": "TINY"}
+    assert record.blocking == []
+
+
+def edit(name: str, old: str, new: str) -> Callable[[Path], None]:
+    def change(root: Path) -> None:
+        text = (root / name).read_text(encoding="utf-8")
+        assert old in text
+        (root / name).write_text(text.replace(old, new), encoding="utf-8")
+
+    return change
+
+
+def remove(name: str) -> Callable[[Path], None]:
+    return lambda root: (root / name).unlink() if (root / name).is_file() else shutil.rmtree(root / name)
+
+
+MISTAKES: dict[str, tuple[Callable[[Path], None], str, int, str]] = {
+    # what: (edit, file, line, words of the message)
+    "broken yaml": (edit("mapping.yaml", "  entry:", "  entry: ]"), "mapping.yaml", 5, "not YAML"),
+    "key twice": (edit("mapping.yaml", "    note:", "    label:"), "mapping.yaml", 12, "appears twice"),
+    "misspelt instruction": (
+        edit("mapping.yaml", "$from: /name, $level", "$form: /name, $level"),
+        "mapping.yaml",
+        6,
+        "no member '$form'",
+    ),
+    "unknown member": (edit("template.yaml", "title: A", "titel: A"), "template.yaml", 4, "no member 'titel'"),
+    "pointer to nothing": (
+        edit("mapping.yaml", "$from: /name,", "$from: /nmae,"),
+        "mapping.yaml",
+        6,
+        "there is no '/nmae'",
+    ),
+    "pointer into the extension": (
+        edit("mapping.yaml", "here:/ward", "here:/wards"),
+        "mapping.yaml",
+        8,
+        "there is no '/extensions",
+    ),
+    "unknown scope": (edit("mapping.yaml", '"here:/ward"', '"there:/ward"'), "mapping.yaml", 8, "'there'"),
+    "unknown transform": (
+        edit("mapping.yaml", "| upper", "| uper"),
+        "mapping.yaml",
+        12,
+        "no transform 'uper'; did you mean 'upper'",
+    ),
+    "unknown vocabulary": (
+        edit("mapping.yaml", "[{vocabulary: wards}]", "[{vocabulary: words}]"),
+        "mapping.yaml",
+        9,
+        "no vocabulary 'words'",
+    ),
+    "mandatory field not mapped": (
+        edit("mapping.yaml", "    label:", "    lable:"),
+        "mapping.yaml",
+        5,
+        "'label' is neither mapped nor asked",
+    ),
+    "mandatory field without question": (
+        edit("mapping.yaml", "      $ask: {question: In which ward is it used?, vocabulary: wards}\n", ""),
+        "mapping.yaml",
+        7,
+        "'ward' may get no value, and no question asks",
+    ),
+    "text without end": (
+        edit("mapping.yaml", "{{ /name | upper }}", "{{ if /name }}x"),
+        "mapping.yaml",
+        12,
+        "{{ end }} is missing",
+    ),
+    "unknown condition": (
+        edit("rules.yaml", "max_characters", "max_chars"),
+        "rules.yaml",
+        4,
+        "no condition 'max_chars'",
+    ),
+    "rule of no record": (
+        edit("rules.yaml", "record: entry", "record: entries"),
+        "rules.yaml",
+        4,
+        "no record 'entries'",
+    ),
+    "schema file missing": (remove("target.schema.json"), "template.yaml", 10, "no file 'target.schema.json'"),
+    "schema not a schema": (
+        edit("target.schema.json", '"type": "object"', '"type": "objekt"'),
+        "template.yaml",
+        8,
+        "no JSON Schema",
+    ),
+    "vendored file changed": (
+        edit("template.yaml", "origin: derived", f'origin: vendored, sha256: "sha256:{"0" * 64}"'),
+        "template.yaml",
+        10,
+        "another digest",
+    ),
+    "version unlike the folder": (
+        edit("template.yaml", 'version: "2.0"', 'version: "2.1"'),
+        "template.yaml",
+        3,
+        "registry/2.1",
+    ),
+    "term twice": (edit("vocab/wards.yaml", "{id: radiology}", "{id: oncology}"), "vocab/wards.yaml", 7, "twice"),
+    "closed list without source": (
+        edit("vocab/wards.yaml", "from: https://registry.example/wards\n", ""),
+        "vocab/wards.yaml",
+        1,
+        "lacks 'from'",
+    ),
+    "extension without name": (
+        edit("extension.schema.json", '"$id": "urn:example:registry:1", ', ""),
+        "mapping.yaml",
+        8,
+        "'here'",
+    ),
+    "no readme": (remove("README.md"), "template.yaml", 1, "no README.md"),
+    "no invalid example": (remove("examples/invalid"), "template.yaml", 1, "examples/invalid/"),
+    "valid example that is not": (
+        edit("examples/valid/one.yaml", "oncology", "pediatrics"),
+        "examples/valid/one.yaml",
+        1,
+        "not in wards",
+    ),
+    "invalid example that is valid": (
+        edit(
+            "examples/invalid/bare.yaml",
+            "expect: [{kind: missing-mandatory}]",
+            'set: {"/extensions/urn:example:registry:1": {ward: oncology}}',
+        ),
+        "examples/invalid/bare.yaml",
+        1,
+        "nothing is wrong with it",
+    ),
+    "expectation not met": (
+        edit("examples/invalid/bare.yaml", "missing-mandatory", "truncated"),
+        "examples/invalid/bare.yaml",
+        5,
+        "no such finding: truncated",
+    ),
+    "another record than before": (
+        edit("examples/valid/one.record.json", "TINY", "TINI"),
+        "examples/valid/one.record.json",
+        1,
+        "was 'TINI', is 'TINY'",
+    ),
+    "loss that is new": (
+        edit("mapping.yaml", "ignore: [/files, ", "ignore: ["),
+        "examples/valid/one.record.json",
+        1,
+        "losses",
+    ),
+    "no way back": (remove("import.yaml"), "template.yaml", 13, "import.yaml"),
+    "does not come back": (
+        edit("import.yaml", "/label", "/note"),
+        "examples/valid/one.yaml",
+        1,
+        "/name does not come back",
+    ),
+    "a link": (lambda root: (root / "notes.md").symlink_to("/etc/hostname"), "", 0, "links"),
+}
+
+
+@pytest.mark.parametrize("what", MISTAKES)
+def test_a_planted_mistake_is_found_at_its_place(folder: Path, what: str) -> None:
+    change, file, line, words = MISTAKES[what]
+    change(folder)
+    if what == "a link":
+        with pytest.raises(ValueError, match=words):
+            proof_of(folder)
+        return
+    problems = proof_of(folder).problems
+    found = [(problem.location.file, problem.location.line, problem.message) for problem in problems]
+    assert any(at == file and number == line and words in message for at, number, message in found), found
+    assert all(problem.location.column for problem in problems)
+
+
+def test_all_mistakes_are_told_at_once(folder: Path) -> None:
+    for what in ("pointer to nothing", "unknown transform", "unknown condition", "term twice"):
+        MISTAKES[what][0](folder)
+    places = {(problem.location.file, problem.location.line) for problem in proof_of(folder).problems}
+    assert {("mapping.yaml", 6), ("mapping.yaml", 12), ("rules.yaml", 4), ("vocab/wards.yaml", 7)} <= places
+
+
+def test_a_template_with_mistakes_is_not_loaded(folder: Path) -> None:
+    MISTAKES["unknown transform"][0](folder)
+    with pytest.raises(ValueError, match=r"mapping.yaml:12:\d+: there is no transform 'uper'"):
+        search.library([folder]).get("registry/2.0")
+
+
+def test_a_template_that_extends_another_says_only_what_differs(folder: Path, tmp_path: Path) -> None:
+    newer = tmp_path / "registry" / "3.0"
+    head = TEMPLATE.replace('version: "2.0"', 'version: "3.0"\nextends: registry/2.0')
+    mapping = """\
+$schema: "urn:candle-spec:schemas:template:mapping:1.0.0-dev.1"
+schema_version: 1.0.0-dev.1
+records:
+  entry: {note: null, label: {$use: [lower]}, ward: {$default: oncology}}
+"""
+    texts = {
+        "template.yaml": head,
+        "mapping.yaml": mapping,
+        "README.md": "# Registry 3\n",
+        "examples/valid/one.yaml": EXAMPLE,
+        "examples/invalid/long.yaml": EXAMPLE + "expect: [{kind: invalid, message: too long}]\n",
+    }
+    texts["examples/invalid/long.yaml"] = texts["examples/invalid/long.yaml"].replace(
+        "set: {", "set: {/name: a long name, "
+    )
+    texts["examples/valid/one.record.json"] = json.dumps(
+        {"documents": {"entry": {"label": "tiny", "ward": "oncology"}}, "losses": []}
+    )
+    for name, text in texts.items():
+        (newer / name).parent.mkdir(parents=True, exist_ok=True)
+        (newer / name).write_text(text, encoding="utf-8")
+    assert [problem.message for problem in proof_of(newer).problems] == []
+    (newer / "template.yaml").write_text(head.replace("extends: registry/2.0", "extends: registry/1.0"))
+    assert any("no template 'registry/1.0' to extend" in problem.message for problem in proof_of(newer).problems)
