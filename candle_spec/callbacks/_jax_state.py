@@ -76,20 +76,7 @@ class JaxState:
         import jax
 
         structure = restored(checkpoint)
-        kinds = kinds_of(_tops(self._leaves()))
-        leaves, kept, faults = [], set(), []
-        for path, current in self._leaves():
-            if weights_only and kinds and kinds.get(path[0]) != "model":
-                leaves.append(current)
-                kept.add(path[0])
-                continue
-            value = _get(structure, path)
-            faults += _faults(".".join(path), value, current)
-            leaves.append(current if faults else _like(value, current))
-        known = {path for path, _ in self._leaves()}
-        tops = list(dict.fromkeys([*_tops(self._leaves()), *kinds_of(structure)]))
-        surplus = [path for path in _paths(structure, tops) if path not in known]
-        faults += [f"{'.'.join(path)} is not in this state" for path in surplus if not weights_only]
+        leaves, kept, faults = self._matched(structure, weights_only=weights_only)
         if faults:
             raise InvalidInputError(
                 f"the checkpoint is of another state: {'; '.join(faults[:3])}",
@@ -107,6 +94,26 @@ class JaxState:
         problems = restore_rng(structure.get(RNG, {}), self.generators)
         parts.append(RestoredPart("host rng", restored=RNG in structure, why="; ".join(problems)))
         return Restored(tuple(parts), structure.get(EXTRA, {}))
+
+    def _matched(self, structure: Mapping[str, Any], *, weights_only: bool) -> tuple[list[Any], set[str], list[str]]:
+        """Return the leaves of the new state, the members that stay as they are, and why it cannot be."""
+        kinds = kinds_of(_tops(self._leaves()))
+        leaves: list[Any] = []
+        kept: set[str] = set()
+        faults: list[str] = []
+        for path, current in self._leaves():
+            if weights_only and kinds and kinds.get(path[0]) != "model":
+                leaves.append(current)
+                kept.add(path[0])
+                continue
+            value = _get(structure, path)
+            faults += _faults(".".join(path), value, current)
+            leaves.append(current if faults else _like(value, current))
+        known = {path for path, _ in self._leaves()}
+        tops = list(dict.fromkeys([*_tops(self._leaves()), *kinds_of(structure)]))
+        surplus = [path for path in _paths(structure, tops) if path not in known]
+        faults += [f"{'.'.join(path)} is not in this state" for path in surplus if not weights_only]
+        return leaves, kept, faults
 
     def _leaves(self) -> list[tuple[tuple[str, ...], Any]]:
         import jax

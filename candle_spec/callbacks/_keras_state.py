@@ -73,30 +73,16 @@ class KerasState:
 
     def capture(self, extra: Mapping[str, Any], *, inside_epoch: bool = False) -> Snapshot:
         """See :class:`candle_spec.callbacks._adapter.Adapter`."""
-        entries = self._entries()
-        structure: dict[str, Any] = {}
-        labels: dict[tuple[str, str], str] = {}
-        frozen: set[tuple[str, str]] = set()
+        structure, named = self._variables()
         still = _still(self.model)
-        for path, variables in entries.items():
-            for key, variable in variables.items():
-                place = (*filter(None, path.split("/")), "vars", key)
-                _put(structure, place, variable)
-                group, depth = _place(place)
-                name = "/".join(place[depth:])
-                labels[group, name] = getattr(variable, "path", "") or getattr(variable, "name", "")
-                if id(variable) in still:
-                    frozen.add((group, name))
+        frozen = frozenset(name for name, variable in named.items() if id(variable) in still)
         data, data_part = capture_data(self.data, inside_epoch=inside_epoch)
         structure |= {SAMPLER: data} if data is not None else {}
         structure[EXTRA] = dict(extra)
         structure |= {COUNTERS: [_counters(callback) for callback in self.callbacks]} if self.callbacks else {}
-        rate = getattr(getattr(self.model, "optimizer", None), "learning_rate", None)
-        if self._package() == "tf_keras" and rate is not None and hasattr(rate, "numpy"):
-            structure[RATE] = float(rate.numpy())  # no variable of the optimizer's own there
+        structure |= self._rate()
         structure[RNG] = {**capture_rng(self.generators), **capture_keras_rng(self._package(), self.model)}
-        naming = Naming(_GROUPS, _place, "/", lambda g, n: labels.get((g, n), ""))
-        captured = capture(structure, _leaf, naming)
+        captured = capture(structure, _leaf, Naming(_GROUPS, _place, "/", lambda g, n: _label(named.get((g, n)))))
         contents = Contents(
             self._framework(),
             captured.groups,
@@ -106,7 +92,26 @@ class KerasState:
             weights_metadata={"format": "tf"},
         )
         self._add_topology(contents)
-        return Snapshot(contents, frozenset(frozen))
+        return Snapshot(contents, frozen)
+
+    def _variables(self) -> tuple[dict[str, Any], dict[tuple[str, str], Any]]:
+        """Return all variables, nested as in Keras' own file, and the same by group and name."""
+        structure: dict[str, Any] = {}
+        named: dict[tuple[str, str], Any] = {}
+        for path, variables in self._entries().items():
+            for key, variable in variables.items():
+                place = (*filter(None, path.split("/")), "vars", key)
+                _put(structure, place, variable)
+                group, depth = _place(place)
+                named[group, "/".join(place[depth:])] = variable
+        return structure, named
+
+    def _rate(self) -> dict[str, float]:
+        """The learning rate of tf_keras, where it is no variable of the optimizer's own."""
+        rate = getattr(getattr(self.model, "optimizer", None), "learning_rate", None)
+        if self._package() != "tf_keras" or rate is None or not hasattr(rate, "numpy"):
+            return {}
+        return {RATE: float(rate.numpy())}
 
     def restore(self, checkpoint: Checkpoint, *, weights_only: bool = False) -> Restored:
         """See :class:`candle_spec.callbacks._adapter.Adapter`."""
@@ -235,6 +240,11 @@ def _place(path: tuple[str, ...]) -> tuple[str, int]:
         group = _BY_KEY[path[0]]
         return group, 0 if group == "other" else 1
     return "model", 0
+
+
+def _label(variable: Any) -> str:
+    """A name for people, where the variable has one."""
+    return getattr(variable, "path", "") or getattr(variable, "name", "")
 
 
 def _put(structure: dict[str, Any], place: tuple[str, ...], value: Any) -> None:

@@ -31,11 +31,8 @@ class Loop:
         recorder: Callable[[Adapter, CheckpointPolicy, Options], Recorder] = Recorder,
     ) -> None:
         self.recorder = recorder(adapter, policy_of(policy), options)
-        self.restarted: Restart | None = None
-        self._looked = False
         self._measured: dict[str, float] = {}
         self._noted = False
-        self._steps = 0
         self._cut_short = False
         self._open_epoch: int | None = None
 
@@ -58,11 +55,7 @@ class Loop:
         Raises:
             CandleSpecError: A restart is required and impossible, or the checkpoint is of another training.
         """
-        if not self._looked:
-            self._looked = True
-            self.restarted = self.recorder.restart()
-            self._steps = self.recorder.step or 0
-        return self.restarted
+        return self.recorder.restart()
 
     def epochs(self, count: int) -> Iterator[int]:
         """Yield the numbers of the epochs still to be trained, as ``range(count)`` would from the right place on.
@@ -90,10 +83,12 @@ class Loop:
         Returns:
             Whether the training may go on; ``False``: leave the loop over the batches.
         """
-        self._steps += 1
+        step = (self.recorder.step or 0) + 1
         self._cut_short = False  # whoever goes on after a stop completes the epoch
-        if not self.recorder.stopped_inside:
-            self.recorder.step_end(self._steps, metrics)
+        if self.recorder.stopped_inside:
+            self.recorder.step = step
+        else:
+            self.recorder.step_end(step, metrics)
             self._cut_short = self.recorder.stopped_inside
         return not self._cut_short
 
@@ -118,7 +113,7 @@ class Loop:
             raise InvalidInputError("no epoch is open")
         if self._cut_short:
             return
-        self.recorder.epoch_end(epoch + 1, self._measured, self._steps or None)
+        self.recorder.epoch_end(epoch + 1, self._measured)
 
     def _finish(self) -> None:
         """The block ends without an error: a ``break`` behind :meth:`log` is an early stop of a complete epoch."""

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from candle_spec.callbacks._loop import policy_of
-from candle_spec.callbacks._recorder import Options, Recorder, Restart
+from candle_spec.callbacks._recorder import Options, Recorder
 from candle_spec.callbacks._rng import restore_rng
 from candle_spec.callbacks._torch_state import TorchState
 from candle_spec.checkpoint.contents import SideFile, StatePart
@@ -75,7 +75,6 @@ class _Hooks:
         self._torch = TorchState(None, order=_ORDER, files=self._files)
         options = Options(folder, name, model_description, run, asynchronous=asynchronous, say=say)
         self.recorder = Recorder(self._torch, policy_of(params), options)
-        self.restarted: Restart | None = None
         self._trainer: Any = None
         self._rng: Mapping[str, Any] | None = None
         self._pending = False
@@ -112,7 +111,7 @@ class _Hooks:
         self._torch.model = objects["model"]
         self._torch.optimizer, self._torch.scheduler = objects["optimizer"], objects["lr_scheduler"]
         self._torch.scaler = getattr(self._trainer.accelerator, "scaler", None)
-        self.restarted = self.recorder.restart()
+        self.recorder.restart()
         self._rng = self._torch.take_rng()
 
     def on_epoch_begin(self, args: Any, state: Any, control: Any, **objects: Any) -> None:
