@@ -14,7 +14,7 @@ from typing import Any, Final
 from candle_spec.callbacks import _supervisor
 from candle_spec.callbacks._adapter import Adapter
 from candle_spec.callbacks._candle_notes import NativeWriter, Noting, checksummed
-from candle_spec.callbacks._candle_old import has_series, moment, old_checkpoint
+from candle_spec.callbacks._candle_old import POINTERS, has_series, moment, old_checkpoint
 from candle_spec.callbacks._recorder import Options, Recorder, Restart
 from candle_spec.checkpoint import manifest_file
 from candle_spec.checkpoint.layout import MANIFEST
