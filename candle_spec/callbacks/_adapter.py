@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from candle_spec.checkpoint.contents import Contents
 
 if TYPE_CHECKING:
     from candle_spec.checkpoint.checkpoint import Checkpoint
+
+
+EXTRA: Final = "candle_spec"
+"""Key of what the recorder keeps beside a state whose own keys are anyone's."""
 
 
 @dataclass(frozen=True, slots=True)

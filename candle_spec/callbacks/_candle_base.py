@@ -7,7 +7,6 @@ import warnings
 import weakref
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime
 from enum import Enum
 from pathlib import Path
 from typing import Any, Final
@@ -15,7 +14,9 @@ from typing import Any, Final
 from candle_spec.callbacks import _supervisor
 from candle_spec.callbacks._adapter import Adapter
 from candle_spec.callbacks._candle_notes import NativeWriter, Noting, checksummed
+from candle_spec.callbacks._candle_old import POINTERS, has_series, moment, old_checkpoint
 from candle_spec.callbacks._recorder import Options, Recorder, Restart
+from candle_spec.checkpoint import manifest_file
 from candle_spec.checkpoint.layout import MANIFEST
 from candle_spec.errors import CorruptFileError, InvalidInputError, MissingPathError
 from candle_spec.series import ckpt_info, ckpt_log, old_layouts
@@ -141,11 +142,11 @@ class CandleCkpt:
         self._warn_of_sharing()
         if self.policy.restart_mode == "off":
             return None
-        old, passed = self._old_checkpoint()
+        old, passed = old_checkpoint(self.policy, Path(self.ckpt_directory), _supervisor.output_folder(self.gParams))
         if old is not None:
             info = self._restart_old(recorder, old, passed)
         else:
-            if not self._has_series() and self.policy.restart_mode in ("auto", "required", "last", "best"):
+            if not has_series(Path(self.ckpt_directory)) and self.policy.restart_mode in POINTERS:
                 self._nothing(passed)
                 return None
             restarted = recorder.restart()
@@ -243,7 +244,7 @@ class CandleCkpt:
             other.close()  # one object at a time; the newest one of a program is meant
         _open[self._key()] = self
         write_native = self.native_writer(self.objects) if self.policy.native_copy else None
-        say, last = self.log.info, _moment(self.policy.timestamp_last)
+        say, last = self.log.info, moment(self.policy.timestamp_last)
         noting = Noting(self.make_adapter(self.objects), say, write_native, elapsed_from=last)
         options = Options(
             self.ckpt_directory,
@@ -261,31 +262,6 @@ class CandleCkpt:
         if self.recorder.records:
             self.log.open(Path(self.ckpt_directory) / "ckpt.log")
         return self.recorder
-
-    def _has_series(self) -> bool:
-        epochs = Path(self.ckpt_directory) / "epochs"
-        return epochs.is_dir() and any((folder / MANIFEST).is_file() for folder in epochs.iterdir())
-
-    def _old_checkpoint(self) -> tuple[OldCheckpoint | None, list[old_layouts.Refused]]:
-        """Return a checkpoint of CANDLE's own to restart from, where the directory has none of ours."""
-        mode = self.policy.restart_mode
-        named = Path(mode) if mode not in ("auto", "required", "last", "best") and not mode.isdigit() else None
-        if named is None and (self._has_series() or mode == "best" or mode.isdigit()):
-            return None, []
-        if named is not None and (not named.is_dir() or (named / MANIFEST).exists()):
-            return None, []
-        places = [named] if named is not None else [Path(self.ckpt_directory)]
-        if named is None and self.policy.directory is None:
-            places.append(Path(_supervisor.output_folder(self.gParams)))
-        passed: list[old_layouts.Refused] = []
-        for place in places:
-            found, refused = old_layouts.find(
-                place, checksum=self.policy.checksum, require_json=self.policy.require_json
-            )
-            passed += refused
-            if found is not None:
-                return found, passed
-        return None, passed
 
     def _restart_old(self, recorder: Recorder, old: OldCheckpoint, passed: list[old_layouts.Refused]) -> CkptInfo:
         for refused in passed:
@@ -323,6 +299,8 @@ class CandleCkpt:
         if not note.is_file():
             return CkptInfo(restarted.epoch, self.policy.save.metric, metrics=restarted.metrics)
         info = ckpt_info.read(note)
+        digest = manifest_file.read(restarted.path / MANIFEST)["weights"].get("state_digest", "")
+        info = replace(info, extra={**info.extra, "state_digest": digest})
         path = restarted.path / Path(info.model_file).name
         if self.policy.checksum and info.crc32 is not None and path.is_file():
             found = checksummed(path, path.stat().st_size, self.info)
@@ -390,11 +368,3 @@ class _Listener:
         owner = self._owner()
         if owner is not None:
             owner.saved(done)
-
-
-def _moment(text: str | None) -> datetime | None:
-    """Return the time of an earlier save; ``None`` where the text is none."""
-    try:
-        return datetime.strptime(text, ckpt_info.TIME_FORMAT).astimezone() if text else None
-    except ValueError as error:
-        raise InvalidInputError(f"ckpt_timestamp_last: a time like 2026-01-31 12:00:00 is expected: {error}") from error

@@ -123,6 +123,13 @@ class _Mixin(CandleCkpt):
         if not self.cut_short:
             self.ckpt_epoch(epoch, **{str(name): value for name, value in (logs or {}).items()})
 
+    def on_train_end(self, logs: Any = None) -> None:
+        """Save where the training ends; an epoch that was left is done again after the restart."""
+        if self.cut_short:
+            self.report_final()
+        else:
+            super().on_train_end(logs)
+
     def _stop(self, recorder: Any) -> None:
         """``fit`` can be ended from here."""
         if recorder.stop_reason:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from candle_spec.callbacks._adapter import Restored, RestoredPart, Snapshot
+from candle_spec.callbacks._adapter import EXTRA, Restored, RestoredPart, Snapshot
 from candle_spec.callbacks._data import can_resume_inside, capture_data, restore_data
 from candle_spec.callbacks._rng import capture_rng, restore_rng
 from candle_spec.callbacks._structure import Naming, capture, restored
@@ -58,7 +58,7 @@ class JaxState:
         tops = list(structure)
         data, data_part = capture_data(self.data, inside_epoch=inside_epoch)
         structure |= {SAMPLER: data} if data is not None else {}
-        structure |= extra
+        structure[EXTRA] = dict(extra)
         structure[RNG] = capture_rng(self.generators)
         captured = capture(structure, _leaf, _naming(tops))
         contents = Contents(
@@ -76,19 +76,7 @@ class JaxState:
         import jax
 
         structure = restored(checkpoint)
-        kinds = kinds_of(_tops(self._leaves()))
-        leaves, kept, faults = [], set(), []
-        for path, current in self._leaves():
-            if weights_only and kinds and kinds.get(path[0]) != "model":
-                leaves.append(current)
-                kept.add(path[0])
-                continue
-            value = _get(structure, path)
-            faults += _faults(".".join(path), value, current)
-            leaves.append(current if faults else _like(value, current))
-        known = {path for path, _ in self._leaves()}
-        surplus = [path for path in _paths(structure, _tops(self._leaves())) if path not in known]
-        faults += [f"{'.'.join(path)} is not in this state" for path in surplus if not weights_only]
+        leaves, kept, faults = self._matched(structure, weights_only=weights_only)
         if faults:
             raise InvalidInputError(
                 f"the checkpoint is of another state: {'; '.join(faults[:3])}",
@@ -105,8 +93,27 @@ class JaxState:
         parts += restore_data(self.data, structure.get(SAMPLER))
         problems = restore_rng(structure.get(RNG, {}), self.generators)
         parts.append(RestoredPart("host rng", restored=RNG in structure, why="; ".join(problems)))
-        own = {*tops, SAMPLER, RNG}
-        return Restored(tuple(parts), {key: value for key, value in structure.items() if key not in own})
+        return Restored(tuple(parts), structure.get(EXTRA, {}))
+
+    def _matched(self, structure: Mapping[str, Any], *, weights_only: bool) -> tuple[list[Any], set[str], list[str]]:
+        """Return the leaves of the new state, the members that stay as they are, and why it cannot be."""
+        kinds = kinds_of(_tops(self._leaves()))
+        leaves: list[Any] = []
+        kept: set[str] = set()
+        faults: list[str] = []
+        for path, current in self._leaves():
+            if weights_only and kinds and kinds.get(path[0]) != "model":
+                leaves.append(current)
+                kept.add(path[0])
+                continue
+            value = _get(structure, path)
+            faults += _faults(".".join(path), value, current)
+            leaves.append(current if faults else _like(value, current))
+        known = {path for path, _ in self._leaves()}
+        tops = list(dict.fromkeys([*_tops(self._leaves()), *kinds_of(structure)]))
+        surplus = [path for path in _paths(structure, tops) if path not in known]
+        faults += [f"{'.'.join(path)} is not in this state" for path in surplus if not weights_only]
+        return leaves, kept, faults
 
     def _leaves(self) -> list[tuple[tuple[str, ...], Any]]:
         import jax

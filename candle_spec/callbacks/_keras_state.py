@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from candle_spec.callbacks._adapter import Restored, RestoredPart, Snapshot
+from candle_spec.callbacks._adapter import EXTRA, Restored, RestoredPart, Snapshot
 from candle_spec.callbacks._data import can_resume_inside, capture_data, restore_data
 from candle_spec.callbacks._keras_rng import capture_keras_rng, restore_keras_rng
 from candle_spec.callbacks._rng import capture_rng, restore_rng
@@ -36,7 +36,14 @@ _GROUPS: Final = (
     Group("rng", "rng", f"/{RNG}"),
     Group("sampler", "sampler", f"/{SAMPLER}"),
 )
-_BY_KEY: Final = {"optimizer": "optimizer", "metrics": "metric", RNG: "rng", SAMPLER: "sampler", COUNTERS: "other"}
+_BY_KEY: Final = {
+    "optimizer": "optimizer",
+    "metrics": "metric",
+    RNG: "rng",
+    SAMPLER: "sampler",
+    COUNTERS: "other",
+    EXTRA: "other",
+}
 _TOPOLOGY: Final = "topology/config.json"
 _REMEMBERED: Final = ("wait", "best", "best_epoch", "stopped_epoch", "cooldown_counter", "best_weights")
 """What Keras' own callbacks count: https://github.com/keras-team/keras/tree/master/keras/src/callbacks."""
@@ -66,31 +73,16 @@ class KerasState:
 
     def capture(self, extra: Mapping[str, Any], *, inside_epoch: bool = False) -> Snapshot:
         """See :class:`candle_spec.callbacks._adapter.Adapter`."""
-        entries = self._entries()
-        structure: dict[str, Any] = {}
-        labels: dict[tuple[str, str], str] = {}
-        frozen: set[tuple[str, str]] = set()
+        structure, named = self._variables()
         still = _still(self.model)
-        for path, variables in entries.items():
-            for key, variable in variables.items():
-                place = (*filter(None, path.split("/")), "vars", key)
-                _put(structure, place, variable)
-                group, depth = _place(place)
-                name = "/".join(place[depth:])
-                labels[group, name] = getattr(variable, "path", "") or getattr(variable, "name", "")
-                if id(variable) in still:
-                    frozen.add((group, name))
+        frozen = frozenset(name for name, variable in named.items() if id(variable) in still)
         data, data_part = capture_data(self.data, inside_epoch=inside_epoch)
         structure |= {SAMPLER: data} if data is not None else {}
-        structure |= extra
+        structure[EXTRA] = dict(extra)
         structure |= {COUNTERS: [_counters(callback) for callback in self.callbacks]} if self.callbacks else {}
-        rate = getattr(getattr(self.model, "optimizer", None), "learning_rate", None)
-        if self._package() == "tf_keras" and rate is not None and hasattr(rate, "numpy"):
-            structure[RATE] = float(rate.numpy())  # no variable of the optimizer's own there
+        structure |= self._rate()
         structure[RNG] = {**capture_rng(self.generators), **capture_keras_rng(self._package(), self.model)}
-        known = set(extra)
-        naming = Naming(_GROUPS, lambda path: _place(path, known), "/", lambda g, n: labels.get((g, n), ""))
-        captured = capture(structure, _leaf, naming)
+        captured = capture(structure, _leaf, Naming(_GROUPS, _place, "/", lambda g, n: _label(named.get((g, n)))))
         contents = Contents(
             self._framework(),
             captured.groups,
@@ -100,7 +92,26 @@ class KerasState:
             weights_metadata={"format": "tf"},
         )
         self._add_topology(contents)
-        return Snapshot(contents, frozenset(frozen))
+        return Snapshot(contents, frozen)
+
+    def _variables(self) -> tuple[dict[str, Any], dict[tuple[str, str], Any]]:
+        """Return all variables, nested as in Keras' own file, and the same by group and name."""
+        structure: dict[str, Any] = {}
+        named: dict[tuple[str, str], Any] = {}
+        for path, variables in self._entries().items():
+            for key, variable in variables.items():
+                place = (*filter(None, path.split("/")), "vars", key)
+                _put(structure, place, variable)
+                group, depth = _place(place)
+                named[group, "/".join(place[depth:])] = variable
+        return structure, named
+
+    def _rate(self) -> dict[str, float]:
+        """The learning rate of tf_keras, where it is no variable of the optimizer's own."""
+        rate = getattr(getattr(self.model, "optimizer", None), "learning_rate", None)
+        if self._package() != "tf_keras" or rate is None or not hasattr(rate, "numpy"):
+            return {}
+        return {RATE: float(rate.numpy())}
 
     def restore(self, checkpoint: Checkpoint, *, weights_only: bool = False) -> Restored:
         """See :class:`candle_spec.callbacks._adapter.Adapter`."""
@@ -127,8 +138,7 @@ class KerasState:
         self._counted = structure.get(COUNTERS, [])
         parts += self._restore_counters()
         parts += [*restore_data(self.data, structure.get(SAMPLER)), self._restore_rng(structure.get(RNG))]
-        own_keys = {path.partition("/")[0] for path in saved} | {"vars", RATE, RNG, SAMPLER, COUNTERS}
-        return Restored(tuple(parts), {key: value for key, value in structure.items() if key not in own_keys})
+        return Restored(tuple(parts), structure.get(EXTRA, {}))
 
     def _restore_rng(self, state: Mapping[str, Any] | None) -> RestoredPart:
         if state is None:
@@ -225,11 +235,16 @@ def package_of(model: Any) -> str:
     return "tf_keras" if "tf_keras" in names else "keras"
 
 
-def _place(path: tuple[str, ...], extra: set[str] | None = None) -> tuple[str, int]:
+def _place(path: tuple[str, ...]) -> tuple[str, int]:
     if path and path[0] in _BY_KEY:
         group = _BY_KEY[path[0]]
         return group, 0 if group == "other" else 1
-    return ("other", 0) if path and extra and path[0] in extra else ("model", 0)
+    return "model", 0
+
+
+def _label(variable: Any) -> str:
+    """A name for people, where the variable has one."""
+    return getattr(variable, "path", "") or getattr(variable, "name", "")
 
 
 def _put(structure: dict[str, Any], place: tuple[str, ...], value: Any) -> None:

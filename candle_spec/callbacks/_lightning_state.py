@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
-from candle_spec.callbacks._adapter import Restored, RestoredPart, Snapshot
+from candle_spec.callbacks._adapter import EXTRA, Restored, RestoredPart, Snapshot
 from candle_spec.callbacks._data import capture_data, restore_data
 from candle_spec.callbacks._rng import capture_rng, restore_rng
 from candle_spec.callbacks._structure import capture, restored
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
 CAUGHT: Final = "candle-spec:caught"
 """A path that is none: the plugin keeps what Lightning would write there."""
-
-EXTRA: Final = "candle_spec"
 
 
 @cache

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import TracebackType
 from typing import Any, Self
 
@@ -20,15 +20,19 @@ class Loop:
         policy: When to save and what to keep: a policy, hyperparameters with ``ckpt_*`` keys, or nothing for the
             defaults.
         options: Folder, name, rank and the like.
+        recorder: Makes the recorder.
     """
 
-    def __init__(self, adapter: Adapter, policy: CheckpointPolicy | Mapping[str, Any] | None, options: Options) -> None:
-        self.recorder = Recorder(adapter, policy_of(policy), options)
-        self.restarted: Restart | None = None
-        self._looked = False
+    def __init__(
+        self,
+        adapter: Adapter,
+        policy: CheckpointPolicy | Mapping[str, Any] | None,
+        options: Options,
+        recorder: Callable[[Adapter, CheckpointPolicy, Options], Recorder] = Recorder,
+    ) -> None:
+        self.recorder = recorder(adapter, policy_of(policy), options)
         self._measured: dict[str, float] = {}
         self._noted = False
-        self._steps = 0
         self._cut_short = False
         self._open_epoch: int | None = None
 
@@ -51,11 +55,7 @@ class Loop:
         Raises:
             CandleSpecError: A restart is required and impossible, or the checkpoint is of another training.
         """
-        if not self._looked:
-            self._looked = True
-            self.restarted = self.recorder.restart()
-            self._steps = self.recorder.step or 0
-        return self.restarted
+        return self.recorder.restart()
 
     def epochs(self, count: int) -> Iterator[int]:
         """Yield the numbers of the epochs still to be trained, as ``range(count)`` would from the right place on.
@@ -83,10 +83,12 @@ class Loop:
         Returns:
             Whether the training may go on; ``False``: leave the loop over the batches.
         """
-        self._steps += 1
+        step = (self.recorder.step or 0) + 1
         self._cut_short = False  # whoever goes on after a stop completes the epoch
-        if not self.recorder.stopped_inside:
-            self.recorder.step_end(self._steps, metrics)
+        if self.recorder.stopped_inside:
+            self.recorder.step = step
+        else:
+            self.recorder.step_end(step, metrics)
             self._cut_short = self.recorder.stopped_inside
         return not self._cut_short
 
@@ -111,7 +113,7 @@ class Loop:
             raise InvalidInputError("no epoch is open")
         if self._cut_short:
             return
-        self.recorder.epoch_end(epoch + 1, self._measured, self._steps or None)
+        self.recorder.epoch_end(epoch + 1, self._measured)
 
     def _finish(self) -> None:
         """The block ends without an error: a ``break`` behind :meth:`log` is an early stop of a complete epoch."""

@@ -32,6 +32,8 @@ from candle_spec.series.series import Series
 from candle_spec.series.store import StoreSettings
 from candle_spec.series.training_state import TrainingState
 
+__all__ = ["HISTORY", "Options", "Recorder", "Restart"]
+
 HISTORY: Final = "metric_history"
 """Key of the metrics of all epochs in the saved state."""
 
@@ -46,6 +48,7 @@ class Recorder:
         options: See :class:`Options`.
         epochs: Planned epochs; the last one is always saved.
         stop_reason: Why the training should stop now; empty if it should not.
+        restarted: Where the training went on; ``None``: from the beginning.
         stopped_inside: Whether that was found inside an epoch, which is then not complete.
         history: Metrics of all epochs, those before a restart too.
     """
@@ -55,6 +58,7 @@ class Recorder:
     options: Options = field(default_factory=Options)
     epochs: int | None = None
     stop_reason: str = ""
+    restarted: Restart | None = None
     stopped_inside: bool = False
     history: list[dict[str, Any]] = field(default_factory=list)
     epoch: int = 0
@@ -141,13 +145,17 @@ class Recorder:
     def restart(self) -> Restart | None:
         """Go on where the series ends, as the policy's restart mode says; ``None``: from the beginning.
 
+        It happens once; every further call returns the same.
+
         Raises:
             CandleSpecError: A restart is required and impossible, or the checkpoint is of another training.
         """
         self.peek()
-        point = self._found
-        if point is None:
-            return None
+        if self._found is not None and self.restarted is None:
+            self.restarted = self._restart(self._found)
+        return self.restarted
+
+    def _restart(self, point: RestartPoint) -> Restart:
         manifest = point.checkpoint.manifest
         self._compare_settings(manifest)
         restored = self.adapter.restore(point.checkpoint, weights_only=self.policy.weights_only)
@@ -350,7 +358,9 @@ class Recorder:
         return self.options.clock() - self._begun
 
     def say(self, line: str) -> None:
-        """Write a line for people."""
+        """Write a line for people; one process of a training speaks for all."""
+        if self.options.rank:
+            return
         if self.options.say is not None:
             self.options.say(line)
         else:

@@ -49,7 +49,8 @@ def restore_rng(state: Mapping[str, Any], generators: Mapping[str, Any] | None =
         np.random.set_state(state["numpy"])
     torch = sys.modules.get("torch")
     if torch is not None and "torch" in state:
-        torch.set_rng_state(state["torch"])
+        # Another framework's checkpoint is read as arrays of NumPy; the state is one of bytes either way.
+        torch.set_rng_state(torch.tensor(np.asarray(state["torch"]), dtype=torch.uint8))
     if state.get("cuda"):
         problems += _restore_cuda(torch, state["cuda"])
     saved = state.get("generators", {})
@@ -67,7 +68,9 @@ def _restore_cuda(torch: Any, states: list[Any]) -> list[str]:
         return ["the generators of CUDA: there is no such device here"]
     if len(states) != torch.cuda.device_count():
         return [f"the generators of {len(states)} CUDA devices: there are {torch.cuda.device_count()} here"]
-    torch.cuda.set_rng_state_all(states)
+    import numpy as np
+
+    torch.cuda.set_rng_state_all([torch.tensor(np.asarray(each), dtype=torch.uint8) for each in states])
     return []
 
 

@@ -44,8 +44,6 @@ class Rounds:
         options = Options(folder, name, model_description, run, rank=rank, asynchronous=asynchronous, say=say)
         self._state = state
         self.recorder = Recorder(state, policy_of(params), options)
-        self.restarted: Restart | None = None
-        self._looked = False
 
     def restart(self) -> Restart | None:
         """Restore the newest booster, once.
@@ -53,10 +51,7 @@ class Rounds:
         Raises:
             CandleSpecError: A restart is required and impossible, or the checkpoint is of another training.
         """
-        if not self._looked:
-            self._looked = True
-            self.restarted = self.recorder.restart()
-        return self.restarted
+        return self.recorder.restart()
 
     @property
     def booster(self) -> Any:

@@ -52,12 +52,21 @@ def load_model(module: Any, structure: Mapping[str, Any], key: str, checkpoint: 
             )
         saved = checkpoint.state_dict("model", framework="torch")
     current = module.state_dict()
-    notes = _compare(saved, current, str(checkpoint.path), cast=cast)
+    notes = compare_states(saved, current, str(checkpoint.path), cast=cast)
     module.load_state_dict(saved)
     return [*notes, *_untied(saved, current)]
 
 
-def _compare(saved: Mapping[str, Any], current: Mapping[str, Any], location: str, *, cast: bool) -> list[str]:
+def compare_states(saved: Mapping[str, Any], current: Mapping[str, Any], location: str, *, cast: bool) -> list[str]:
+    """Compare a saved state dict with a live one, before anything is changed.
+
+    Returns:
+        What will be converted, a sentence each.
+
+    Raises:
+        InvalidInputError: Names, shapes or dtypes differ.
+    """
+
     def tensors(values: Mapping[str, Any]) -> dict[str, Any]:
         return {name: value for name, value in values.items() if hasattr(value, "dtype") and hasattr(value, "shape")}
 
@@ -92,6 +101,11 @@ def _untied(saved: Mapping[str, Any], current: Mapping[str, Any]) -> list[str]:
     for name, value in saved.items():
         owner = owners.setdefault(id(value), name)
         now = current.get(name)
-        if owner != name and now is not None and hasattr(now, "data_ptr") and now.data_ptr() != current[owner].data_ptr():
+        if (
+            owner != name
+            and now is not None
+            and hasattr(now, "data_ptr")
+            and now.data_ptr() != current[owner].data_ptr()
+        ):
             untied.append(f"{name} was tied to {owner} and is not in this model")
     return untied

@@ -17,6 +17,7 @@ from candle_spec.callbacks._data import can_resume_inside, capture_data, restore
 from candle_spec.callbacks._rng import capture_rng, restore_rng
 from candle_spec.callbacks._structure import capture, restored
 from candle_spec.callbacks._torch_model import load_model, unwrapped
+from candle_spec.callbacks._torch_optimizer import check_optimizer, load_optimizer
 from candle_spec.checkpoint.contents import Contents, Framework, SideFile, StatePart
 from candle_spec.weights.live import Leaf
 from candle_spec.weights.torch_live import torch_leaf
@@ -105,6 +106,9 @@ class TorchState:
         parts: list[RestoredPart] = []
         own: set[str] = {SAMPLER, RNG}
         for key, kind, part in self._stateful():
+            if kind == "optimizer" and key in structure and not weights_only:
+                check_optimizer(structure[key], part, str(checkpoint.path))
+        for key, kind, part in self._stateful():
             own.add(key)
             if kind != "model" and weights_only:
                 parts.append(RestoredPart(kind, restored=False, why="only the weights were asked for"))
@@ -114,7 +118,10 @@ class TorchState:
                 notes = load_model(unwrapped(part), structure, key, checkpoint, cast=weights_only)
                 parts.append(RestoredPart(kind, restored=True, why="; ".join(notes)))
             else:
-                part.load_state_dict(structure[key])
+                if kind == "optimizer":
+                    load_optimizer(structure[key], part, self.model)
+                else:
+                    part.load_state_dict(structure[key])
                 parts.append(RestoredPart(kind, restored=True))
         if weights_only:
             reason = "only the weights were asked for"

@@ -79,9 +79,6 @@ class _Hooks:
         options = Options(folder, title, model_description, run, rank=rank, asynchronous=asynchronous, say=say)
         self._trained = model
         self.recorder = Recorder(self._state, policy_of(params), options)
-        self.restarted: Restart | None = None
-        self._looked = False
-        self._steps = 0
 
     @property
     def initial_epoch(self) -> int:
@@ -95,11 +92,7 @@ class _Hooks:
         Raises:
             CandleSpecError: A restart is required and impossible, or the checkpoint is of another training.
         """
-        if not self._looked:
-            self._looked = True
-            self.restarted = self.recorder.restart()
-            self._steps = self.recorder.step or 0
-        return self.restarted
+        return self.recorder.restart()
 
     def on_train_begin(self, logs: Mapping[str, Any] | None = None) -> None:
         """Restore the state, the counters of other callbacks too, which have begun anew by now."""
@@ -110,7 +103,7 @@ class _Hooks:
         epochs = (getattr(self, "params", None) or {}).get("epochs")
         self.recorder.epochs = int(epochs) if epochs else self.recorder.epochs
         self.restart()
-        if self.restarted is not None:
+        if self.recorder.restarted is not None:
             self._state.restore_counters()
 
     def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
@@ -119,7 +112,7 @@ class _Hooks:
         Raises:
             InvalidInputError: ``fit`` was not given ``initial_epoch``.
         """
-        if epoch < self.recorder.epoch and self.restarted is not None:
+        if epoch < self.recorder.epoch and self.recorder.restarted is not None:
             raise InvalidInputError(
                 f"{self.recorder.epoch} epochs are trained already, and fit begins with epoch {epoch + 1}",
                 hint="model.fit(..., initial_epoch=callback.initial_epoch)",
@@ -127,8 +120,7 @@ class _Hooks:
 
     def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
         """Count the step; save where the policy or a signal asks for it."""
-        self._steps += 1
-        self.recorder.step_end(self._steps)
+        self.recorder.step_end((self.recorder.step or 0) + 1)
         if self.recorder.stopped_inside:
             self._trained.stop_training = True
 
@@ -137,7 +129,7 @@ class _Hooks:
         if self.recorder.stopped_inside:
             return
         metrics = {name: float(value) for name, value in (logs or {}).items() if _is_number(value)}
-        self.recorder.epoch_end(epoch + 1, metrics, self._steps)
+        self.recorder.epoch_end(epoch + 1, metrics)
         if self.recorder.stop_reason:
             self._trained.stop_training = True
 

@@ -18,7 +18,7 @@ from typing import Any
 
 from candle_spec.callbacks._lightning_state import LightningState, io_class
 from candle_spec.callbacks._loop import policy_of
-from candle_spec.callbacks._recorder import Options, Recorder, Restart
+from candle_spec.callbacks._recorder import Options, Recorder
 from candle_spec.errors import InvalidInputError
 from candle_spec.series.params import CheckpointPolicy
 from candle_spec.series.store import RunIdentity
@@ -77,17 +77,13 @@ class _Hooks:
         self._state = LightningState(self.io)
         options = Options(folder, name, model_description, run, rank=rank, asynchronous=asynchronous, say=say)
         self.recorder = Recorder(self._state, policy_of(params), options)
-        self.restarted: Restart | None = None
-        self._looked = False
         self._pending: tuple[int, dict[str, float], int] | None = None
 
     @property
     def ckpt_path(self) -> str | None:
         """The checkpoint to go on from, for ``Trainer.fit``; ``None`` at the beginning."""
-        if not self._looked:
-            self._looked = True
-            self.restarted = self.recorder.restart()
-        return str(self.restarted.path) if self.restarted else None
+        restart = self.recorder.restart()
+        return str(restart.path) if restart else None
 
     def setup(self, trainer: Any, pl_module: Any, stage: str) -> None:
         """Look at what the trainer is.
@@ -101,10 +97,10 @@ class _Hooks:
             raise InvalidInputError(
                 "the trainer does not know the plugin of the callback", hint="Trainer(plugins=[checkpoints.io])"
             )
-        if trainer.world_size > 1 and trainer.strategy.__class__.__name__ not in ("DDPStrategy",):
+        if trainer.world_size > 1:
             raise InvalidInputError(
-                f"{trainer.strategy.__class__.__name__} on {trainer.world_size} processes is not supported here",
-                hint="candle_spec.callbacks.distributed saves sharded states",
+                f"a trainer on {trainer.world_size} processes is not supported here",
+                hint="candle_spec.callbacks.pytorch saves the states of several processes, in a loop of your own",
             )
         self.recorder.options.rank = trainer.global_rank
         self._state.trainer = trainer
@@ -118,7 +114,7 @@ class _Hooks:
         The state was saved between two epochs. Lightning's own restart goes on inside one: it would take the iterator
         made before the generators were set, and leave out a step of the schedules.
         """
-        if self.restarted is not None:
+        if self.recorder.restarted is not None:
             trainer.fit_loop.restarting = False
             if hasattr(trainer.fit_loop, "_resuming_from_checkpoint"):
                 trainer.fit_loop._resuming_from_checkpoint = False

@@ -13,14 +13,18 @@ Started again, the loop goes on behind the last completed epoch, bit for bit as 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from candle_spec.callbacks._adapter import Restored
-from candle_spec.callbacks._loop import Loop
-from candle_spec.callbacks._recorder import Options
+from candle_spec.callbacks._loop import Loop, policy_of
+from candle_spec.callbacks._recorder import Options, Recorder
+from candle_spec.callbacks._team import TeamRecorder, TorchTeam
 from candle_spec.callbacks._torch_state import TorchState
+from candle_spec.callbacks._torch_team import TorchTeamState
 from candle_spec.checkpoint.checkpoint import Checkpoint
+from candle_spec.errors import InvalidInputError
 from candle_spec.series.params import CheckpointPolicy
 from candle_spec.series.store import RunIdentity
 
@@ -43,7 +47,7 @@ class Checkpoints(Loop):
         name: Name of the model in the manifest.
         model_description: What is true of the whole study.
         run: Who the run is, for workflows.
-        rank: Number of this process; by default that of ``torch.distributed``.
+        rank: Number of this process; by default, all processes of ``torch.distributed`` save and restore together.
         asynchronous: Whether to write in the background; the default is yes.
         say: Where the lines for people go; by default the standard error.
     """
@@ -67,7 +71,15 @@ class Checkpoints(Loop):
         asynchronous: bool | None = None,
         say: Any = None,
     ) -> None:
-        state = TorchState(model, optimizer, scheduler, scaler, ema, data, dict(generators or {}))
+        chosen = policy_of(params)
+        state: Any = TorchState(model, optimizer, scheduler, scaler, ema, data, dict(generators or {}))
+        recorder: Any = Recorder
+        if rank is None and distributed_size() > 1:
+            if isinstance(model, Mapping) or ema is not None or generators:
+                raise InvalidInputError("several models, an average or further generators need a single process")
+            team = TorchTeam()
+            state = TorchTeamState(team, Path(folder or chosen.folder()), model, optimizer, scheduler, scaler, data)
+            recorder = partial(TeamRecorder, team=team, clean=state.clean)
         options = Options(
             folder,
             name or _class_name(model),
@@ -77,7 +89,7 @@ class Checkpoints(Loop):
             asynchronous=asynchronous,
             say=say,
         )
-        super().__init__(state, params, options)
+        super().__init__(state, chosen, options, recorder)
 
 
 def restore(checkpoint: str | Path | Checkpoint, model: Any, optimizer: Any = None, **more: Any) -> Restored:
@@ -102,6 +114,13 @@ def distributed_rank() -> int:
     import torch.distributed as distributed
 
     return distributed.get_rank() if distributed.is_available() and distributed.is_initialized() else 0
+
+
+def distributed_size() -> int:
+    """Return the number of processes of ``torch.distributed``, 1 where this one is alone."""
+    import torch.distributed as distributed
+
+    return distributed.get_world_size() if distributed.is_available() and distributed.is_initialized() else 1
 
 
 def _class_name(model: Any) -> str:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from candle_spec.callbacks._loop import policy_of
-from candle_spec.callbacks._recorder import Options, Recorder, Restart
+from candle_spec.callbacks._recorder import Options, Recorder
 from candle_spec.callbacks._rng import restore_rng
 from candle_spec.callbacks._torch_state import TorchState
 from candle_spec.checkpoint.contents import SideFile, StatePart
@@ -51,7 +51,7 @@ def callback_class() -> Any:
     """
     import transformers
 
-    class CheckpointCallback(_Hooks, transformers.TrainerCallback):  # type: ignore[misc]
+    class CheckpointCallback(_Hooks, transformers.TrainerCallback):
         """Saves the full state of a training by the Trainer as a series, and restores it."""
 
     return CheckpointCallback
@@ -75,7 +75,6 @@ class _Hooks:
         self._torch = TorchState(None, order=_ORDER, files=self._files)
         options = Options(folder, name, model_description, run, asynchronous=asynchronous, say=say)
         self.recorder = Recorder(self._torch, policy_of(params), options)
-        self.restarted: Restart | None = None
         self._trainer: Any = None
         self._rng: Mapping[str, Any] | None = None
         self._pending = False
@@ -88,8 +87,11 @@ class _Hooks:
         """
         if self not in trainer.callback_handler.callbacks:
             raise InvalidInputError("the trainer does not know the callback", hint="Trainer(callbacks=[checkpoints])")
-        if trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled:
-            raise InvalidInputError("sharded states of the Trainer are not supported here")
+        if trainer.args.world_size > 1 or trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled:
+            raise InvalidInputError(
+                "a Trainer on several processes is not supported here",
+                hint="candle_spec.callbacks.pytorch saves the states of several processes, in a loop of your own",
+            )
         self._trainer = trainer
         self._torch.model = trainer.model
         self.recorder.options.rank = trainer.args.process_index
@@ -109,7 +111,7 @@ class _Hooks:
         self._torch.model = objects["model"]
         self._torch.optimizer, self._torch.scheduler = objects["optimizer"], objects["lr_scheduler"]
         self._torch.scaler = getattr(self._trainer.accelerator, "scaler", None)
-        self.restarted = self.recorder.restart()
+        self.recorder.restart()
         self._rng = self._torch.take_rng()
 
     def on_epoch_begin(self, args: Any, state: Any, control: Any, **objects: Any) -> None:

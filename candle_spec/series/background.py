@@ -81,7 +81,7 @@ class BackgroundWriter:
         self._arenas = [arena() for _ in range(max_inflight if background else 0)]
         self._free = threading.Semaphore(max_inflight)
         self._waiting: list[Future[Any]] = []
-        self._errors: list[BaseException] = []
+        self._errors: list[Exception] = []
         self._lock = threading.Lock()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="candle-writer")
         self._closed = False
@@ -144,7 +144,7 @@ class BackgroundWriter:
         def guarded() -> None:
             try:
                 work()
-            except BaseException as error:
+            except Exception as error:
                 self._note(error)
                 raise
 
@@ -197,7 +197,7 @@ class BackgroundWriter:
             if then is not None:
                 then(saved)
             return saved
-        except BaseException as error:
+        except Exception as error:
             self._note(error)
             raise
         finally:
@@ -216,7 +216,7 @@ class BackgroundWriter:
         self._arenas.append(arena)
         self._free.release()
 
-    def _note(self, error: BaseException) -> None:
+    def _note(self, error: Exception) -> None:
         with self._lock:
             self._errors.append(error)
 
@@ -233,10 +233,10 @@ class BackgroundWriter:
         if serious:
             raise serious[0]
 
-    def _only_warns(self, error: BaseException) -> bool:
+    def _only_warns(self, error: Exception) -> bool:
         if is_full(error):
             return self._on_full == "warn" or (self._on_full == "prune" and self._on_error == "warn")
-        return self._on_error == "warn" and isinstance(error, Exception)
+        return self._on_error == "warn"
 
 
 def is_full(error: BaseException) -> bool:

@@ -2,7 +2,7 @@
 
 The bytes pass through two aligned buffers: while one is written past the page cache, the other is filled, and another
 thread takes the digest of the file. The digests of the arrays are taken from memory by further threads. Nothing is read
-back.
+back. A snapshot that stands in memory as the file will is written from where it stands.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import BinaryIO, Final, Self
 from candle_spec import limits, parallel
 from candle_spec.atomic import PAGE, Fs
 from candle_spec.errors import CorruptFileError
+from candle_spec.series.arena import FileImage, file_image
 from candle_spec.series.staged import Staged
 from candle_spec.weights.shards import PlannedFile
 from candle_spec.weights.sources import Bytes
@@ -118,7 +119,8 @@ class FileWriter:
         state = hashlib.sha256()
         running: list[Future[None] | None] = [None, None]
         total = turn = 0
-        for view, filled in self._filled(planned, running):
+        image = file_image(planned)
+        for view, filled in self._filled(planned, running) if image is None else _pieces(image):
             total += filled
             if not known:
                 running[turn] = self._update(state, view[:filled])
@@ -165,6 +167,13 @@ class FileWriter:
             state.update(view)
             return None
         return self._chain.submit(state.update, view)
+
+
+def _pieces(image: FileImage) -> Iterator[tuple[memoryview, int]]:
+    """Yield a file that stands in memory as it will on disk: nothing is moved."""
+    for start in range(0, image.size, BUFFER):
+        view = image.view[start : start + BUFFER]
+        yield view, min(len(view), image.size - start)
 
 
 def _blocks(planned: PlannedFile) -> Iterator[bytes | memoryview]:

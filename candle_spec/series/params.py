@@ -21,6 +21,7 @@ from candle_spec.series.policy import KeepPolicy, SavePolicy, direction, upwards
 
 TABLE: Final = "vocabularies/ckpt-parameters.json"
 PREFIX: Final = "ckpt_"
+WITHOUT_WEIGHTS: Final = "ckpt_save_weights_file is False: NO checkpoint is saved, since one without weights is none"
 
 
 @cache
@@ -82,7 +83,7 @@ class CheckpointPolicy:
     @property
     def enabled(self) -> bool:
         """Whether anything is ever saved."""
-        return self.save.enabled
+        return self.save.enabled and self.weights_file
 
     @classmethod
     def from_params(cls, params: Mapping[str, Any]) -> Self:
@@ -104,7 +105,12 @@ class CheckpointPolicy:
                 parts[room][name] = tuple(value) if isinstance(value, list) else value
         save = SavePolicy(**parts["save"])
         epochs = _epochs(params)
+        if not parts[""]["weights_file"]:
+            warnings.append(WITHOUT_WEIGHTS)
         warnings += _unknown(params) + _notes(save, epochs)
+        if parts[""]["repositories"]:
+            names = ", ".join(parts[""]["repositories"])
+            warnings.append(f"ckpt_repositories: what {names} will still miss cannot be said while training yet")
         return cls(
             **parts[""],
             save=save,
@@ -122,7 +128,7 @@ class CheckpointPolicy:
     def describe(self, folder: str) -> str:
         """Return in one line what is saved, when, where, what is kept, and what a restart does."""
         if not self.enabled:
-            return disabled_words()
+            return disabled_words() if self.weights_file else WITHOUT_WEIGHTS
         save, keep = self.save, self.keep
         when = [] if save.best_only else _rhythm(save)
         if save.save_best or save.best_only:

@@ -38,9 +38,8 @@ def torch_leaf(tensor: Any, *, location: str = "") -> Leaf:
     value = tensor.detach()
     if value.device.type == "meta":
         raise UnsupportedFormatError("a tensor on the device 'meta' has no values to save", location=location)
-    identity = None
-    if hasattr(value, "full_tensor"):  # sharded: what is put together here is new memory, the shard is not
-        identity = _identity(value.to_local())
+    identity = _identity(value)
+    if hasattr(value, "full_tensor"):  # sharded: what is put together is new memory, which says nothing of ties
         value = value.full_tensor()
     about: dict[str, Any] = {} if value.device.type == "cpu" else {"device": str(value.device)}
     layout, kind = str(value.layout).removeprefix("torch."), str(value.dtype).removeprefix("torch.")
@@ -58,9 +57,9 @@ def torch_leaf(tensor: Any, *, location: str = "") -> Leaf:
         raise UnsupportedFormatError(f"torch's {kind} with layout {layout} cannot be saved", location=location)
     if dtype in _PAIRS:
         part = Part(_PAIRS[dtype], (*shape, 2), _bytes(torch, torch.view_as_real(value.resolve_conj())))
-        return Leaf(dtype, shape, {"values": part}, Encoding("complex_pairs"), identity or _identity(value), role, about)
+        return Leaf(dtype, shape, {"values": part}, Encoding("complex_pairs"), identity, role, about)
     part = Part(dtype, shape, _bytes(torch, value))
-    return Leaf(dtype, shape, {"": part}, None, identity or _identity(value), role, about)
+    return Leaf(dtype, shape, {"": part}, None, identity, role, about)
 
 
 def _bytes(torch: Any, tensor: Any) -> Bytes:
@@ -78,9 +77,12 @@ def _bytes(torch: Any, tensor: Any) -> Bytes:
     return LiveBytes(here.view(getattr(torch, _BITS[here.element_size()])).numpy(), private)
 
 
-def _identity(tensor: Any) -> Hashable:
-    """Equal for tensors that share every byte."""
-    if not tensor.numel():
+def _identity(whole: Any) -> Hashable:
+    """Equal for tensors that share every byte; of a sharded one, this process's shard says it."""
+    import torch
+
+    tensor = whole.to_local() if hasattr(whole, "to_local") else whole
+    if tensor.layout != torch.strided or not tensor.numel():
         return None
     start = tensor.untyped_storage().data_ptr() + tensor.storage_offset() * tensor.element_size()
     flags = (tensor.is_conj(), tensor.is_neg())

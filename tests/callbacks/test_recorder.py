@@ -12,7 +12,7 @@ from candle_spec.callbacks._loop import Loop
 from candle_spec.callbacks._recorder import Options, Recorder
 from candle_spec.callbacks._structure import capture, restored
 from candle_spec.checkpoint.contents import Contents, Framework, StatePart
-from candle_spec.errors import InvalidInputError, WriteFailedError
+from candle_spec.errors import InvalidInputError, MissingPathError, WriteFailedError
 from candle_spec.series.params import CheckpointPolicy
 from candle_spec.series.series import Series
 
@@ -109,7 +109,7 @@ def test_mode_off_starts_anew_and_required_refuses_to(tmp_path):
         assert made.restart() is None
     with (
         recorder(tmp_path / "none", ckpt_restart_mode="required") as made,
-        pytest.raises(Exception, match="restart|no "),
+        pytest.raises(MissingPathError),
     ):
         made.restart()
 

@@ -148,6 +148,16 @@ def test_another_model_is_refused_and_left_as_it_was(tmp_path):
         TorchState(Net().double()).restore(checkpoint)
 
 
+def test_another_optimizer_is_refused_before_anything_changes(tmp_path):
+    model, optimizer, _ = trained()
+    checkpoint = saved(tmp_path / "ckpts", TorchState(model, optimizer))
+    other = Net()
+    before = {name: value.clone() for name, value in other.state_dict().items()}
+    with pytest.raises(InvalidInputError, match=r"another optimizer: groups of \[2\] parameters, here \[3\]"):
+        TorchState(other, torch.optim.Adam(other.parameters())).restore(checkpoint)
+    assert equal(before, other.state_dict())
+
+
 def test_weights_alone_leave_the_rest_and_say_so(tmp_path):
     model, optimizer, schedule = trained()
     checkpoint = saved(tmp_path / "ckpts", TorchState(model, optimizer, schedule))

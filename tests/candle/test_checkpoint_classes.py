@@ -73,6 +73,7 @@ def test_what_restart_returns(tmp_path: Path) -> None:
     assert J["metrics"] == {"val_loss": 0.75}
     assert J["model_file"] == "model.safetensors"
     assert J["checksum"] == "__DISABLED__"
+    assert J["state_digest"] == Series.read(tmp_path / "ckpts").last().state_digest
     assert J["timestamp"][:2] == "20"
 
 

@@ -59,7 +59,7 @@ class Training:
         ckpt = candle.CandleCkptKeras(self.params, verbose=False)
         ckpt.set_model(self.model)
         self.J = ckpt.restart(self.model)
-        if self.model.optimizer is None:
+        if getattr(self.model, "optimizer", None) is None:
             self.compile()
         self.history = self.fit(self.J["epoch"] if self.J else 0, *callbacks, ckpt)
         ckpt.report_final()

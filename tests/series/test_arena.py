@@ -5,6 +5,8 @@ import pytest
 
 from candle_spec.checkpoint.contents import Contents, Framework, Group
 from candle_spec.series.arena import PAGE, Arena, file_image
+from candle_spec.series.file_writer import FileWriter
+from candle_spec.series.series import Series
 from candle_spec.series.training_state import TrainingState
 from candle_spec.weights.live import array_leaf
 from candle_spec.weights.shards import plan_group
@@ -81,6 +83,19 @@ def test_the_memory_is_used_again_and_what_was_behind_a_smaller_file_is_zero():
     image = file_image(plan.files[0])
     assert image is not None
     assert not any(image.view[image.size :])
+
+
+def test_the_series_writes_a_snapshot_from_where_it_stands(tmp_path, monkeypatch):
+    large = np.random.default_rng(0).integers(0, 255, (18 << 20) + 77, dtype=np.uint8)
+    live = state_of(large=large, **ARRAYS)
+    with Series.create_or_open(tmp_path / "live") as series:
+        expected = series.save(live)
+    with Series.create_or_open(tmp_path / "frozen") as series:
+        frozen = Arena().snapshot(live, series.plan).state
+        monkeypatch.setattr(FileWriter, "_both", lambda self, size: pytest.fail("the bytes were moved again"))
+        saved = series.save(frozen)
+        assert series.verify() == []
+    assert saved.manifest["files"] == expected.manifest["files"]
 
 
 def test_a_live_state_has_no_image():

@@ -197,6 +197,17 @@ def test_interval_0_warns_and_names_the_setting() -> None:
     assert from_params({"ckpt_save_interval": 0, "ckpt_save_seconds": "10m"}).enabled
 
 
+def test_repositories_are_named() -> None:
+    assert "modac, zenodo" in from_params({"ckpt_repositories": "modac zenodo"}).warnings[0]
+
+
+def test_without_a_weights_file_nothing_is_saved_and_that_is_said() -> None:
+    policy = from_params({"ckpt_save_weights_file": "False"})
+    assert not policy.enabled
+    assert policy.describe("/x") == policy.warnings[0]
+    assert "ckpt_save_weights_file is False" in policy.warnings[0]
+
+
 def test_what_users_believe_wrongly_is_said() -> None:
     assert "nothing will be saved" in from_params({"ckpt_skip_epochs": 50, "epochs": 20}).warnings[0]
     assert "set ckpt_save_best_mode" in from_params({"ckpt_save_best_metric": "wibble"}).warnings[0]

@@ -1,0 +1,92 @@
+"""Several processes, one checkpoint: killed, restarted on as many and on another number, DDP and FSDP alike."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+import candle_spec
+from candle_spec.callbacks.pytorch import restore
+from candle_spec.series.series import Series
+
+torch = pytest.importorskip("torch")
+pytestmark = pytest.mark.framework
+
+
+def torchrun(processes, kind, folder, epochs, kill_at=-1):
+    call = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
+    call += ["-m", "tests.callbacks.team_program", kind, str(folder), str(epochs), str(kill_at)]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    return subprocess.run(call, capture_output=True, text=True, timeout=240, check=False, env=environment)
+
+
+def result(run):
+    assert run.returncode == 0, run.stderr[-3000:]
+    finished, trained, whole = next(line for line in run.stdout.splitlines() if line.startswith("result ")).split()[1:]
+    return finished, int(trained), whole
+
+
+def test_killed_restarted_and_restarted_on_more_processes(tmp_path):
+    kind = "ddp"
+    folder = tmp_path / "run" / "ckpts"
+    folder.parent.mkdir()
+    killed = torchrun(2, kind, folder, 3, kill_at=1)
+    assert killed.returncode != 0
+    assert [entry.epoch for entry in Series.read(folder).entries()] == [1]
+    again = torchrun(2, kind, folder, 3)
+    finished, trained, whole = result(again)
+    assert again.stderr.count("restarting from epoch 1 ") == 1
+    assert trained == 2
+    assert finished == whole
+    more = torchrun(4, kind, folder, 4)
+    _, trained, _ = result(more)
+    assert trained == 1
+    assert "rng (2 processes saved theirs, 4 are here)" in more.stderr
+    check(folder)
+    alone(folder)
+
+
+def test_sharded_parameters_are_saved_whole_and_sharded_anew(tmp_path):
+    folder = tmp_path / "run" / "ckpts"
+    folder.parent.mkdir()
+    finished, trained, whole = result(torchrun(2, "fsdp", folder, 3))
+    assert trained == 3
+    assert finished == whole
+    _, trained, _ = result(torchrun(4, "fsdp", folder, 4))
+    assert trained == 1
+    check(folder)
+
+
+def alone(folder):
+    """One process without torchrun goes on from what four have saved."""
+    model = torch.nn.Sequential(torch.nn.Linear(6, 10), torch.nn.ReLU(), torch.nn.Linear(10, 1))
+    model[0].bias.requires_grad = False
+    optimizer = torch.optim.Adam([p for p in model.parameters() if p.requires_grad], lr=0.5)
+    restored = restore(Series.read(folder).last().path, model, optimizer)
+    assert [part.name for part in restored.parts if part.restored][:2] == ["model", "optimizer"]
+    steps = {int(state["step"]) for state in optimizer.state.values()}
+    assert len(optimizer.state) == 3
+    assert len(steps) == 1
+    assert steps.pop() > 0
+    assert optimizer.param_groups[0]["lr"] != 0.5
+
+
+def check(folder):
+    series = Series.read(folder)
+    assert [entry.epoch for entry in series.entries()] == [1, 2, 3, 4]
+    assert series.verify() == []
+    assert list((folder / ".candle" / "staging").iterdir()) == []
+    last = series.last()
+    assert not candle_spec.validate(last.path).errors
+    checkpoint = candle_spec.load(last.path)
+    assert checkpoint.manifest["training_state"]["resume_grade"] == "exactly-resumable"
+    weights = checkpoint.state_dict(framework="numpy")
+    assert {name: array.shape for name, array in weights.items()} == {
+        "0.weight": (10, 6),
+        "0.bias": (10,),
+        "2.weight": (1, 10),
+        "2.bias": (1,),
+    }
+    # A frozen tensor is in a file of its own, which later epochs share.
+    assert any(entry.size > entry.unique_size for entry in series.entries())
