@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, Final, Self
+from typing import BinaryIO, Final, Self, cast
 
 from candle_spec.errors import OutputExistsError, WriteFailedError
 
@@ -62,6 +62,15 @@ class Fs:
     def free_space(self, folder: Path) -> int:
         """Return the bytes that may still be written in the file system of ``folder``."""
         return shutil.disk_usage(folder).free
+
+    def open_end(self, path: Path) -> BinaryIO:
+        """Open the file ``path`` for unbuffered reading and for writing behind what it holds; create it if need be."""
+        file = path.open("a+b", buffering=0)
+        return cast(BinaryIO, file)
+
+    def cut(self, file: BinaryIO, size: int) -> None:
+        """Drop what a file holds beyond ``size`` bytes."""
+        os.ftruncate(file.fileno(), size)
 
     def write(self, file: BinaryIO, data: bytes | memoryview) -> None:
         """Write all of ``data``."""

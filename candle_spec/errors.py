@@ -135,3 +135,15 @@ class ProofFailedError(CandleSpecError, RuntimeError):
     """A conversion did not reproduce the native file or its tensors: nothing was committed."""
 
     refusal = "not-proved"
+
+
+class ServiceError(CandleSpecError, ConnectionError):
+    """A remote service cannot be reached, breaks off, or answers what cannot be used."""
+
+
+class ServiceRefusedError(CandleSpecError, RuntimeError):
+    """A remote service understood a request and refused it; the message holds its own words."""
+
+
+class LoginError(CandleSpecError, PermissionError):
+    """A remote service does not know the user, or no credentials were given."""

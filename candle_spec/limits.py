@@ -164,5 +164,8 @@ ORBAX_RATIO: Final = 100_000
 FLATBUFFER_LOOKS: Final = 20_000_000
 """Numbers that are looked at in a FlatBuffer: a graph of 10,000 operators takes a million."""
 
+SERVICE_ANSWER: Final = 64 * MIB
+"""Bytes of one JSON answer of a remote service: a page of ten thousand hits of a query takes about 40 MB."""
+
 ONNX_STRINGS: Final = 256 * MIB
 """Bytes of one ONNX tensor of strings, or of the places of a sparse one, which are read into memory."""

@@ -8,17 +8,19 @@ from candle_spec.errors import (
     CandleSpecError,
     CorruptFileError,
     ProofFailedError,
+    ServiceError,
+    ServiceRefusedError,
     UnsafeContentError,
     WriteFailedError,
 )
 
 OK: Final = 0
 FINDINGS: Final = 1
-"""The content is at fault: findings, a damaged or unsafe file, a failed proof."""
+"""The content is at fault: findings, a damaged or unsafe file, a failed proof, a refusal by a service."""
 USAGE: Final = 2
 """The call is at fault: an option, a missing path, nothing to work on, an existing output, a missing package."""
 INTERNAL: Final = 3
-"""The system or this program is at fault: a full disk, a bug."""
+"""The system or this program is at fault: a full disk, a service that cannot be reached, a bug."""
 INTERRUPTED: Final = 130
 
 HELP: Final = (
@@ -28,8 +30,8 @@ HELP: Final = (
 
 def of(error: CandleSpecError) -> int:
     """Return the exit code of an error."""
-    if isinstance(error, WriteFailedError):
+    if isinstance(error, (WriteFailedError, ServiceError)):
         return INTERNAL
-    if isinstance(error, (CorruptFileError, UnsafeContentError, ProofFailedError)):
+    if isinstance(error, (CorruptFileError, UnsafeContentError, ProofFailedError, ServiceRefusedError)):
         return FINDINGS
     return USAGE

@@ -35,31 +35,59 @@ def md5_file(path: Path) -> str:
     return state.hexdigest()
 
 
-def etag(blocks: Iterable[bytes], *, part_size: int = PART_SIZE) -> str:
-    """Return the checksum that the archive gives to the bytes of ``blocks``.
+class Digesting:
+    """MD5 and archive checksum of bytes as they come.
 
     Args:
-        blocks: The content.
         part_size: Bytes of a part; content up to this size is one part.
     """
-    whole, part, done, inside = _md5(), _md5(), [], 0
-    total = 0
-    for block in blocks:
-        whole.update(block)
-        total += len(block)
+
+    def __init__(self, part_size: int = PART_SIZE) -> None:
+        self.size = 0
+        self._part_size = part_size
+        self._whole, self._part = _md5(), _md5()
+        self._inside = 0
+        self._done: list[bytes] = []
+
+    def update(self, block: bytes | memoryview) -> None:
+        """Take the next bytes."""
         view = memoryview(block)
+        self._whole.update(view)
+        self.size += len(view)
         while len(view):
-            piece = view[: part_size - inside]
-            part.update(piece)
-            inside, view = inside + len(piece), view[len(piece) :]
-            if inside == part_size:
-                done.append(part.digest())
-                part, inside = _md5(), 0
-    if inside:
-        done.append(part.digest())
-    if total <= part_size:
-        return whole.hexdigest()
-    return f"{hashlib.md5(b''.join(done), usedforsecurity=False).hexdigest()}-{len(done)}"
+            piece = view[: self._part_size - self._inside]
+            self._part.update(piece)
+            self._inside, view = self._inside + len(piece), view[len(piece) :]
+            if self._inside == self._part_size:
+                self._done.append(self._part.digest())
+                self._part, self._inside = _md5(), 0
+
+    @property
+    def md5(self) -> str:
+        """MD5 of all bytes so far."""
+        return self._whole.hexdigest()
+
+    @property
+    def etag(self) -> str:
+        """The checksum that the archive gives to all bytes so far."""
+        if self.size <= self._part_size:
+            return self.md5
+        parts = [*self._done, self._part.digest()] if self._inside else self._done
+        return f"{hashlib.md5(b''.join(parts), usedforsecurity=False).hexdigest()}-{len(parts)}"
+
+    def compare(self, stated: str) -> Match:
+        """Compare with a checksum that the server states."""
+        if "-" not in stated:
+            return Match.SAME if self.md5 == stated.lower() else Match.DIFFERENT
+        return Match.SAME if self.etag == stated else Match.UNVERIFIABLE
+
+
+def etag(blocks: Iterable[bytes], *, part_size: int = PART_SIZE) -> str:
+    """Return the checksum that the archive gives to the bytes of ``blocks``, cut into parts of ``part_size`` bytes."""
+    digesting = Digesting(part_size)
+    for block in blocks:
+        digesting.update(block)
+    return digesting.etag
 
 
 def etag_file(path: Path, *, part_size: int = PART_SIZE) -> str:
@@ -69,9 +97,10 @@ def etag_file(path: Path, *, part_size: int = PART_SIZE) -> str:
 
 def compare(path: Path, stated: str, *, part_size: int = PART_SIZE) -> Match:
     """Compare a file with a checksum that the server states."""
-    if "-" not in stated:
-        return Match.SAME if md5_file(path) == stated.lower() else Match.DIFFERENT
-    return Match.SAME if etag_file(path, part_size=part_size) == stated else Match.UNVERIFIABLE
+    digesting = Digesting(part_size)
+    for block in _blocks(path):
+        digesting.update(block)
+    return digesting.compare(stated)
 
 
 def _md5() -> hashlib._Hash:

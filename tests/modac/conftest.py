@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from candle_spec.modac.standin.config import Config
+from candle_spec.modac.client import Client
+from candle_spec.modac.service import Service
+from candle_spec.modac.settings import Secret, Settings
+from candle_spec.modac.standin.config import DEMO_PASSWORD, Config
 from candle_spec.modac.standin.server import Server, running
 from tests.modac.calls import Caller, Clock
 
@@ -57,3 +61,31 @@ def uploader(server: Server) -> Caller:
 def reader(server: Server) -> Caller:
     """Somebody who may only read."""
     return Caller(server.url, "reader@example.org")
+
+
+@pytest.fixture
+def settings(server: Server, tmp_path: Path) -> Settings:
+    """Settings of a client of the stand-in."""
+    return Settings(
+        url=server.url,
+        user="uploader@example.org",
+        part_size=1_000,
+        request_limit=60_000,
+        state=tmp_path / "state",
+        read_seconds=5,
+    )
+
+
+@pytest.fixture
+def client(settings: Settings, clock: Clock) -> Iterator[Client]:
+    """The client of an uploader; it does not wait before a repetition."""
+    with Service(settings, password=Secret(DEMO_PASSWORD), clock=clock, sleep=lambda seconds: None) as service:
+        yield Client(service)
+
+
+@pytest.fixture
+def reading(settings: Settings, clock: Clock, tmp_path: Path) -> Iterator[Client]:
+    """The client of a reader who owns nothing."""
+    own = replace(settings, user="reader@example.org", state=tmp_path / "reader")
+    with Service(own, password=Secret(DEMO_PASSWORD), clock=clock, sleep=lambda seconds: None) as service:
+        yield Client(service)
