@@ -82,6 +82,7 @@ class Service:
         settings: Where and how.
         password: Of ``settings.user``.
         token: Instead of a password.
+        nobody: Send everything without a login, whatever is known.
         clock: Seconds since 1970.
         sleep: Waits before a repetition.
     """
@@ -92,6 +93,7 @@ class Service:
         *,
         password: Secret | None = None,
         token: Secret | None = None,
+        nobody: bool = False,
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -99,6 +101,7 @@ class Service:
         self.cache = TokenCache(settings.place)
         self._password = password
         self._token = read_token(token.reveal().strip()) if token else None
+        self._nobody = nobody
         self._clock, self._sleep = clock, sleep
         self._httpx = require("httpx", extra="modac", purpose="talk to MoDaC")
         self._clients: dict[bool, Any] = {}
@@ -211,6 +214,8 @@ class Service:
         self._sleep(self.settings.backoff_seconds * 2.0**attempt)
 
     def _bearer(self, request: Request) -> str:
+        if self._nobody:
+            return ""
         if request.anonymous:
             try:
                 return self.token().secret.reveal()

@@ -362,9 +362,11 @@ class TestHostile:
         assert [list(one.cookies.jar) for one in client.service._clients.values()] == [[]]
 
     def test_the_service_is_not_there(self, settings: Settings) -> None:
-        with Service(replace(settings, url="http://127.0.0.1:9", user=""), sleep=lambda seconds: None) as service:
-            with pytest.raises(ServiceError, match="cannot be reached"):
-                Client(service).collection(f"/{BASE}/P")
+        with (
+            Service(replace(settings, url="http://127.0.0.1:9", user=""), sleep=lambda seconds: None) as service,
+            pytest.raises(ServiceError, match="cannot be reached"),
+        ):
+            Client(service).collection(f"/{BASE}/P")
 
     def test_an_answer_of_another_shape(self, client: Client, asset: str, monkeypatch: pytest.MonkeyPatch) -> None:
         client.service.login()

@@ -1,0 +1,186 @@
+"""``candle-spec publish --to modac``."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from candle_spec.cli import exit_codes
+from candle_spec.cli.modac.connection import client_of, connected, full_path, metadata_of, settings_of
+from candle_spec.cli.progress import bar
+from candle_spec.cli.words import plural, size
+from candle_spec.errors import InvalidInputError
+
+if TYPE_CHECKING:
+    from candle_spec.modac.checks import PlanProblem
+    from candle_spec.modac.plan import Choices, Plan
+    from candle_spec.modac.settings import Settings
+
+
+@click.command("publish", context_settings={"help_option_names": ["-h", "--help"]})
+@click.argument("checkpoint", type=click.Path(path_type=Path), required=False)
+@click.option("--record", type=click.Path(path_type=Path), help="What candle-spec map --to modac --out DIR wrote.")
+@click.option("--study", default="", help="Path of the study, instead of the record's.")
+@click.option("--set", "entries", multiple=True, metavar="ATTRIBUTE=VALUE", help="Metadata of the asset.")
+@click.option("--create-parents", is_flag=True, help="Create a program and a study that are missing.")
+@click.option("--with-original", is_flag=True, help="Publish what brings the native file back, too.")
+@click.option("--with-native", is_flag=True, help="Add the restored native file, as readers of today expect it.")
+@click.option("--allow-public", is_flag=True, help="Accept access_group public.")
+@click.option("--dry-run", is_flag=True, help="Check and show the plan; send nothing.")
+@click.option("--prepare", type=click.Path(path_type=Path), help="Make all ready in a folder; send nothing.")
+@click.option("--from", "prepared", type=click.Path(path_type=Path), help="Send what --prepare made.")
+@connected
+@click.option("--json", "as_json", is_flag=True, help="Print plan, problems and receipt as JSON.")
+def command(
+    checkpoint: Path | None,
+    record: Path | None,
+    study: str,
+    entries: tuple[str, ...],
+    create_parents: bool,
+    with_original: bool,
+    with_native: bool,
+    allow_public: bool,
+    dry_run: bool,
+    prepare: Path | None,
+    prepared: Path | None,
+    url: str | None,
+    user: str | None,
+    config: Path | None,
+    as_json: bool,
+) -> int:
+    """Publish CHECKPOINT (or a series) to MoDaC as one asset.
+
+    Everything is checked before anything is sent. A run that broke off is completed by the same command: what is
+    there is verified and left alone.
+    """
+    from candle_spec.modac.checks import check_plan
+    from candle_spec.modac.plan import Choices, is_series
+    from candle_spec.modac.prepared import prepare as write_prepared
+    from candle_spec.modac.prepared import read_prepared
+    from candle_spec.modac.publish import receipt_path
+    from candle_spec.modac.vocabulary import Knowledge
+
+    settings = settings_of(url, user, config)
+    with ExitStack() as scratch:
+        if prepared is not None:
+            plan, receipt = read_prepared(prepared), receipt_path(prepared.resolve())
+        elif checkpoint is None or record is None:
+            raise InvalidInputError(
+                "a checkpoint and its record are needed",
+                hint="candle-spec map CKPT --to modac --out DIR makes the record; then add --record DIR",
+            )
+        else:
+            if with_native and is_series(checkpoint):
+                raise InvalidInputError("--with-native is for a single checkpoint", location=str(checkpoint))
+            native = _native(checkpoint, scratch) if with_native else {}
+            changes = metadata_of(entries)
+            where = full_path(study, settings) if study else ""
+            choices = Choices(where, with_original, native, changes)
+            plan, receipt = _plan(checkpoint, record, choices), receipt_path(checkpoint.resolve())
+        problems = check_plan(plan, settings, Knowledge(settings.place), allow_public=allow_public)
+        blocking = [one for one in problems if one.blocking]
+        if not as_json:
+            click.echo("\n".join([*_plan_lines(plan, settings), *_problem_lines(problems)]))
+        if as_json and (blocking or dry_run):
+            click.echo(json.dumps(_report(plan, problems), indent=2, ensure_ascii=False))
+        if blocking:
+            return exit_codes.FINDINGS
+        if prepare is not None:
+            write_prepared(plan, prepare)
+            click.echo(f"-> {prepare}    candle-spec publish --to modac --from {prepare} sends it")
+            return exit_codes.OK
+        if dry_run:
+            return exit_codes.OK
+        return _send(plan, settings, receipt, create_parents=create_parents, as_json=as_json)
+
+
+def _plan(checkpoint: Path, record: Path, choices: Choices) -> Plan:
+    from candle_spec.modac.plan import is_series, make_plan
+    from candle_spec.modac.records import load_record
+    from candle_spec.validation import validate
+
+    if not is_series(checkpoint) and (errors := validate(checkpoint).errors):
+        raise InvalidInputError(
+            f"the checkpoint has errors, the first: {errors[0].message}",
+            location=str(checkpoint),
+            hint="candle-spec validate names them all",
+        )
+    return make_plan(checkpoint, load_record(record), choices)
+
+
+def _native(checkpoint: Path, scratch: ExitStack) -> dict[str, Path]:
+    """Restore the native file and return it by the name that readers of the archive expect."""
+    import tempfile
+
+    from candle_spec.api import restore
+    from candle_spec.checkpoint.checkpoint import Checkpoint
+    from candle_spec.modac.names import identifier_from
+
+    folder = Path(scratch.enter_context(tempfile.TemporaryDirectory(prefix="candle-spec-modac-")))
+    opened = Checkpoint(checkpoint)
+    restored = restore(checkpoint, folder / "native").path
+    if not restored.is_file():
+        raise InvalidInputError("the native checkpoint is a folder: it has no single file", location=str(checkpoint))
+    named = str(opened.manifest.get("conversion", {}).get("native", {}).get("name", ""))
+    suffix = Path(named).suffix or ".bin"
+    name = identifier_from(opened.name).lower() or "model"
+    found = {f"{name}.model{suffix}": restored}
+    for row in opened.manifest["files"]:
+        if row["role"] == "topology" and row["path"].endswith(".json") and f"{name}.model.json" not in found:
+            found[f"{name}.model.json"] = opened.file(row["path"])
+    return found
+
+
+def _send(plan: Plan, settings: Settings, receipt: Path, *, create_parents: bool, as_json: bool) -> int:
+    from dataclasses import asdict
+
+    from candle_spec.modac.publish import publish, summary
+
+    total = summary(plan)["bytes"]
+    with client_of(settings) as client, bar("publishing", total, quiet=as_json) as progress:
+        made = publish(
+            client,
+            plan,
+            receipt=receipt,
+            create_parents=create_parents,
+            now=time.time,
+            tell=(lambda line: None) if as_json else (lambda line: click.echo(f"  {line}")),
+            progress=progress,
+        )
+    if as_json:
+        click.echo(json.dumps({"receipt": asdict(made), "receipt_path": str(receipt)}, indent=2))
+    else:
+        click.echo(f"-> {made.asset}    {made.dme_data_id}\n   receipt: {receipt}")
+    return exit_codes.OK
+
+
+def _plan_lines(plan: Plan, settings: Settings) -> Iterator[str]:
+    from candle_spec.modac.publish import summary
+
+    about = summary(plan)
+    yield f"{plan.asset}    at {settings.host}"
+    yield f"  {plural(about['collections'], 'collection')}, {plural(about['files'], 'file')}, {size(about['bytes'])}"
+    for step in plan.steps:
+        what = size(step.size) if step.kind == "file" else step.kind
+        yield f"  {what:>10}  {step.path.removeprefix(plan.asset + '/') if step.kind == 'file' else step.path}"
+
+
+def _problem_lines(problems: list[PlanProblem]) -> Iterator[str]:
+    for one in sorted(problems, key=lambda one: not one.blocking):
+        yield f"  {'error' if one.blocking else 'note':<6} {one.path}: {one.message}"
+
+
+def _report(plan: Plan, problems: list[PlanProblem]) -> dict[str, object]:
+    from dataclasses import asdict
+
+    steps = [
+        {"kind": step.kind, "path": step.path, "metadata": dict(step.metadata), "size": step.size}
+        for step in plan.steps
+    ]
+    return {"asset": plan.asset, "steps": steps, "problems": [asdict(one) for one in problems]}

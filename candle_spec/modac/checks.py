@@ -1,0 +1,163 @@
+"""Check a plan before anything is sent: the server's own rules first, in its words, then what it would spoil or leak.
+
+All problems at once. A value is held against a closed vocabulary only; the others are named as unverified.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Final
+
+from candle_spec.modac import names
+from candle_spec.modac.metadata import Checked, check_collection, check_file, entry_list
+from candle_spec.modac.plan import Plan, Step
+from candle_spec.modac.rules import VALUE_BYTES
+from candle_spec.modac.settings import Settings
+from candle_spec.modac.vocabulary import WATCHED, Knowledge
+
+ROOM: Final = 1 << 16
+"""Bytes of a request beside the file: metadata and boundaries."""
+
+_SECRETS: Final = (
+    ("a private key", re.compile(r"-----BEGIN [A-Z ]{0,30}PRIVATE KEY")),
+    ("a key of AWS", re.compile(r"\b(AKIA|ASIA)[A-Z0-9]{16}\b")),
+    ("a token of GitHub", re.compile(r"\b(gh[opsu]_[A-Za-z0-9]{36}|github_pat_[A-Za-z0-9_]{22})")),
+    ("a token of Hugging Face", re.compile(r"\bhf_[A-Za-z0-9]{30}")),
+    ("a token (JWT)", re.compile(r"\beyJ[A-Za-z0-9_-]{8,400}\.eyJ[A-Za-z0-9_-]{8,2000}\.")),
+    ("a password in an address", re.compile(r"[a-z]{2,10}://[^/\s:@]{1,100}:[^/\s:@]{1,100}@")),
+)
+_EMAIL: Final = re.compile(r"[^@\s]{1,64}@[^@\s.]{1,100}(\.[^@\s.]{1,63}){1,5}")
+_DOI: Final = re.compile(r"10\.[0-9]{4,9}/\S{1,200}")
+_UNSEEN: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u00a0\u200b-\u200f\ufeff]")
+
+
+@dataclass(frozen=True, slots=True)
+class PlanProblem:
+    """One thing that is wrong, or not known, about a plan; only what is ``blocking`` keeps it from being sent."""
+
+    path: str
+    message: str
+    blocking: bool = True
+    attribute: str = ""
+    choices: tuple[str, ...] = ()
+
+
+def check_plan(
+    plan: Plan, settings: Settings, knowledge: Knowledge, *, allow_public: bool = False
+) -> list[PlanProblem]:
+    """Return everything that is wrong with a plan, or not known of it."""
+    found: list[PlanProblem] = []
+    rules = knowledge.rules()
+    for step in plan.steps:
+        if step.kind == "file":
+            checked = check_file(entry_list(step.metadata), rules)
+        elif step.described:
+            checked = check_collection(entry_list(step.metadata), rules, path=step.path)
+            found += _of_a_collection(step, knowledge, allow_public=allow_public)
+        else:
+            checked = Checked()
+        found += [
+            PlanProblem(
+                step.path, fault.message, True, fault.attributes[0] if fault.attributes else "", fault.valid_values
+            )
+            for fault in checked.faults
+        ]
+        found += [
+            PlanProblem(step.path, f"the service drops {name}: what controls it does not match", False, name)
+            for name in checked.blanked
+        ]
+        found += _values(step)
+        found += _place(step, settings)
+    found += _whole(plan, settings)
+    return list(dict.fromkeys(found))
+
+
+def _of_a_collection(step: Step, knowledge: Knowledge, *, allow_public: bool) -> Iterator[PlanProblem]:
+    values = step.metadata
+    for name in WATCHED:
+        value = values.get(name)
+        if value and name != "access_group":
+            yield from _vocabulary(step, name, value, knowledge)
+    if values.get("access_group", "").lower() == "public" and step.kind in ("Asset", "Folder") and not allow_public:
+        words = (
+            "access_group public: an asset becomes public when its curation is verified; name the group that may see it"
+        )
+        yield PlanProblem(step.path, words, True, "access_group")
+    if values.get("curation_status", "Unverified") != "Unverified":
+        yield PlanProblem(
+            step.path, "curation_status is set by reviewers: leave it Unverified", True, "curation_status"
+        )
+    if "poc_email" in values and not _EMAIL.fullmatch(values["poc_email"]):
+        yield PlanProblem(step.path, f"poc_email {values['poc_email']!r} is no e-mail address", True, "poc_email")
+    doi = values.get("document_object_identifier")
+    if doi and not _DOI.fullmatch(doi):
+        words = f"document_object_identifier {doi!r} is no DOI such as 10.1000/182"
+        yield PlanProblem(step.path, words, False, "document_object_identifier")
+    own = values.get(f"{step.kind.lower()}_identifier")
+    if own is not None and (fault := names.identifier_fault(own)) and step.kind != "Folder":
+        yield PlanProblem(step.path, f"identifier {own!r}: {fault}", True, f"{step.kind.lower()}_identifier")
+
+
+def _vocabulary(step: Step, name: str, value: str, knowledge: Knowledge) -> Iterator[PlanProblem]:
+    known = knowledge.vocabulary(name)
+    if known.state == "closed" or value in known.values:
+        return  # a closed one is the business of the rules
+    near = get_close_matches(value, known.values, 1)
+    hint = f"; in use is {near[0]!r}" if near else ""
+    words = {"observed": f"not seen in use as of {known.date}", "unknown": "the service's list is not known"}
+    yield PlanProblem(
+        step.path, f"{name} {value!r} is unverified: {words[known.state]}{hint}", False, name, known.values
+    )
+
+
+def _values(step: Step) -> Iterator[PlanProblem]:
+    for name, value in step.metadata.items():
+        if len(value.encode()) > VALUE_BYTES:
+            words = f"{name} has {len(value.encode())} bytes, more than {VALUE_BYTES}"
+            yield PlanProblem(step.path, words, True, name)
+        if _UNSEEN.search(name) or _UNSEEN.search(value):
+            yield PlanProblem(step.path, f"{name!r} holds a character that nobody sees (control, U+00A0)", True, name)
+        for what, pattern in _SECRETS:
+            if pattern.search(value):
+                yield PlanProblem(step.path, f"{name} holds {what}: it is not sent", True, name)
+
+
+def _place(step: Step, settings: Settings) -> Iterator[PlanProblem]:
+    if fault := names.path_problem(step.path):
+        yield PlanProblem(step.path, fault)
+    elif not step.path.startswith(settings.base_path + "/"):
+        yield PlanProblem(step.path, f"the path is not below {settings.base_path}")
+    if step.kind == "file" and step.size + ROOM > settings.request_limit:
+        most = (settings.request_limit - ROOM) >> 20
+        words = f"{step.size} bytes are more than one upload takes: convert again with --shard-size {max(most, 1)}MiB"
+        yield PlanProblem(step.path, words)
+    if step.data is not None or (step.local is not None and step.path.endswith((".json", ".yaml", ".txt", ".md"))):
+        text = _text(step)
+        for what, pattern in _SECRETS:
+            if pattern.search(text):
+                yield PlanProblem(step.path, f"the file holds {what}: it is not sent")
+
+
+def _text(step: Step) -> str:
+    if step.data is not None:
+        return step.data.decode("utf-8", "replace")
+    if step.local is None or step.size > (16 << 20):
+        return ""
+    return step.local.read_bytes().decode("utf-8", "replace")
+
+
+def _whole(plan: Plan, settings: Settings) -> Iterator[PlanProblem]:
+    seen: dict[str, str] = {}
+    for step in plan.files:
+        if step.path.lower() in seen:
+            yield PlanProblem(step.path, "two files of this name would lie in one folder")
+        seen[step.path.lower()] = step.path
+    roles = {step.metadata.get("ckpt_role") for step in plan.files if "ckpt_path" in step.metadata}
+    if not roles & {"weights", "payload"}:
+        yield PlanProblem(plan.asset, "the plan sends no weights")
+    metadata: Mapping[str, str] = next((step.metadata for step in plan.steps if step.kind == "Asset"), {})
+    if metadata.get("is_model_deployed") == "Yes" and not any(".h5" in step.path for step in plan.files):
+        yield PlanProblem(plan.asset, "is_model_deployed Yes: the service needs a .h5 file; add --with-native")

@@ -1,0 +1,229 @@
+"""What a publication will do, step by step, made without a word to the service.
+
+Layout at MoDaC: a checkpoint is one asset, its files lie flat in it, each with its true path in ``ckpt_path``; a series
+is one asset with a folder for each epoch, which has the asset's ``access_group`` (the service looks at the folder
+alone). The manifest goes last: an asset without it is not complete.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Final
+
+from candle_spec.checkpoint import manifest_file
+from candle_spec.checkpoint.checkpoint import Checkpoint
+from candle_spec.checkpoint.layout import MANIFEST, SIGNATURE
+from candle_spec.errors import InvalidInputError, MissingPathError
+from candle_spec.modac.names import flat_names
+from candle_spec.modac.records import AssetPlan, AssetRecord, CollectionEntry, FileEntry
+
+ORIGINAL: Final = "original/"
+EPOCHS: Final = "epochs"
+
+_LEFT_OUT: Final = "not published: it brings the native file back byte for byte and may hold what nobody looked at"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One thing to do.
+
+    Attributes:
+        kind: ``Program``, ``Study``, ``Asset``, ``Folder`` or ``file``.
+        path: Where, at MoDaC.
+        metadata: What is sent with it.
+        local: The file; ``None`` where ``data`` is its content, or for a collection.
+        data: Content that stands in no file: a manifest that marks what was left out.
+        described: Whether a collection could be created; else it must be there.
+    """
+
+    kind: str
+    path: str
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    local: Path | None = None
+    data: bytes | None = None
+    described: bool = True
+
+    @property
+    def size(self) -> int:
+        """Bytes to send."""
+        if self.data is not None:
+            return len(self.data)
+        return self.local.stat().st_size if self.local else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """All steps of one publication, in order, and the identity of what is published."""
+
+    steps: tuple[Step, ...]
+    asset: str
+    content_digests: tuple[str, ...] = ()
+
+    @property
+    def files(self) -> list[Step]:
+        """The steps that send files."""
+        return [step for step in self.steps if step.kind == "file"]
+
+    @property
+    def collections(self) -> list[Step]:
+        """The steps that need a collection."""
+        return [step for step in self.steps if step.kind != "file"]
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """What the caller decides: where, and what goes along.
+
+    Attributes:
+        study: Path of the study, instead of the record's.
+        with_original: Publish ``original/`` too.
+        native: The restored native file and its like, by the name that they get in the asset.
+        changes: Metadata of the asset that wins over the record's.
+    """
+
+    study: str = ""
+    with_original: bool = False
+    native: Mapping[str, Path] = field(default_factory=dict)
+    changes: Mapping[str, str] = field(default_factory=dict)
+
+
+def is_series(path: Path) -> bool:
+    """Whether a folder holds the checkpoints of a training run."""
+    return (path / EPOCHS).is_dir() and not (path / MANIFEST).is_file()
+
+
+def epochs_of(path: Path) -> list[Path]:
+    """Return the checkpoints of a series, by number.
+
+    Raises:
+        MissingPathError: There is none.
+    """
+    found = [one for one in (path / EPOCHS).iterdir() if one.name.isdigit() and (one / MANIFEST).is_file()]
+    if not found:
+        raise MissingPathError("this series has no checkpoint", location=str(path))
+    return sorted(found, key=lambda one: int(one.name))
+
+
+def make_plan(source: Path, record: AssetPlan, choices: Choices) -> Plan:
+    """Return the plan for a checkpoint or a series.
+
+    Args:
+        source: The folder.
+        record: What the mapping made of it; for a series, of its last checkpoint.
+        choices: What the caller decides.
+
+    Raises:
+        InvalidInputError: The record is of another checkpoint.
+    """
+    moved = _moved(record, choices)
+    steps = list(_above(moved))
+    digests: list[str] = []
+    if not is_series(source):
+        steps += _files(Checkpoint(source), moved, moved.asset.path, "", choices)
+        digests.append(_identity(Checkpoint(source)))
+    else:
+        for folder in epochs_of(source):
+            checkpoint = Checkpoint(folder)
+            path = f"{moved.asset.path}/epoch-{folder.name}"
+            group = moved.asset.metadata.get("access_group", "")
+            own = {"collection_type": "Folder", "folder_identifier": f"epoch-{folder.name}", "access_group": group}
+            steps.append(Step("Folder", path, {name: value for name, value in own.items() if value}))
+            steps += _files(checkpoint, moved, path, f"{EPOCHS}/{folder.name}/", replace(choices, native={}))
+            digests.append(_identity(checkpoint))
+        steps += list(_pointers(source, moved.asset))
+    return Plan(tuple(steps), moved.asset.path, tuple(digests))
+
+
+def _identity(checkpoint: Checkpoint) -> str:
+    return str(checkpoint.manifest["weights"]["content_digest"])
+
+
+def _moved(record: AssetPlan, choices: Choices) -> AssetRecord:
+    """Return the record with the caller's study and metadata."""
+    asset = record.asset
+    study = "/" + choices.study.strip("/") if choices.study else asset.path.rpartition("/")[0]
+    path = f"{study}/{asset.path.rpartition('/')[2]}"
+    files = {
+        source: replace(entry, path=path + entry.path.removeprefix(asset.path))
+        for source, entry in record.files.items()
+    }
+    moved_asset = CollectionEntry(path, {**asset.metadata, **choices.changes})
+    return AssetRecord(moved_asset, _at(record.program, study.rpartition("/")[0]), _at(record.study, study), files)
+
+
+def _at(entry: CollectionEntry | None, path: str) -> CollectionEntry:
+    """The entry, if it is of that path; else one that says nothing, which must be there."""
+    return entry if entry is not None and entry.path == path else CollectionEntry(path, {})
+
+
+def _above(record: AssetRecord) -> Iterator[Step]:
+    for kind, entry in (("Program", record.program), ("Study", record.study), ("Asset", record.asset)):
+        if entry is not None:
+            yield Step(kind, entry.path, entry.metadata, described=bool(entry.metadata))
+
+
+def _files(checkpoint: Checkpoint, record: AssetRecord, folder: str, prefix: str, choices: Choices) -> Iterator[Step]:
+    """Yield the files of a checkpoint, the manifest last."""
+    rows = {row["path"]: row for row in checkpoint.manifest["files"]}
+    left_out = {path for path in rows if path.startswith(ORIGINAL) and not choices.with_original}
+    sent = [path for path, row in rows.items() if path not in left_out and "withheld" not in row]
+    if (checkpoint.path / SIGNATURE).is_file() and not left_out:
+        sent.append(SIGNATURE)
+    names = flat_names([*sent, MANIFEST])
+    for path in sent:
+        entry = None if prefix else record.files.get(path)
+        step = _file(entry, f"{folder}/{names[path]}", prefix + path, rows.get(path, {}))
+        yield replace(step, local=checkpoint.file(path))
+    for name, native in choices.native.items():
+        yield Step("file", f"{folder}/{name}", {"description": "the native file of the model"}, native)
+    entry = None if prefix else record.files.get(MANIFEST)
+    step = _file(entry, f"{folder}/{MANIFEST}", prefix + MANIFEST, {"role": "manifest"})
+    if any("withheld" not in rows[path] for path in left_out):
+        yield replace(step, data=_published(checkpoint.manifest, left_out))
+    else:
+        yield replace(step, local=checkpoint.path / MANIFEST)
+
+
+def _file(entry: FileEntry | None, path: str, source: str, row: Mapping[str, Any]) -> Step:
+    if entry is not None and entry.path.rpartition("/")[0] == path.rpartition("/")[0]:
+        return Step("file", entry.path, {**entry.metadata, "ckpt_path": source})
+    metadata = {
+        "object_name": path.rpartition("/")[2],
+        "description": f"{row.get('role', 'file')} of a model in the common checkpoint format",
+        "file_type": str(row.get("media_type", "application/json")),
+        "ckpt_path": source,
+        "ckpt_role": str(row.get("role", "signature")),
+    }
+    if "sha256" in row:
+        metadata["source_checksum_sha256"] = str(row["sha256"]).removeprefix("sha256:")
+    return Step("file", path, metadata)
+
+
+def _published(manifest: Mapping[str, Any], left_out: set[str]) -> bytes:
+    """Return the manifest with what is left out marked as withheld, sealed again if it was."""
+    files = [
+        {**row, "withheld": {"reason": _LEFT_OUT}} if row["path"] in left_out and "withheld" not in row else row
+        for row in manifest["files"]
+    ]
+    changed = {**manifest, "files": files}
+    if "manifest_digest" in changed:
+        changed["manifest_digest"] = manifest_file.manifest_digest(changed)
+    return manifest_file.dump(changed)
+
+
+def _pointers(source: Path, asset: CollectionEntry) -> Iterator[Step]:
+    """What ``best`` and ``last`` of a series name, as metadata of the asset: sent at the end, when all is there."""
+    found: dict[str, str] = {}
+    for name in ("best", "last"):
+        link, text = source / name, source / f"{name}.txt"
+        if link.is_symlink():
+            found[f"ckpt_{name}"] = link.readlink().as_posix()
+        elif text.is_file():
+            found[f"ckpt_{name}"] = text.read_text(encoding="utf-8").strip()
+    for value in found.values():
+        if not value.removeprefix(f"{EPOCHS}/").isdigit():
+            raise InvalidInputError(f"best or last names {value!r}, which is no epoch", location=str(source))
+    if found:
+        yield Step("Asset", asset.path, {**asset.metadata, **found})
