@@ -124,13 +124,12 @@ def _native(checkpoint: Path, scratch: ExitStack) -> dict[str, Path]:
 
     folder = Path(scratch.enter_context(tempfile.TemporaryDirectory(prefix="candle-spec-modac-")))
     opened = Checkpoint(checkpoint)
-    restored = restore(checkpoint, folder / "native").path
-    if not restored.is_file():
-        raise InvalidInputError("the native checkpoint is a folder: it has no single file", location=str(checkpoint))
-    named = str(opened.manifest.get("conversion", {}).get("native", {}).get("name", ""))
-    suffix = Path(named).suffix or ".bin"
+    restored = restore(checkpoint, folder / "native")
+    if len(restored) != 1:
+        raise InvalidInputError("the native checkpoint is no single file", location=str(checkpoint))
+    suffix = Path(str(opened.manifest["conversion"]["native"]["files"][0]["path"])).suffix or ".bin"
     name = identifier_from(opened.name).lower() or "model"
-    found = {f"{name}.model{suffix}": restored}
+    found = {f"{name}.model{suffix}": restored[0].path}
     for row in opened.manifest["files"]:
         if row["role"] == "topology" and row["path"].endswith(".json") and f"{name}.model.json" not in found:
             found[f"{name}.model.json"] = opened.file(row["path"])
