@@ -144,20 +144,27 @@ def _presigned(client: Client, path: str, start: int) -> Iterator[Iterator[bytes
     try:
         plain = client.service.client_for(url)
         with plain.stream("GET", url, headers={"Accept-Encoding": "identity", **headers}) as response:
-            _check_start(response, start, path)
-            yield response.iter_raw()  # as they come: a block that was being filled would be lost with the connection
+            # As they come: a block that was being filled would be lost with the connection.
+            yield _from(response.iter_raw(), _to_skip(response, start, path))
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise ServiceError("the download broke off", location=path, hint="run it again, it goes on") from error
 
 
-def _check_start(response: Any, start: int, path: str) -> None:
-    """Refuse an answer that does not begin where it should."""
-    if start == 0 and response.status_code == 200:
-        return
+def _to_skip(response: Any, start: int, path: str) -> int:
+    """Return how many bytes of an answer are here already: all up to ``start`` where the archive sends no ranges."""
+    if response.status_code == 200:
+        return start
     match = _RANGE.fullmatch(response.headers.get("content-range", ""))
     if response.status_code == 206 and match and int(match[1]) == start:
-        return
+        return 0
     raise ServiceError(f"the archive answers {response.status_code} to a download from byte {start}", location=path)
+
+
+def _from(blocks: Iterator[bytes], skip: int) -> Iterator[bytes]:
+    for block in blocks:
+        if len(block) > skip:
+            yield block[skip:]
+        skip = max(0, skip - len(block))
 
 
 def _check(client: Client, found: RemoteFile, partial: Path, match: Match, sha256: str, fs: Fs) -> None:

@@ -11,8 +11,9 @@ from typing import Any, Final
 
 from candle_spec.atomic import Fs, replace_file
 from candle_spec.canonical import pretty
-from candle_spec.errors import CandleSpecError, InvalidInputError, ServiceRefusedError
+from candle_spec.errors import InvalidInputError, ServiceRefusedError
 from candle_spec.modac.client import NOT_PERMITTED, Client, Collection
+from candle_spec.modac.metadata import trim
 from candle_spec.modac.plan import Plan, Step
 from candle_spec.modac.upload import Uploaded, upload_file
 from candle_spec.weights.writer import Progress, no_progress
@@ -129,7 +130,7 @@ def _collection(client: Client, step: Step, plan: Plan, create_parents: bool) ->
     if step.kind in ("Program", "Study"):
         return _above(client, step, found, plan, create_parents)
     if isinstance(found, Collection):
-        changed = {name: value for name, value in step.metadata.items() if found.metadata.get(name) != value}
+        changed = {name: value for name, value in step.metadata.items() if found.metadata.get(name) != trim(value)}
         if not changed:
             return "present"
         if found.metadata.get("collection_type", step.kind) != step.kind:
@@ -176,11 +177,6 @@ def _not_more_public(above: Collection, plan: Plan) -> None:
                 f"access_group public is more than that of {above.path}: {above.metadata['access_group']}",
                 location=step.path,
             )
-
-
-def refusal_of(error: CandleSpecError) -> str:
-    """Return the service's own words, where an error is a refusal by it."""
-    return error.message if isinstance(error, ServiceRefusedError) else ""
 
 
 def summary(plan: Plan) -> Mapping[str, int]:

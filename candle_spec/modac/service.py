@@ -177,13 +177,13 @@ class Service:
             ServiceError: No usable answer came, after as many attempts as are allowed.
         """
         answer = self._repeated(request)
-        if self._maybe_expired(answer, request):
+        if self._maybe_expired(answer):
             answer = self._repeated(request)
         if answer.status == 200:
             return answer
         raise self._error(answer)
 
-    def _maybe_expired(self, answer: Answer, request: Request) -> bool:
+    def _maybe_expired(self, answer: Answer) -> bool:
         """Whether a refusal may be that of a token, and a fresh one is at hand now."""
         if answer.status != 400 or self._token is None or _message(answer) != MALFORMED:
             return False

@@ -248,6 +248,11 @@ class TestDownload:
         assert came[0] == 1_500
         assert [path.name for path in tmp_path.glob("*m*")] == ["m"]
 
+    def test_an_archive_without_ranges(self, server: Server, reading: Client, stored: str, tmp_path: Path) -> None:
+        server.faults.add("drop-response", path="/presigned/", at=1_500)
+        server.faults.add("no-range", path="/presigned/", times=0)
+        assert download_file(reading, stored, tmp_path / "m").path.read_bytes() == DATA
+
     def test_the_rest_of_another_file_is_dropped(self, reading: Client, stored: str, tmp_path: Path) -> None:
         for rest in (b"other", b"x" * (len(DATA) + 1), b"y" * len(DATA)):
             (tmp_path / f".m{PARTIAL}").write_bytes(rest)

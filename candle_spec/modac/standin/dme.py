@@ -5,13 +5,13 @@ Order of checks and texts: ``HpcDataManagementBusServiceImpl`` of DME (https://g
 
 from __future__ import annotations
 
-import os
 import uuid
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
+from candle_spec.atomic import Fs
 from candle_spec.modac.checksums import etag_file, md5_file
 from candle_spec.modac.metadata import Checked, check_collection, check_file
 from candle_spec.modac.names import parent
@@ -47,6 +47,7 @@ class Dme:
         self.config = config
         self.rules = config.rules
         self.database = database
+        self._fs = Fs()
         if database.node(self.rules.base_path) is None:
             database.add_node(self.rules.base_path, "collection", config.clock())
 
@@ -192,9 +193,10 @@ class Dme:
         stored = uuid.uuid4().hex
         target = self.database.files / stored
         if method == "SYNC":
-            os.replace(data, target)
+            self._fs.rename(data, target)
         else:
-            target.write_bytes(data.read_bytes())
+            with data.open("rb", buffering=0) as source, self._fs.open_new(target) as copy:
+                self._fs.copy_range(source, 0, data.stat().st_size, copy)
         system["source_file_size"] = str(target.stat().st_size)
         system["checksum"] = etag_file(target, part_size=self.config.part_size)
         polls = 0 if method == "SYNC" else self.config.task_polls

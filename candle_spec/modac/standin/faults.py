@@ -20,6 +20,7 @@ KINDS: Final = {
     "wrong-size": "state another size of a file",
     "wrong-checksum": "state another checksum of a file",
     "endless": "answer with a body that never ends",
+    "no-range": "send all of a file where a part of it is asked for",
     "redirect": "redirect to the address `to`",
 }
 

@@ -152,6 +152,8 @@ async def presigned(desk: Desk, request: Request, caller: Caller, raw: str) -> R
     if file is None:
         page = "<Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>"
         return Response(page, 403, answers.HEADERS, "application/xml")
+    if "range" in request.headers and desk.fault(request, raw, "no-range"):
+        return _stream(file, raw)
     return FileResponse(file, headers=answers.HEADERS, media_type="application/octet-stream")
 
 

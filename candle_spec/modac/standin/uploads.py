@@ -11,6 +11,7 @@ from typing import Any, BinaryIO
 
 from starlette.requests import ClientDisconnect, Request
 
+from candle_spec.atomic import Fs
 from candle_spec.modac.standin.search import MalformedError
 
 
@@ -41,6 +42,7 @@ class Upload:
     def __init__(self, folder: Path, limit: int) -> None:
         self._path = folder / f"incoming-{secrets.token_hex(8)}"
         self._limit = limit
+        self._fs = Fs()
         self._parts: list[_Part] = []
         self._header = ["", ""]
 
@@ -51,7 +53,8 @@ class Upload:
         for part in self._parts:
             if part.file is not None:
                 part.file.close()
-        self._path.unlink(missing_ok=True)
+        if self._path.exists():
+            self._fs.remove_file(self._path)
 
     async def read(self, request: Request) -> tuple[dict[str, Any], Path | None]:
         """Return the registration and the attached file.
@@ -126,11 +129,11 @@ class Upload:
         _, options = parse_options_header(part.headers.get("content-disposition", ""))
         part.name = options.get(b"name", b"").decode("latin-1")
         if part.name == "dataObject":
-            part.file = self._path.open("wb")
+            part.file = self._fs.open_new(self._path)
 
     def _data(self, data: bytes, start: int, end: int) -> None:
         part = self._parts[-1]
         if part.file is not None:
-            part.file.write(data[start:end])
+            self._fs.write(part.file, data[start:end])
         else:
             part.data += data[start:end]
