@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from candle_spec.digests import Progress, no_progress
 from candle_spec.errors import LimitExceededError, ServiceError, ServiceRefusedError
 from candle_spec.modac.metadata import entry_list
 from candle_spec.modac.multipart import MultipartBody
 from candle_spec.modac.names import checked_path
 from candle_spec.modac.service import Answer, Request, Service
-from candle_spec.weights.writer import Progress, no_progress
 
 CREATED: Final = 201
 NOT_PERMITTED: Final = "Invalid Permissions"

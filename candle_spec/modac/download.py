@@ -14,12 +14,11 @@ from typing import Any, BinaryIO, Final
 
 from candle_spec import limits
 from candle_spec.atomic import Fs, write_errors
-from candle_spec.digests import BLOCK, digest_file
+from candle_spec.digests import BLOCK, Progress, digest_file, no_progress
 from candle_spec.errors import CorruptFileError, LimitExceededError, MissingPathError, ServiceError
 from candle_spec.modac.checksums import Digesting, Match
 from candle_spec.modac.client import Client, RemoteFile
 from candle_spec.optional import require
-from candle_spec.weights.writer import Progress, no_progress
 
 PARTIAL: Final = ".part"
 """Behind the name of a file that is still coming in."""

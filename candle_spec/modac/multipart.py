@@ -11,9 +11,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from candle_spec.digests import BLOCK
+from candle_spec.digests import BLOCK, Progress, no_progress
 from candle_spec.errors import CorruptFileError
-from candle_spec.weights.writer import Progress, no_progress
 
 
 class MultipartBody:

@@ -11,12 +11,12 @@ from typing import Any, Final
 
 from candle_spec.atomic import Fs, replace_file
 from candle_spec.canonical import pretty
+from candle_spec.digests import Progress, no_progress
 from candle_spec.errors import InvalidInputError, ServiceRefusedError
 from candle_spec.modac.client import NOT_PERMITTED, Client, Collection
 from candle_spec.modac.metadata import trim
 from candle_spec.modac.plan import Plan, Step
 from candle_spec.modac.upload import Uploaded, upload_file
-from candle_spec.weights.writer import Progress, no_progress
 
 RECEIPT: Final = ".modac-receipt.json"
 """Behind the name of a checkpoint, beside it: what is published stays byte for byte what is here."""

@@ -15,7 +15,7 @@ from typing import Any, Final
 from candle_spec.atomic import Fs, write_errors
 from candle_spec.canonical import loads
 from candle_spec.checkpoint.layout import MANIFEST, SIGNATURE
-from candle_spec.digests import digest_file
+from candle_spec.digests import Progress, digest_file, no_progress
 from candle_spec.errors import CorruptFileError, MissingPathError, OutputExistsError, UnsafeContentError
 from candle_spec.modac.client import Client, Collection
 from candle_spec.modac.download import download_file
@@ -23,7 +23,6 @@ from candle_spec.modac.names import safe_local_path
 from candle_spec.modac.plan import EPOCHS
 from candle_spec.problems import Report
 from candle_spec.validation import validate
-from candle_spec.weights.writer import Progress, no_progress
 
 PRIVATE: Final = ".candle-download"
 _POINTER: Final = re.compile(rf"{EPOCHS}/[0-9]{{1,9}}")

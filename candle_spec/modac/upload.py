@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
+from candle_spec.digests import Progress, no_progress
 from candle_spec.errors import ProofFailedError, ServiceError, ServiceRefusedError
 from candle_spec.modac.checksums import Match, compare, md5_file
 from candle_spec.modac.client import Client, RemoteFile
 from candle_spec.modac.metadata import entry_list
-from candle_spec.weights.writer import Progress, no_progress
 
 _TAKEN: Final = "A data file by that name already exists"
 _POLLS: Final = 60

@@ -121,6 +121,15 @@ class TestPublish:
         assert Path("native.tiny").read_bytes() == Path("uno.tiny").read_bytes()
         assert run("modac", "download", "PROG/STUDY/uno", "back") == 0
 
+    def test_a_damaged_checkpoint_is_not_sent(self, here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        (Path("uno.tiny.candle") / "state.json").write_text("{}")
+        assert run(*PUBLISH, "--dry-run") == 2
+        assert "the checkpoint has errors" in capsys.readouterr().err
+        Path("run/epochs").mkdir(parents=True)
+        Path("uno.tiny.candle").rename("run/epochs/001")
+        assert run("publish", "run", "--to", "modac", "--record", "record.json", "--dry-run") == 2
+        assert "run/epochs/001" in capsys.readouterr().err
+
     def test_no_record(self, here: Path, capsys: pytest.CaptureFixture[str]) -> None:
         assert run("publish", "uno.tiny.candle", "--to", "modac") == 2
         assert "candle-spec map CKPT --to modac" in capsys.readouterr().err

@@ -101,16 +101,17 @@ def command(
 
 
 def _plan(checkpoint: Path, record: Path, choices: Choices) -> Plan:
-    from candle_spec.modac.plan import is_series, make_plan
+    from candle_spec.modac.plan import epochs_of, is_series, make_plan
     from candle_spec.modac.records import load_record
     from candle_spec.validation import validate
 
-    if not is_series(checkpoint) and (errors := validate(checkpoint).errors):
-        raise InvalidInputError(
-            f"the checkpoint has errors, the first: {errors[0].message}",
-            location=str(checkpoint),
-            hint="candle-spec validate names them all",
-        )
+    for one in epochs_of(checkpoint) if is_series(checkpoint) else [checkpoint]:
+        if errors := validate(one).errors:
+            raise InvalidInputError(
+                f"the checkpoint has errors, the first: {errors[0].message}",
+                location=str(one),
+                hint="candle-spec validate names them all",
+            )
     return make_plan(checkpoint, load_record(record), choices)
 
 
