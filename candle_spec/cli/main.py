@@ -40,6 +40,7 @@ GROUPS: Final = {
     },
     "Train": {
         "series": ("Look at a training series, and tidy it up.", "candle-spec series ls out/ckpts"),
+    },
     "Publish": {
         "publish": ("Publish a checkpoint or a series.", "candle-spec publish model.candle --to modac --record record"),
         "modac": ("Talk to MoDaC, or rehearse with a stand-in.", "candle-spec modac serve"),

@@ -86,8 +86,7 @@ class TokenCache:
             self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             private = self.path.with_name(f".tokens-{os.getpid()}.json")
             private.unlink(missing_ok=True)
-            with self._fs.open_new(private) as file:
-                os.chmod(private, 0o600)  # before anything is in it
+            with self._fs.open_new(private, mode=0o600) as file:
                 self._fs.write(file, json.dumps(stored).encode())
                 self._fs.sync_file(file)
             self._fs.rename(private, self.path)
