@@ -132,10 +132,35 @@ class TestPublish:
 
     def test_no_record(self, here: Path, capsys: pytest.CaptureFixture[str]) -> None:
         assert run("publish", "uno.tiny.candle", "--to", "modac") == 2
-        assert "candle-spec map CKPT --to modac" in capsys.readouterr().err
+        assert "for modac names them" in capsys.readouterr().err
         assert run("publish", "uno.tiny.candle", "--to", "nowhere") == 2
         assert run("publish", "--to", "modac", "--help") == 0
         assert "--with-original" in capsys.readouterr().out
+
+
+DESCRIPTION = """
+description: Predicts drug response.
+extensions:
+  urn:candle-spec:repositories:modac:1:
+    base_path: /NCI_DOE_Archive
+    program: {identifier: PROG, name: Rehearsal, description: A program.}
+    study: {identifier: STUDY, name: Study, description: A study.}
+    access_group: REHEARSAL
+    framework: Keras
+    domain: Drug Response
+    model_platform: CANDLE
+"""
+
+
+class TestMapped:
+    def test_a_description_is_enough(self, logged_in: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        """What the template makes is what the stand-in takes: no record is written in between."""
+        Path("candle-model.yaml").write_text(DESCRIPTION)
+        assert run("publish", "uno.tiny.candle", "--to", "modac", "--create-parents") == 0
+        receipt = json.loads(Path("uno.tiny.candle.modac-receipt.json").read_bytes())
+        assert receipt["state"] == "complete"
+        assert run("modac", "download", receipt["asset"], "back.candle") == 0
+        assert run("validate", "back.candle") == 0
 
 
 class TestVerbs:

@@ -14,18 +14,21 @@ import click
 from candle_spec.cli import exit_codes
 from candle_spec.cli.modac.connection import client_of, connected, full_path, metadata_of, settings_of
 from candle_spec.cli.progress import bar
+from candle_spec.cli.repository_options import open_source, shared
 from candle_spec.cli.words import plural, size
 from candle_spec.errors import InvalidInputError
 
 if TYPE_CHECKING:
     from candle_spec.modac.checks import PlanProblem
     from candle_spec.modac.plan import Choices, Plan
+    from candle_spec.modac.records import AssetRecord
     from candle_spec.modac.settings import Settings
 
 
 @click.command("publish", context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("checkpoint", type=click.Path(path_type=Path), required=False)
-@click.option("--record", type=click.Path(path_type=Path), help="What candle-spec map --to modac --out DIR wrote.")
+@click.option("--record", type=click.Path(path_type=Path), help="What candle-spec map --out wrote, instead of mapping.")
+@shared
 @click.option("--study", default="", help="Path of the study, instead of the record's.")
 @click.option("--set", "entries", multiple=True, metavar="ATTRIBUTE=VALUE", help="Metadata of the asset.")
 @click.option("--create-parents", is_flag=True, help="Create a program and a study that are missing.")
@@ -53,6 +56,9 @@ def command(
     user: str | None,
     config: Path | None,
     as_json: bool,
+    templates: tuple[Path, ...],
+    model_file: Path | None,
+    site: Path | None,
 ) -> int:
     """Publish CHECKPOINT (or a series) to MoDaC as one asset.
 
@@ -64,17 +70,15 @@ def command(
     from candle_spec.modac.prepared import prepare as write_prepared
     from candle_spec.modac.prepared import read_prepared
     from candle_spec.modac.publish import receipt_path
+    from candle_spec.modac.records import load_record
     from candle_spec.modac.vocabulary import Knowledge
 
     settings = settings_of(url, user, config)
     with ExitStack() as scratch:
         if prepared is not None:
             plan, receipt = read_prepared(prepared), receipt_path(prepared.resolve())
-        elif checkpoint is None or record is None:
-            raise InvalidInputError(
-                "a checkpoint and its record are needed",
-                hint="candle-spec map CKPT --to modac --out DIR makes the record; then add --record DIR",
-            )
+        elif checkpoint is None:
+            raise InvalidInputError("no checkpoint is named", hint="name one, or add --from DIR")
         else:
             if with_native and is_series(checkpoint):
                 raise InvalidInputError("--with-native is for a single checkpoint", location=str(checkpoint))
@@ -82,7 +86,8 @@ def command(
             changes = metadata_of(entries)
             where = full_path(study, settings) if study else ""
             choices = Choices(where, with_original, native, changes)
-            plan, receipt = _plan(checkpoint, record, choices), receipt_path(checkpoint.resolve())
+            asset = _mapped(checkpoint, templates, model_file, site) if record is None else load_record(record)
+            plan, receipt = _plan(checkpoint, asset, choices), receipt_path(checkpoint.resolve())
         problems = check_plan(plan, settings, Knowledge(settings.place), allow_public=allow_public)
         blocking = [one for one in problems if one.blocking]
         if not as_json:
@@ -100,9 +105,29 @@ def command(
         return _send(plan, settings, receipt, create_parents=create_parents, as_json=as_json)
 
 
-def _plan(checkpoint: Path, record: Path, choices: Choices) -> Plan:
+def _mapped(checkpoint: Path, templates: tuple[Path, ...], model_file: Path | None, site: Path | None) -> AssetRecord:
+    """Return the record that the template makes of a checkpoint, or of the last one of a series."""
+    from candle_spec.modac.plan import epochs_of, is_series
+    from candle_spec.modac.records import read_record
+    from candle_spec.repositories import search
+    from candle_spec.repositories.mapper import map_source
+
+    source = epochs_of(checkpoint)[-1] if is_series(checkpoint) else checkpoint
+    pack = search.choose(search.library(templates), "modac")
+    record = map_source(pack, open_source(source, model_file, site))
+    if record.blocking:
+        first = record.blocking[0]
+        raise InvalidInputError(
+            f"{plural(len(record.blocking), 'field')} of the record must still be filled, the first: "
+            f"{first.target}: {first.message}",
+            location=str(source),
+            hint=f"candle-spec readiness {source} --for modac names them; candle-spec describe asks for them",
+        )
+    return read_record(record.documents, location=str(source))
+
+
+def _plan(checkpoint: Path, record: AssetRecord, choices: Choices) -> Plan:
     from candle_spec.modac.plan import epochs_of, is_series, make_plan
-    from candle_spec.modac.records import load_record
     from candle_spec.validation import validate
 
     for one in epochs_of(checkpoint) if is_series(checkpoint) else [checkpoint]:
@@ -112,7 +137,7 @@ def _plan(checkpoint: Path, record: Path, choices: Choices) -> Plan:
                 location=str(one),
                 hint="candle-spec validate names them all",
             )
-    return make_plan(checkpoint, load_record(record), choices)
+    return make_plan(checkpoint, record, choices)
 
 
 def _native(checkpoint: Path, scratch: ExitStack) -> dict[str, Path]:
