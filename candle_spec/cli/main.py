@@ -42,10 +42,6 @@ GROUPS: Final = {
         "series": ("Look at a training series, and tidy it up.", "candle-spec series ls out/ckpts"),
     },
     "Publish": {
-        "publish": ("Publish a checkpoint or a series.", "candle-spec publish model.candle --to modac --record record"),
-        "modac": ("Talk to MoDaC, or rehearse with a stand-in.", "candle-spec modac serve"),
-    },
-    "Publish": {
         "readiness": (
             "Say what repositories still want to know.",
             "candle-spec readiness model.pt.candle --for huggingface",
@@ -57,6 +53,8 @@ GROUPS: Final = {
             "candle-spec import-metadata --from huggingface README.md model.pt.candle",
         ),
         "template": ("List, show, make and test templates.", "candle-spec template list"),
+        "publish": ("Publish a checkpoint or a series.", "candle-spec publish model.candle --to modac"),
+        "modac": ("Talk to MoDaC, or rehearse with a stand-in.", "candle-spec modac serve"),
     },
     "Shell": {
         "completion": ("Print the completion script of a shell.", 'eval "$(candle-spec completion bash)"'),
