@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from candle_spec.checkpoint.contents import Contents
+from candle_spec.checkpoint.contents import Contents, Framework
 
 if TYPE_CHECKING:
     from candle_spec.checkpoint.checkpoint import Checkpoint
@@ -60,6 +60,11 @@ class Restored:
 
 class Adapter(Protocol):
     """One framework's training, as the recorder sees it."""
+
+    @property
+    def framework(self) -> Framework:
+        """Who makes the weights."""
+        ...
 
     @property
     def resumes_inside_epoch(self) -> bool:

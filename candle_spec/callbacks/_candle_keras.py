@@ -21,6 +21,7 @@ from candle_spec.series.old_layouts import OldCheckpoint
 
 if TYPE_CHECKING:
     from candle_spec.checkpoint.checkpoint import Checkpoint
+    from candle_spec.checkpoint.contents import Framework
 
 
 @dataclass(slots=True)
@@ -34,6 +35,11 @@ class CompiledLater:
 
     state: KerasState
     waiting: list[Checkpoint] = field(default_factory=list)
+
+    @property
+    def framework(self) -> Framework:
+        """See :class:`candle_spec.callbacks._adapter.Adapter`."""
+        return self.state.framework
 
     @property
     def resumes_inside_epoch(self) -> bool:

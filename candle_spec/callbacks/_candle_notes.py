@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from candle_spec.callbacks._adapter import Adapter, Restored, Snapshot
 from candle_spec.callbacks._native_copy import MODEL_FILE, add_native_copy
 from candle_spec.callbacks._recorder import HISTORY, Recorder
-from candle_spec.checkpoint.contents import SideFile
+from candle_spec.checkpoint.contents import Framework, SideFile
 from candle_spec.checkpoint.manifest_builder import FileRecord
 from candle_spec.errors import InvalidInputError
 from candle_spec.series import ckpt_info, ckpt_log
@@ -47,6 +47,11 @@ class Noting:
     write_native: NativeWriter | None = None
     recorder: Recorder | None = None
     elapsed_from: datetime | None = None
+
+    @property
+    def framework(self) -> Framework:
+        """See :class:`candle_spec.callbacks._adapter.Adapter`."""
+        return self.inner.framework
 
     @property
     def resumes_inside_epoch(self) -> bool:

@@ -44,14 +44,19 @@ class JaxState:
     generators: Mapping[str, Any] = field(default_factory=dict)
 
     @property
+    def framework(self) -> Framework:
+        """See :class:`candle_spec.callbacks._adapter.Adapter`."""
+        import jax
+
+        return Framework("jax", jax.__version__)
+
+    @property
     def resumes_inside_epoch(self) -> bool:
         """See :class:`candle_spec.callbacks._adapter.Adapter`."""
         return can_resume_inside(self.data)
 
     def capture(self, extra: Mapping[str, Any], *, inside_epoch: bool = False) -> Snapshot:
         """See :class:`candle_spec.callbacks._adapter.Adapter`."""
-        import jax
-
         structure: dict[str, Any] = {}
         for path, leaf in self._leaves():
             _put(structure, path, leaf)
@@ -62,7 +67,7 @@ class JaxState:
         structure[RNG] = capture_rng(self.generators)
         captured = capture(structure, _leaf, _naming(tops))
         contents = Contents(
-            Framework("jax", jax.__version__),
+            self.framework,
             captured.groups,
             captured.tensors,
             captured.state,

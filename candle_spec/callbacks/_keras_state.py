@@ -67,6 +67,12 @@ class KerasState:
     _counted: Sequence[Mapping[str, Any]] = ()
 
     @property
+    def framework(self) -> Framework:
+        """See :class:`candle_spec.callbacks._adapter.Adapter`."""
+        package = importlib.import_module(self._package())
+        return Framework("keras", package.__version__)
+
+    @property
     def resumes_inside_epoch(self) -> bool:
         """See :class:`candle_spec.callbacks._adapter.Adapter`."""
         return can_resume_inside(self.data)
@@ -84,7 +90,7 @@ class KerasState:
         structure[RNG] = {**capture_rng(self.generators), **capture_keras_rng(self._package(), self.model)}
         captured = capture(structure, _leaf, Naming(_GROUPS, _place, "/", lambda g, n: _label(named.get((g, n)))))
         contents = Contents(
-            self._framework(),
+            self.framework,
             captured.groups,
             captured.tensors,
             captured.state,
@@ -163,10 +169,6 @@ class KerasState:
 
     def _package(self) -> str:
         return package_of(self.model)
-
-    def _framework(self) -> Framework:
-        package = importlib.import_module(self._package())
-        return Framework("keras", package.__version__)
 
     def _store(self, entries: dict[str, dict[str, Any]]) -> Any:
         library = importlib.import_module(f"{self._package()}.src.saving.saving_lib")

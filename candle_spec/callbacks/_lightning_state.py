@@ -66,21 +66,26 @@ class LightningState:
     _data: Any = None
 
     @property
+    def framework(self) -> Framework:
+        """See :class:`candle_spec.callbacks._adapter.Adapter`."""
+        import torch
+
+        return Framework("pytorch", torch.__version__)
+
+    @property
     def resumes_inside_epoch(self) -> bool:
         """Lightning goes on inside an epoch only with loaders that keep their position."""
         return False
 
     def capture(self, extra: Mapping[str, Any], *, inside_epoch: bool = False) -> Snapshot:
         """See :class:`candle_spec.callbacks._adapter.Adapter`."""
-        import torch
-
         self.trainer.save_checkpoint(CAUGHT)
         caught, self.io.caught = self.io.caught or {}, None
         data, data_part = capture_data(self.trainer.train_dataloader, inside_epoch=inside_epoch)
         structure = {**caught, SAMPLER: data, EXTRA: dict(extra), RNG: capture_rng()}
         captured = capture(structure, leaf_of)
         contents = Contents(
-            Framework("pytorch", torch.__version__),
+            self.framework,
             captured.groups,
             captured.tensors,
             captured.state,

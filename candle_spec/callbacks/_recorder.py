@@ -7,7 +7,7 @@ the start runs in one writer thread, in order.
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -18,6 +18,7 @@ from candle_spec.callbacks._adapter import Adapter
 from candle_spec.callbacks._changes import changed_hyperparameters
 from candle_spec.callbacks._options import Options, Restart, weights_alone
 from candle_spec.callbacks._provenance import provenance
+from candle_spec.callbacks._readiness import readiness_lines
 from candle_spec.callbacks._signals import SignalWatch
 from candle_spec.checkpoint.contents import Contents, StatePart
 from candle_spec.errors import InvalidInputError
@@ -118,7 +119,7 @@ class Recorder:
         self._begun = self.options.clock()
         self.epochs = self.epochs if self.epochs is not None else self.policy.epochs
         if self.options.rank == 0:
-            for line in (self.policy.describe(str(self.folder)), *self.policy.warnings):
+            for line in (self.policy.describe(str(self.folder)), *self.policy.warnings, *self._readiness()):
                 self.say(line)
         if self.records:
             settings = StoreSettings(**dict(self.policy.store))
@@ -133,6 +134,15 @@ class Recorder:
             self._signals.start()
             self._open.callback(self._signals.stop)
         return self
+
+    def _readiness(self) -> Iterator[str]:
+        if self.policy.repositories and self.records:
+            fields = provenance(name=self._name(), hyperparameters=self.policy.hyperparameters or None)
+            described = self.options.model_description or {}
+            yield from readiness_lines(self.policy.repositories, self.folder, self.adapter.framework, fields, described)
+
+    def _name(self) -> str:
+        return self.options.name or self.folder.resolve().parent.name
 
     def peek(self) -> Path | None:
         """Return the checkpoint that :meth:`restart` will restore; nothing is restored yet."""
@@ -289,9 +299,8 @@ class Recorder:
         self._saves += 1
 
     def _described(self, contents: Contents) -> Contents:
-        name = self.options.name or self.folder.resolve().parent.name
         fields = provenance(
-            name=name, hyperparameters=self.policy.hyperparameters or None, seconds=self._seconds() or None
+            name=self._name(), hyperparameters=self.policy.hyperparameters or None, seconds=self._seconds() or None
         )
         contents = replace(contents, fields=[*fields, *contents.fields])
         parts = {**contents.state_parts, "metric": StatePart("present")}

@@ -72,14 +72,19 @@ class TorchState:
     _saved_rng: Mapping[str, Any] | None = None
 
     @property
+    def framework(self) -> Framework:
+        """See :class:`candle_spec.callbacks._adapter.Adapter`."""
+        import torch
+
+        return Framework("pytorch", torch.__version__)
+
+    @property
     def resumes_inside_epoch(self) -> bool:
         """See :class:`candle_spec.callbacks._adapter.Adapter`."""
         return can_resume_inside(self.data)
 
     def capture(self, extra: Mapping[str, Any], *, inside_epoch: bool = False) -> Snapshot:
         """See :class:`candle_spec.callbacks._adapter.Adapter`."""
-        import torch
-
         structure: dict[str, Any] = {}
         for key, _, part in self._stateful():
             structure[key] = unwrapped(part).state_dict()
@@ -90,7 +95,7 @@ class TorchState:
         structure[RNG] = capture_rng(self.generators)
         captured = capture(structure, leaf_of)
         contents = Contents(
-            Framework("pytorch", torch.__version__),
+            self.framework,
             captured.groups,
             captured.tensors,
             captured.state,

@@ -104,6 +104,13 @@ class TorchTeamState:
     _given: Path | None = None
 
     @property
+    def framework(self) -> Framework:
+        """See :class:`candle_spec.callbacks._adapter.Adapter`."""
+        import torch
+
+        return Framework("pytorch", torch.__version__)
+
+    @property
     def resumes_inside_epoch(self) -> bool:
         """See :class:`candle_spec.callbacks._adapter.Adapter`."""
         return can_resume_inside(self.data)
@@ -114,7 +121,6 @@ class TorchTeamState:
         Raises:
             WriteFailedError: A process could not write its share.
         """
-        import torch
         import torch.distributed.checkpoint.state_dict as states
 
         structure: dict[str, Any] = {MODEL: states.get_model_state_dict(self.model)}
@@ -127,7 +133,7 @@ class TorchTeamState:
         structure[RNG] = {str(rank): state for rank, state in enumerate(self.team.gather(capture_rng()))}
         captured = capture(structure, _Shares(self.team).leaf)
         contents = Contents(
-            Framework("pytorch", torch.__version__),
+            self.framework,
             captured.groups,
             self._joined(captured.tensors),
             captured.state,

@@ -108,9 +108,6 @@ class CheckpointPolicy:
         if not parts[""]["weights_file"]:
             warnings.append(WITHOUT_WEIGHTS)
         warnings += _unknown(params) + _notes(save, epochs)
-        if parts[""]["repositories"]:
-            names = ", ".join(parts[""]["repositories"])
-            warnings.append(f"ckpt_repositories: what {names} will still miss cannot be said while training yet")
         return cls(
             **parts[""],
             save=save,

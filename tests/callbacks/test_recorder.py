@@ -20,6 +20,8 @@ from candle_spec.series.series import Series
 class Counter:
     """A training that counts: the smallest state there is."""
 
+    framework = Framework("numpy", "2")
+
     def __init__(self, inside: bool = False):
         self.weights = np.zeros(4)
         self.resumes_inside_epoch = inside
@@ -28,7 +30,7 @@ class Counter:
         captured = capture({"model": {"w": self.weights}, **extra}, lambda value, location: None)
         parts = {"sampler": StatePart("partial", "inside an epoch")} if inside_epoch else {}
         return Snapshot(
-            Contents(Framework("numpy"), captured.groups, captured.tensors, captured.state, parts),
+            Contents(self.framework, captured.groups, captured.tensors, captured.state, parts),
         )
 
     def restore(self, checkpoint, *, weights_only=False):
@@ -70,6 +72,28 @@ def test_one_line_at_the_start_says_everything(tmp_path):
     assert len(lines) == 1
     for word in ("each epoch", "better val_loss", str(tmp_path / "ckpts"), "newest 3", "restart: auto"):
         assert word in lines[0]
+
+
+def test_what_a_repository_will_miss_is_said_at_the_start(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "no-site-profile"))
+    lines = []
+    with recorder(tmp_path / "ckpts", lines, ckpt_repositories="modac nowhere"):
+        pass
+    first = next(line for line in lines if line.startswith("modac: "))
+    assert "access_group" in first
+    assert "candle-model.yaml" in first
+    assert "framework" not in first
+    assert any(line.startswith("nowhere: its readiness cannot be said") for line in lines)
+
+    (tmp_path / "candle-model.yaml").write_text(
+        "extensions:\n  urn:candle-spec:repositories:modac:1:\n    access_group: Pilot_1\n"
+    )
+    lines.clear()
+    with recorder(tmp_path / "ckpts", lines, ckpt_repositories="modac"):
+        pass
+    second = next(line for line in lines if line.startswith("modac: "))
+    assert "access_group" not in second
+    assert second != first
 
 
 def test_interval_and_keep_policy(tmp_path):

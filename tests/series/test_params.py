@@ -198,7 +198,7 @@ def test_interval_0_warns_and_names_the_setting() -> None:
 
 
 def test_repositories_are_named() -> None:
-    assert "modac, zenodo" in from_params({"ckpt_repositories": "modac zenodo"}).warnings[0]
+    assert from_params({"ckpt_repositories": "modac zenodo"}).repositories == ("modac", "zenodo")
 
 
 def test_without_a_weights_file_nothing_is_saved_and_that_is_said() -> None:
