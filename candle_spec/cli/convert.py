@@ -12,9 +12,16 @@ import click
 
 from candle_spec.canonical import loads
 from candle_spec.cli import exit_codes, words
+from candle_spec.cli.convert_series import convert_series
 from candle_spec.cli.convert_tree import REPORTS, convert_tree
 from candle_spec.cli.progress import bar, size_of
-from candle_spec.errors import CorruptFileError, InvalidInputError, LimitExceededError
+from candle_spec.errors import (
+    CandleSpecError,
+    CorruptFileError,
+    InvalidInputError,
+    LimitExceededError,
+    UnsupportedFormatError,
+)
 
 _UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
 
@@ -33,6 +40,7 @@ _UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 2**10, "M
 @click.option("--set", "values", multiple=True, metavar="POINTER=VALUE", help="A value for the manifest: /title=Uno.")
 @click.option("--jobs", type=click.IntRange(1), help="Threads (default: at most 2).")
 @click.option("-r", "--recursive", is_flag=True, help="Convert every checkpoint below the folder SOURCE into OUTPUT.")
+@click.option("--series", "as_series", is_flag=True, help="Convert the checkpoints of one training into one series.")
 @click.option("--plan", "plan_only", is_flag=True, help="With --recursive: only say what would be done.")
 @click.option("--report", type=click.Choice(REPORTS), default="text", help="With --recursive: how to print the rows.")
 @click.option("--baseline", type=click.Path(path_type=Path), help="With --recursive: a JSON report of known refusals.")
@@ -50,6 +58,7 @@ def command(
     values: tuple[str, ...],
     jobs: int | None,
     recursive: bool,
+    as_series: bool,
     plan_only: bool,
     report: str,
     baseline: Path | None,
@@ -60,6 +69,10 @@ def command(
 
     With --recursive SOURCE is a folder of checkpoints of any kind: each becomes one below OUTPUT, what cannot be
     converted is listed with its reason, and a second run goes on where the first one stopped.
+
+    With --series SOURCE is the folder of one training's checkpoints (CANDLE's ckpts, Lightning's, the Trainer's, files
+    with an epoch or a step in their names): they become one series at OUTPUT, which keeps their order, metrics, last
+    and best, and shares what did not change.
 
     Without OUTPUT the new checkpoint is <file name>.candle in the current folder. The format is found by content;
     nothing that the file names is imported or run.
@@ -75,16 +88,32 @@ def command(
         jobs=jobs,
         values=_values(name, values),
     )
+    if recursive and as_series:
+        raise InvalidInputError("--recursive makes checkpoints, --series makes a series", hint="leave one of them out")
     if recursive:
         report = "json" if as_json else report
         return convert_tree(source, output, options, plan_only=plan_only, report=report, baseline=baseline)
+    if as_series:
+        return convert_series(source, output, options, as_json=as_json, quiet=quiet)
     if plan_only or baseline is not None or report != "text":
         raise InvalidInputError("--plan, --report and --baseline go with --recursive", hint="add -r")
     started = time.monotonic()
     with bar("converting", size_of(source), quiet=quiet or as_json) as progress:
-        converted = convert(source, output, options, progress=progress)
+        try:
+            converted = convert(source, output, options, progress=progress)
+        except (InvalidInputError, UnsupportedFormatError) as error:
+            _mention_series(source, error)
+            raise
     _tell(converted, time.monotonic() - started, as_json=as_json, quiet=quiet)
     return exit_codes.OK
+
+
+def _mention_series(source: Path, error: CandleSpecError) -> None:
+    """Whoever names the folder of a training where one checkpoint is expected may want all of them."""
+    from candle_spec.conversion.native_series.find import looks_like_one
+
+    if source.is_dir() and looks_like_one(source):
+        error.hint = f"{error.hint}; for all of this training: candle-spec convert --series {source} OUT".lstrip("; ")
 
 
 def _tell(converted: Any, seconds: float, *, as_json: bool, quiet: bool) -> None:

@@ -10,14 +10,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from candle_spec.atomic import Staging
 from candle_spec.checkpoint.manifest_builder import FileRecord, tool
 from candle_spec.checkpoint.manifest_file import SCHEMA_VERSION
 from candle_spec.conversion.contract import Native, NativeFile, Part
-from candle_spec.conversion.splice import Splice, StoredExtent, extents_of, prove, write_residue
+from candle_spec.conversion.splice import Place, Splice, StoredExtent, extents_of, prove, write_residue
 from candle_spec.digests import digest_file, digest_file_list
 from candle_spec.errors import ProofFailedError
 from candle_spec.manifest.collection import urn
+from candle_spec.problems import Problem
+from candle_spec.validation.catalogue import problem
 from candle_spec.weights.shards import GroupPlan, StoredPart
 
 COST = (
@@ -149,7 +150,7 @@ def all_files(native: Native) -> list[NativeFile]:
     return sorted(files, key=lambda file: file.name.encode())
 
 
-def certify(native: Native, plans: Sequence[GroupPlan], staging: Staging, *, without_original: bool) -> Certificate:
+def certify(native: Native, plans: Sequence[GroupPlan], staging: Place, *, without_original: bool) -> Certificate:
     """Begin the certificate: write the residue of every native file, unless it is not to be kept."""
     certificate = Certificate(native)
     if native.source.links:
@@ -168,7 +169,7 @@ def certify(native: Native, plans: Sequence[GroupPlan], staging: Staging, *, wit
 
 
 def prove_originals(
-    certificate: Certificate, native: Native, plans: Sequence[GroupPlan], staging: Staging, pool: ThreadPoolExecutor
+    certificate: Certificate, native: Native, plans: Sequence[GroupPlan], staging: Place, pool: ThreadPoolExecutor
 ) -> dict[str, Future[str]]:
     """Start the proof of every native file: its spliced bytes against the real ones; the results are its digest."""
     if certificate.originals:
@@ -177,6 +178,15 @@ def prove_originals(
             for original in certificate.originals
         }
     return {file.name: pool.submit(digest_file, file.path) for file in all_files(native)}
+
+
+def compare_checksums(native: Native, faults: Sequence[str]) -> list[Problem]:
+    """Say where a checksum inside the native file does not fit its bytes: as problems, and in the certificate."""
+    wrong = [fault for fault in faults if fault]
+    if wrong:
+        reason = f"{len(wrong)} of {len(faults)} checksums inside the native file do not fit: {wrong[0]}"
+        native.parts.append(Part("checksums", "kept", reason, count=len(wrong)))
+    return [problem("CKP4032", fault) for fault in wrong]
 
 
 def _parts(plans: Sequence[GroupPlan]) -> list[StoredPart]:

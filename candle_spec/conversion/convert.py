@@ -19,8 +19,8 @@ from candle_spec.checkpoint import manifest_file
 from candle_spec.checkpoint.layout import INLINE_TENSORS, INVENTORY, MANIFEST, STATE, portable_name
 from candle_spec.checkpoint.manifest_builder import FileRecord, Inputs, build, tensor_entries
 from candle_spec.conversion import registry
-from candle_spec.conversion.certificate import Certificate, certify, prove_originals
-from candle_spec.conversion.contract import Detection, Native, Part, SideFile
+from candle_spec.conversion.certificate import Certificate, certify, compare_checksums, prove_originals
+from candle_spec.conversion.contract import Detection, Native, SideFile
 from candle_spec.conversion.meaning import infer_name
 from candle_spec.conversion.source import resolve_source
 from candle_spec.digests import Progress, digest_bytes, digest_json, no_progress
@@ -28,7 +28,6 @@ from candle_spec.errors import InvalidInputError, OutputExistsError, ProofFailed
 from candle_spec.manifest.collection import urn
 from candle_spec.problems import Problem, Report
 from candle_spec.validation import validate
-from candle_spec.validation.catalogue import problem
 from candle_spec.weights.shards import SHARD_BYTES, GroupPlan, plan_group
 from candle_spec.weights.writer import Written, write_groups
 
@@ -223,7 +222,7 @@ class _Conversion:
         written.sync(self._staging.fs)
         digests = {key: future.result() for key, future in written.part_digests.items()}
         self.digests |= digests
-        self._compare_checksums([future.result() for future in checks])
+        self.warnings = compare_checksums(self._native, [future.result() for future in checks])
         self._record_weights(plans, written)
         self._finish_originals(certificate, proofs, plans, digests)
         inputs = Inputs(self._native.contents(), plans, digests, self._files, certificate.to_json(), _created())
@@ -234,14 +233,6 @@ class _Conversion:
         self._staging.write(MANIFEST, manifest_file.dump(manifest))
         self.digests |= {record.path: record.digest for record in self._files}
         return manifest
-
-    def _compare_checksums(self, faults: list[str]) -> None:
-        """Say where a checksum inside the native file does not fit its bytes: in the report and in the certificate."""
-        wrong = [fault for fault in faults if fault]
-        self.warnings = [problem("CKP4032", fault) for fault in wrong]
-        if wrong:
-            reason = f"{len(wrong)} of {len(faults)} checksums inside the native file do not fit: {wrong[0]}"
-            self._native.parts.append(Part("checksums", "kept", reason, count=len(wrong)))
 
     def _plan(self) -> list[GroupPlan]:
         by_group: dict[str, list[Any]] = {group.id: [] for group in self._native.groups}

@@ -78,7 +78,7 @@ def _unknown(source: Source) -> ForeignContentError:
     """Say what a source is that no converter knows; of a folder, which of its files are checkpoints."""
     error = foreign_content(source)
     if source.path.is_dir():
-        alone = [file for file in source.files[:_LOOKED] if _is_checkpoint(Source(file.path, (file,)))]
+        alone = [file for file in source.files[:_LOOKED] if is_checkpoint(Source(file.path, (file,)))]
         if alone:
             names = ", ".join(file.name for file in alone[:5]) + (", …" if len(alone) > 5 else "")
             error.message = f"the folder is no checkpoint by itself, but files in it are: {names}"
@@ -86,7 +86,8 @@ def _unknown(source: Source) -> ForeignContentError:
     return error
 
 
-def _is_checkpoint(source: Source) -> bool:
+def is_checkpoint(source: Source) -> bool:
+    """Whether the one file of a source is surely a checkpoint of a known format."""
     found = recognise(source) if source.files[0].size else None
     return found is not None and found[1].confidence >= _SURE
 

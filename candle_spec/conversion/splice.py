@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Final, Protocol, cast
 
 from candle_spec import limits
-from candle_spec.atomic import Fs, Staging
+from candle_spec.atomic import Fs
 from candle_spec.digests import BLOCK
 from candle_spec.errors import CorruptFileError, ProofFailedError, TruncatedFileError
 from candle_spec.manifest import check
@@ -114,7 +114,18 @@ def gaps(extents: Sequence[StoredExtent], size: int) -> Iterator[tuple[int, int]
         yield position, size - position
 
 
-def write_residue(native: Path, size: int, extents: Sequence[StoredExtent], name: str, staging: Staging) -> int:
+class Place(Protocol):
+    """A private folder in which a checkpoint is made."""
+
+    fs: Fs
+    path: Path
+
+    def create(self, name: str) -> BinaryIO:
+        """Create a file; the caller syncs and closes it."""
+        ...
+
+
+def write_residue(native: Path, size: int, extents: Sequence[StoredExtent], name: str, staging: Place) -> int:
     """Write the residue, compressed deterministically; return its uncompressed size."""
     total = 0
     with native.open("rb", buffering=0) as source, staging.create(name) as target:

@@ -17,7 +17,8 @@ from candle_spec.errors import CandleSpecError, CorruptFileError, MissingPartErr
 from candle_spec.series import ckpt_info
 from candle_spec.series.ckpt_info import CkptInfo
 
-_ROOTS: Final = ("", "ckpts", "save/ckpts", "save")
+ROOTS: Final = ("", "ckpts", "save/ckpts", "save")
+"""Where CANDLE put its folders, below a checkpoint directory or one above it."""
 _EPOCH: Final = re.compile(r"[0-9]{3,9}")
 _UNO: Final = "model-ckpt.h5"
 
@@ -51,7 +52,7 @@ def candidates(directory: Path) -> Iterator[Path]:
     ``last`` comes first, as users roll back by re-linking it; then the epochs, the newest first.
     """
     seen: set[Path] = set()
-    for root in (directory / name for name in _ROOTS):
+    for root in (directory / name for name in ROOTS):
         places = [root / "last", *_epochs(root / "epochs"), root / "ckpt-good"]
         for place in places:
             resolved = place.resolve()
@@ -84,7 +85,7 @@ def find(
             return _open(folder, checksum=checksum, require_json=require_json), refused
         except CandleSpecError as error:
             refused.append(Refused(folder, error.message))
-    uno = [path for name in _ROOTS if (path := directory / name / _UNO).is_file()]
+    uno = [path for name in ROOTS if (path := directory / name / _UNO).is_file()]
     return (OldCheckpoint(uno[0].parent, uno[0], None) if uno else None), refused
 
 

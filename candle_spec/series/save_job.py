@@ -27,7 +27,7 @@ from candle_spec.series.layout import folder_name
 from candle_spec.series.live import Live, arrays_key, file_key, read_live, scan
 from candle_spec.series.sharing import Sharing
 from candle_spec.series.staged import Staged
-from candle_spec.series.store import GROUP_SAVES, GROUP_SECONDS, Describe, Store
+from candle_spec.series.store import GROUP_SAVES, GROUP_SECONDS, Certify, Describe, Store
 from candle_spec.series.training_state import TrainingState
 from candle_spec.series.verify import faults_of
 from candle_spec.weights.shards import GroupPlan, PlannedFile
@@ -49,6 +49,7 @@ class Saving:
     store: Store
     state: TrainingState
     document: Describe | None = None
+    certify: Certify | None = None
     committing: bool = False
     unchanged: bool = False
     replaced: bool = False
@@ -192,7 +193,16 @@ class Saving:
             self._small(name, data, "application/json", "state-tree", staged)
         for side in self.document(staged.path, tuple(self._files)) if self.document else ():
             self._side(side, side.role, staged)
-        self._manifest(plans, staged)
+        self._manifest(plans, self._certificate(plans, staged), staged)
+
+    def _certificate(self, plans: Sequence[GroupPlan], staged: Staged) -> dict[str, Any]:
+        """Write what belongs to the certificate of a conversion, and return it; empty where nothing was converted."""
+        if self.certify is None:
+            return {}
+        records, certificate = self.certify(staged, plans, self._digests)
+        self._files += records
+        self.written += sum(record.size for record in records)
+        return certificate
 
     def _weights(self, file: PlannedFile, role: str, staged: Staged) -> None:
         """Share or write one weights file: digested first where nothing is expected to have changed."""
@@ -274,9 +284,9 @@ class Saving:
             return []
         return [(STATE, _document("state-tree", {"tree": self.state.contents.state}))]
 
-    def _manifest(self, plans: Sequence[GroupPlan], staged: Staged) -> None:
+    def _manifest(self, plans: Sequence[GroupPlan], certificate: dict[str, Any], staged: Staged) -> None:
         """Write the manifest, sealed, after everything that it lists."""
-        inputs = Inputs(self.state.contents, plans, self._digests, self._files, {}, _created())
+        inputs = Inputs(self.state.contents, plans, self._digests, self._files, certificate, _created())
         entries = tensor_entries(inputs)
         if len(entries) > INLINE_TENSORS:
             data = _document("tensors", {"tensors": entries})

@@ -17,7 +17,7 @@ from candle_spec.series import pointers, replacing
 from candle_spec.series.layout import BEST, LAST
 from candle_spec.series.live import scan
 from candle_spec.series.save_job import Saving
-from candle_spec.series.store import Describe, Store
+from candle_spec.series.store import Certify, Describe, Store
 from candle_spec.series.training_state import TrainingState
 
 TRANSIENT: Final = frozenset({errno.EIO, errno.EINTR, errno.EAGAIN, errno.ESTALE, errno.ETIMEDOUT})
@@ -47,7 +47,14 @@ class Saved:
     unchanged: bool
 
 
-def save(store: Store, state: TrainingState, *, best: bool = False, document: Describe | None = None) -> Saved:
+def save(
+    store: Store,
+    state: TrainingState,
+    *,
+    best: bool = False,
+    document: Describe | None = None,
+    certify: Certify | None = None,
+) -> Saved:
     """Save a state; it is durable when this returns. See :meth:`candle_spec.series.series.Series.save`."""
     begun = time.monotonic()
     store.writable()
@@ -56,7 +63,7 @@ def save(store: Store, state: TrainingState, *, best: bool = False, document: De
             store.live, store.faulty = scan(store.layout)
         for last_try in (False, True):
             try:
-                saving = Saving(store, state, document)
+                saving = Saving(store, state, document, certify)
                 live = saving.run()
                 break
             except OSError as error:

@@ -23,7 +23,7 @@ from candle_spec.series.pruning import Pruned
 from candle_spec.series.record import Point
 from candle_spec.series.restart import RestartPoint
 from candle_spec.series.saving import Saved
-from candle_spec.series.store import Describe, RunIdentity, Store, StoreSettings
+from candle_spec.series.store import Certify, Describe, RunIdentity, Store, StoreSettings
 from candle_spec.series.training_state import TrainingState
 from candle_spec.series.verify import Fault
 from candle_spec.weights.shards import GroupPlan
@@ -111,7 +111,14 @@ class Series:
         """Name of the series."""
         return self._store.record.name
 
-    def save(self, state: TrainingState, *, best: bool = False, document: Describe | None = None) -> Saved:
+    def save(
+        self,
+        state: TrainingState,
+        *,
+        best: bool = False,
+        document: Describe | None = None,
+        certify: Certify | None = None,
+    ) -> Saved:
         """Save a state. When this returns, it survives a kill and a power cut, and ``last`` names it.
 
         If the very state is saved already, nothing is written. A checkpoint of the same epoch with another state is
@@ -121,12 +128,13 @@ class Series:
             state: What to save; nothing in it may change until this returns.
             best: Whether ``best`` is to name it, too.
             document: Makes files that describe what was written (``ckpt-info.json``), before it gets its name.
+            certify: Makes the certificate of a checkpoint that was converted.
 
         Raises:
             WriteFailedError: The system refused; the checkpoints that were there are as they were.
             InvalidInputError: The series is only read.
         """
-        return saving.save(self._store, state, best=best, document=document)
+        return saving.save(self._store, state, best=best, document=document, certify=certify)
 
     def plan(self, state: TrainingState) -> list[GroupPlan]:
         """Return the files that a state would be written to now: a snapshot is laid out by it."""

@@ -19,7 +19,8 @@ from candle_spec.series.layout import Layout
 from candle_spec.series.live import Live
 from candle_spec.series.lock import Lock
 from candle_spec.series.record import Attempt, Mark, Point, Record
-from candle_spec.weights.shards import SHARD_BYTES
+from candle_spec.series.staged import Staged
+from candle_spec.weights.shards import SHARD_BYTES, GroupPlan
 
 Durability = Literal["commit", "group", "off"]
 
@@ -31,6 +32,12 @@ GROUP_SECONDS: Final = 60.0
 
 Describe = Callable[[Path, Sequence[FileRecord]], Sequence[SideFile]]
 """Makes files that describe what was just written: called with the private folder and the records of its files."""
+
+Certify = Callable[
+    [Staged, Sequence[GroupPlan], Mapping[tuple[str, str], str]], tuple[Sequence[FileRecord], dict[str, Any]]
+]
+"""Makes the certificate of a converted checkpoint: called with the private folder, where each array was written, and
+the digests of the arrays by file and key. It may write files there; it gives their records and the certificate."""
 
 
 @dataclass(frozen=True, slots=True)

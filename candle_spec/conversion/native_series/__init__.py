@@ -1,0 +1,1 @@
+"""The native checkpoints of one training, whoever wrote them, as one series of the common format."""

@@ -1,0 +1,232 @@
+"""Convert the native checkpoints of one training into one series: order, metrics, ``last`` and ``best`` are kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from candle_spec import parallel
+from candle_spec.atomic import Fs
+from candle_spec.conversion.certificate import digest_blocks
+from candle_spec.conversion.contract import Field, Native
+from candle_spec.conversion.convert import Options
+from candle_spec.conversion.native_series import pointing
+from candle_spec.conversion.native_series.certify import Certifier
+from candle_spec.conversion.native_series.find import find
+from candle_spec.conversion.native_series.found import Member, NativeSeries
+from candle_spec.conversion.native_series.reading import POSITION, position, read_member
+from candle_spec.digests import Progress, no_progress
+from candle_spec.errors import CandleSpecError, InvalidInputError, OutputExistsError, ProofFailedError, WriteFailedError
+from candle_spec.series.saving import Saved
+from candle_spec.series.series import Series
+from candle_spec.series.store import StoreSettings
+from candle_spec.series.training_state import TrainingState
+from candle_spec.validation import validate
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What became of one native checkpoint.
+
+    Attributes:
+        member: The native checkpoint.
+        folder: Name of its folder in the series; ``""`` where it was refused.
+        saved: What the save did.
+        residue: Bytes that its original adds.
+        error: Why it was refused.
+        warnings: What the certificate's checks found.
+    """
+
+    member: Member
+    folder: str = ""
+    saved: Saved | None = None
+    residue: int = 0
+    error: CandleSpecError | None = None
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class ConvertedSeries:
+    """What a conversion made.
+
+    Attributes:
+        path: The series.
+        found: What was found.
+        rows: What became of each native checkpoint, in the order of the training.
+        last: Folder that ``last`` names.
+        best: Folder that ``best`` names, or ``""``.
+        why_best: Why that one, or why none.
+    """
+
+    path: Path
+    found: NativeSeries
+    rows: list[Row] = field(default_factory=list)
+    last: str = ""
+    best: str = ""
+    why_best: str = ""
+
+    @property
+    def refused(self) -> list[Row]:
+        """Native checkpoints that could not be converted."""
+        return [row for row in self.rows if row.error is not None]
+
+
+def convert_series(
+    folder: str | Path,
+    output: str | Path,
+    options: Options | None = None,
+    *,
+    settings: StoreSettings | None = None,
+    progress: Progress = no_progress,
+    fs: Fs | None = None,
+) -> ConvertedSeries:
+    """Convert the native checkpoints in ``folder`` into a series at ``output``.
+
+    A second run with the same output goes on where the first one stopped. A damaged native checkpoint is passed over.
+
+    Args:
+        folder: The folder of the checkpoints.
+        output: The folder of the new series.
+        options: How to convert; ``context`` is by default the folder itself.
+        settings: How the series stores: see :class:`candle_spec.series.store.StoreSettings`.
+        progress: Called with the bytes of each checkpoint when it is done.
+        fs: The file system; replaced by tests.
+
+    Raises:
+        InvalidInputError: There is no series, or several; or the output lies in the source.
+        OutputExistsError: The output exists and is no series that was converted.
+        CandleSpecError: No checkpoint could be converted; the reason is that of the newest.
+    """
+    options = options or Options()
+    found = find(folder)
+    target = Path(output).absolute()
+    _check_target(target, found)
+    stable = _unchanged(found, options)
+    made = ConvertedSeries(target, found)
+    settings = settings or StoreSettings(jobs=options.jobs, shard_bytes=options.shard_bytes)
+    with (
+        ThreadPoolExecutor(parallel.jobs(options.jobs), "candle-spec") as pool,
+        Series.create_or_open(target, settings=settings, fs=fs) as series,
+    ):
+        for member in found.members:
+            made.rows.append(_converted(series, found, member, options, stable, pool))
+            progress(sum(path.stat().st_size for path in _files(member.path)))
+        pointing.point(series, made, options)
+    return made
+
+
+def _check_target(target: Path, found: NativeSeries) -> None:
+    real = target.resolve()
+    if real == found.folder or found.folder in real.parents:
+        raise InvalidInputError("the output would lie in the source", location=str(target), hint="name another output")
+    if not target.exists():
+        return
+    try:
+        held = [entry.path for entry in Series.read(target).entries() if entry.complete]
+    except CandleSpecError:
+        held = []
+    from candle_spec.checkpoint.checkpoint import Checkpoint
+
+    empty = target.is_dir() and not any(target.iterdir())
+    if not empty and not (held and all("conversion" in Checkpoint(path).manifest for path in held)):
+        raise OutputExistsError(
+            "the output exists and is no series that was converted", location=str(target), hint="name another output"
+        )
+
+
+def _unchanged(found: NativeSeries, options: Options) -> frozenset[tuple[str, str]]:
+    """Return the tensors that are the same in the first and in the newest checkpoint: most likely never trained.
+
+    A hint for the layout of files, so that they are shared from the first checkpoint on; every digest is taken again.
+
+    Raises:
+        CandleSpecError: No checkpoint can be read.
+    """
+    read: list[dict[tuple[str, str], Any]] = []
+    error: CandleSpecError | None = None
+    for member in (found.members[0], *reversed(found.members)):
+        try:
+            read.append(_digests(found, member, options))
+        except CandleSpecError as refused:
+            error = refused
+        if len(read) == (1 if member is found.members[0] and len(found.members) == 1 else 2):
+            break
+    if not read and error is not None:
+        raise error
+    first, newest = read[0], read[-1]
+    return frozenset(name for name, digest in first.items() if len(read) > 1 and newest.get(name) == digest)
+
+
+def _digests(found: NativeSeries, member: Member, options: Options) -> dict[tuple[str, str], Any]:
+    native = read_member(found, member, options)
+    with native.resources:
+        return {
+            (t.group, t.name): (t.shape, t.dtype, [digest_blocks(part.data.blocks()) for part in t.parts.values()])
+            for t in native.tensors
+            if t.alias_of is None
+        }
+
+
+def _converted(
+    series: Series,
+    found: NativeSeries,
+    member: Member,
+    options: Options,
+    stable: frozenset[tuple[str, str]],
+    pool: ThreadPoolExecutor,
+) -> Row:
+    """Convert one; one that cannot be read is no reason to lose the others, a disk that refuses is."""
+    try:
+        native = read_member(found, member, options)
+        with native.resources:
+            pointing.look_inside(found, native)
+            certifier = Certifier(native, pool, without_original=options.without_original)
+            state = _state(member, native, options, stable)
+            saved = series.save(state, certify=certifier)
+            if not saved.unchanged:
+                _check(saved, certifier, options)
+            warnings = tuple(found.message for found in certifier.warnings)
+            return Row(member, saved.path.name, saved, certifier.residue, None, warnings)
+    except WriteFailedError:
+        raise
+    except CandleSpecError as error:
+        return Row(member, error=error)
+
+
+def _state(member: Member, native: Native, options: Options, stable: frozenset[tuple[str, str]]) -> TrainingState:
+    """Return the state of a member: what its own content says of the epoch counts where nothing around it does."""
+    inside = position(native)
+    epoch = member.epoch if member.epoch is not None else inside.get("epoch", 0)
+    step = member.step if member.step is not None else inside.get("step")
+    contents = native.contents()
+    contents.fields = list(_fields(native, options.values))
+    return TrainingState(epoch, contents, step, member.metrics, stable)
+
+
+def _fields(native: Native, given: Mapping[str, Any]) -> Iterator[Field]:
+    """Yield what the manifest gets: what the user gave wins; position and name are those of the series."""
+    for found in native.fields:
+        guessed = found.pointer == "/name" and found.source == "inferred"
+        if found.pointer not in POSITION and found.pointer not in given and not guessed:
+            yield found
+    for at, value in given.items():
+        yield Field(at, value, "user")
+
+
+def _check(saved: Saved, certifier: Certifier, options: Options) -> None:
+    """Validate what was saved; digests taken from the written bytes are not taken again."""
+    known = certifier.digests | {file["path"]: file["sha256"] for file in saved.manifest["files"]}
+    report = validate(saved.path, jobs=options.jobs, known_digests=known)
+    for found in report.errors:
+        raise ProofFailedError(
+            f"the conversion made an invalid checkpoint: {found.code} {found.message}",
+            location=f"{saved.path} {found.location.pointer}".strip(),
+            hint="a value given with --set may not fit; else please report the file",
+        )
+
+
+def _files(path: Path) -> Iterator[Path]:
+    return (file for file in ([path] if path.is_file() else path.rglob("*")) if file.is_file())
