@@ -1,4 +1,4 @@
-"""``python -m benchmarks [--size MB] [--rounds N] [--only WORD]``: prints one table in Markdown."""
+"""``python -m benchmarks [--size MB] [--rounds N] [--only WORD] [--sizes SIZE,…]``: prints one table in Markdown."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import argparse
 import tempfile
 from pathlib import Path
 
-from benchmarks import conversion, families, machine, schema, startup
+from benchmarks import conversion, engines, families, machine, schema, startup
 from benchmarks.measure import Row, table
 
 
@@ -14,7 +14,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--size", type=int, default=2_000, help="size of the large files in MB")
     parser.add_argument("--rounds", type=int, default=5, help="rounds; every line is a median over them")
-    parser.add_argument("--only", default="", help="conversion, families, startup or schema")
+    parser.add_argument("--only", default="", help="conversion, engines, families, startup or schema")
+    parser.add_argument("--sizes", default=",".join(engines.SIZES), help="sizes of the states that engines save")
     parser.add_argument("--folder", type=Path, help="where the files are made (default: a temporary folder)")
     given = parser.parse_args()
     rows: list[Row] = []
@@ -28,6 +29,8 @@ def main() -> int:
             rows += conversion.rows(folder, given.size, given.rounds)
         if given.only in ("", "families"):
             rows += families.rows(folder, given.size, max(1, given.rounds // 2))
+        if given.only in ("", "engines"):
+            rows += engines.rows(folder, given.sizes.split(","), given.rounds)
     print(machine.describe())
     print()
     print(table(rows))
