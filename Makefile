@@ -10,10 +10,11 @@ CORE := $(VENV)/.core
 TEST := $(VENV)/.test
 DEV := $(VENV)/.dev
 
-.PHONY: help demo test corpus lint types layers bench docs regen regen-check fuzz wheelhouse package ci clean
+.PHONY: help demo demo-training test corpus lint types layers bench docs regen regen-check fuzz wheelhouse package ci clean
 
 help:
 	@echo "demo        convert a real cancer model, validate it, restore it, compare sha256 (about 60 MB of downloads)"
+	@echo "demo-training  train in PyTorch, be killed in a save, start again, lose nothing (needs torch)"
 	@echo "test        all tests, with all frameworks (about 1.3 GB of downloads, 5 GB on disk)"
 	@echo "corpus      convert 110 real checkpoints of others and compare each with its own loader (740 MB of downloads)"
 	@echo "lint        ruff; types: mypy; layers: which room may import which; docs: what README and spec.md show is true"
@@ -49,6 +50,10 @@ $(DEV): $(CORE)
 
 demo: $(CORE)
 	$(BIN)/python -m tools.demo
+
+demo-training: $(CORE)
+	$(BIN)/pip install -q -c constraints/test.txt '$(TORCH)'
+	$(BIN)/python -m tools.demo_training
 
 test: $(TEST) $(DEV)
 	$(BIN)/python -m tools.fetch_corpus

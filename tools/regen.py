@@ -4,8 +4,9 @@
     python -m tools.regen --check    write nothing; exit 1 and show the difference where something is out of date
 
 Generated: ``schemas/index.json`` (the digests of the schemas), ``candle_spec/manifest/models.py`` (the typed view),
-``docs/formats.md`` (what is read, from the converters' own cards), ``docs/mapping.md``'s table of transforms, and
-``schemas/repositories/<id>/<version>/compiled.json`` (each template as one document, which loads in milliseconds).
+``docs/formats.md`` (what is read, from the converters' own cards), ``docs/ckpt-parameters.md``, ``docs/mapping.md``'s
+table of transforms, and ``schemas/repositories/<id>/<version>/compiled.json`` (each template as one document, which
+loads in milliseconds).
 A schema of a released version is frozen: if its file changed, nothing is made and the command says so.
 """
 
@@ -16,7 +17,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from tools import regen_formats, regen_index, regen_models, regen_templates
+from tools import regen_formats, regen_index, regen_models, regen_parameters, regen_templates
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -24,6 +25,7 @@ GENERATORS: dict[str, Callable[[Path], bytes]] = {
     "schemas/index.json": regen_index.make,
     "candle_spec/manifest/models.py": regen_models.make,
     "docs/formats.md": regen_formats.make,
+    "docs/ckpt-parameters.md": regen_parameters.make,
     "docs/mapping.md": regen_templates.make_tables,
     **regen_templates.generators(ROOT),
 }
