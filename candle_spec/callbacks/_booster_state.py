@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from candle_spec.callbacks._adapter import Restored, RestoredPart, Snapshot
 from candle_spec.callbacks._rng import capture_rng, restore_rng
 from candle_spec.callbacks._structure import capture, restored
+from candle_spec.callbacks._torch_state import leaf_of
 from candle_spec.checkpoint.contents import Contents, Framework, SideFile, StatePart
 from candle_spec.errors import InvalidInputError
 
@@ -50,7 +51,7 @@ class BoosterState:
 
     def capture(self, extra: Mapping[str, Any], *, inside_epoch: bool = False) -> Snapshot:
         """See :class:`candle_spec.callbacks._adapter.Adapter`."""
-        captured = capture({**extra, RNG: capture_rng()}, lambda value, location: None)
+        captured = capture({**extra, RNG: capture_rng()}, leaf_of)
         path, media_type = self.payload
         contents = Contents(
             self.framework,

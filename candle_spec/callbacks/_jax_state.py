@@ -14,6 +14,7 @@ from candle_spec.callbacks._adapter import EXTRA, Restored, RestoredPart, Snapsh
 from candle_spec.callbacks._data import can_resume_inside, capture_data, restore_data
 from candle_spec.callbacks._rng import capture_rng, restore_rng
 from candle_spec.callbacks._structure import Naming, capture, restored
+from candle_spec.callbacks._torch_state import leaf_of
 from candle_spec.checkpoint.contents import Contents, Framework, Group, StatePart
 from candle_spec.conversion.jax_groups import groups_of, kinds_of, place
 from candle_spec.errors import InvalidInputError
@@ -203,7 +204,7 @@ def _leaf(value: Any, location: str) -> Leaf | None:
     import numpy as np
 
     if not isinstance(value, jax.Array):
-        return None
+        return leaf_of(value, location)  # the random state of torch, where the process has loaded it
     if not _is_key(value):
         return array_leaf(np.asarray(value), location=location)
     leaf = array_leaf(np.asarray(jax.random.key_data(value)), location=location)
