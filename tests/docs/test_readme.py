@@ -35,16 +35,40 @@ def test_the_example_is_the_real_output(tmp_path: Path) -> None:
     assert f"```\n{shown(tmp_path)}\n```" in README
 
 
+BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+
+
 def test_the_python_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import torch
 
     monkeypatch.chdir(tmp_path)
     network = torch.nn.Linear(4, 3)
     torch.save({"model_state_dict": network.state_dict(), "epoch": 3}, "model.pt")
-    (block,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
     loaded = torch.nn.Linear(4, 3)
-    exec(block, {"network": loaded})
+    exec(BLOCKS[0], {"network": loaded})
     assert torch.equal(loaded.weight, network.weight)
+
+
+def test_the_training_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    monkeypatch.chdir(tmp_path)
+    model = torch.nn.Linear(4, 1)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    trained: list[int] = []
+    names = {
+        "model": model,
+        "optimizer": optimizer,
+        "schedule": torch.optim.lr_scheduler.StepLR(optimizer, 1),
+        "loader": torch.utils.data.DataLoader(torch.zeros(4, 4), batch_size=2),
+        "train": trained.append,
+        "validate": lambda: 1.0 / len(trained),
+    }
+    (block,) = BLOCKS[1:]
+    exec(block.replace("epochs(50)", "epochs(3)"), names)
+    exec(block.replace("epochs(50)", "epochs(4)"), names)
+    assert len(trained) == 4
+    assert (tmp_path / "out/ckpts/best").resolve().name == "004"
 
 
 def test_every_command_shown_exists() -> None:
