@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from candle_spec.cli import exit_codes
-from candle_spec.cli.repository_options import open_source, shared
+from candle_spec.cli.repository_options import choose_pack, open_source, shared
 from candle_spec.cli.words import error_text, plural
 from candle_spec.errors import InvalidInputError
 
@@ -45,7 +45,7 @@ def command(
     from candle_spec.repositories import description, interview, readiness, search
 
     library = search.library(templates)
-    packs = [search.choose(library, name) for name in wanted or search.newest(library)]
+    packs = [choose_pack(library, name) for name in wanted or search.newest(library)]
     source = open_source(checkpoint, model_file if model_file and model_file.exists() else None, site)
     rows = [readiness.row(pack, source) for pack in packs]
     questions = readiness.questions(rows, recommended=all_questions)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from candle_spec.cli import exit_codes
-from candle_spec.cli.repository_options import open_source, shared
+from candle_spec.cli.repository_options import choose_pack, open_source, shared
 from candle_spec.cli.repository_words import finding_json, record_lines, schema_lines
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def command(
     from candle_spec.repositories import search
     from candle_spec.repositories.mapper import map_source
 
-    pack = search.choose(search.library(templates), wanted)
+    pack = choose_pack(search.library(templates), wanted)
     reports, refused = [], 0
     for path in checkpoints:
         record = map_source(pack, open_source(path, model_file, site))

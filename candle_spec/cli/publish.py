@@ -19,7 +19,7 @@ TARGETS: Final = {"modac": "candle_spec.cli.modac.publish"}
     "publish",
     context_settings={"ignore_unknown_options": True, "help_option_names": []},
     add_help_option=False,
-    epilog="Example: candle-spec publish model.candle --to modac --record record --dry-run",
+    epilog="Example: candle-spec publish model.candle --to modac --study PROGRAM/STUDY --dry-run",
 )
 @click.option("--to", "target", help="The repository.")
 @click.argument("words", nargs=-1, type=click.UNPROCESSED)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from candle_spec.cli import exit_codes
-from candle_spec.cli.repository_options import open_source, shared
+from candle_spec.cli.repository_options import choose_pack, open_source, shared
 from candle_spec.cli.repository_words import closing_line, finding_json, matrix_lines, question_lines
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def command(
     from candle_spec.repositories import readiness, search
 
     library = search.library(templates)
-    packs = [search.choose(library, name) for name in wanted or search.newest(library)]
+    packs = [choose_pack(library, name) for name in wanted or search.newest(library)]
     reports, ready = [], True
     for path in checkpoints:
         source = open_source(path, model_file, site)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 if TYPE_CHECKING:
+    from candle_spec.repositories.pack import Library, Pack
     from candle_spec.repositories.source import Source
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -29,9 +30,18 @@ def shared(command: Command) -> Command:
 
 
 def open_source(path: Path, model_file: Path | None, site: Path | None) -> Source:
-    """Return what a mapping reads of one checkpoint."""
-    from candle_spec.checkpoint.checkpoint import Checkpoint
-    from candle_spec.repositories.description import gather
+    """Return what a mapping reads of one checkpoint; of a series, of its last one."""
+    from candle_spec.modac.mapping import source_of
 
-    checkpoint = Checkpoint(path)
-    return gather(checkpoint.manifest, checkpoint.path, model_file, site)
+    return source_of(path, model_file, site)
+
+
+def choose_pack(library: Library, wanted: str) -> Pack:
+    """Return a template; that of MoDaC with what was learnt of the service's lists."""
+    from candle_spec.modac.mapping import TEMPLATE, informed
+    from candle_spec.modac.settings import load_settings
+    from candle_spec.modac.vocabulary import Knowledge
+    from candle_spec.repositories import search
+
+    pack = search.choose(library, wanted)
+    return informed(pack, Knowledge(load_settings().place)) if pack.id == TEMPLATE else pack

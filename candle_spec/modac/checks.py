@@ -95,7 +95,7 @@ def _of_a_collection(step: Step, knowledge: Knowledge, *, allow_public: bool) ->
     doi = values.get("document_object_identifier")
     if doi and not _DOI.fullmatch(doi):
         words = f"document_object_identifier {doi!r} is no DOI such as 10.1000/182"
-        yield PlanProblem(step.path, words, False, "document_object_identifier")
+        yield PlanProblem(step.path, words, True, "document_object_identifier")
     own = values.get(f"{step.kind.lower()}_identifier")
     if own is not None and (fault := names.identifier_fault(own)) and step.kind != "Folder":
         yield PlanProblem(step.path, f"identifier {own!r}: {fault}", True, f"{step.kind.lower()}_identifier")

@@ -12,17 +12,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
-from candle_spec.checkpoint import manifest_file
 from candle_spec.checkpoint.checkpoint import Checkpoint
 from candle_spec.checkpoint.layout import MANIFEST, SIGNATURE
+from candle_spec.checkpoint.publication import left_out, published_manifest
 from candle_spec.errors import InvalidInputError, MissingPathError
 from candle_spec.modac.names import flat_names
 from candle_spec.modac.records import AssetPlan, AssetRecord, CollectionEntry, FileEntry
 
-ORIGINAL: Final = "original/"
 EPOCHS: Final = "epochs"
-
-_LEFT_OUT: Final = "not published: it brings the native file back byte for byte and may hold what nobody looked at"
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,9 +164,9 @@ def _above(record: AssetRecord) -> Iterator[Step]:
 def _files(checkpoint: Checkpoint, record: AssetRecord, folder: str, prefix: str, choices: Choices) -> Iterator[Step]:
     """Yield the files of a checkpoint, the manifest last."""
     rows = {row["path"]: row for row in checkpoint.manifest["files"]}
-    left_out = {path for path in rows if path.startswith(ORIGINAL) and not choices.with_original}
-    sent = [path for path, row in rows.items() if path not in left_out and "withheld" not in row]
-    if (checkpoint.path / SIGNATURE).is_file() and not left_out:
+    kept_back = left_out(checkpoint.manifest, with_original=choices.with_original)
+    sent = [path for path, row in rows.items() if path not in kept_back and "withheld" not in row]
+    if (checkpoint.path / SIGNATURE).is_file() and not kept_back:
         sent.append(SIGNATURE)
     names = flat_names([*sent, MANIFEST])
     for path in sent:
@@ -180,8 +177,8 @@ def _files(checkpoint: Checkpoint, record: AssetRecord, folder: str, prefix: str
         yield Step("file", f"{folder}/{name}", {"description": "the native file of the model"}, native)
     entry = None if prefix else record.files.get(MANIFEST)
     step = _file(entry, f"{folder}/{MANIFEST}", prefix + MANIFEST, {"role": "manifest"})
-    if any("withheld" not in rows[path] for path in left_out):
-        yield replace(step, data=_published(checkpoint.manifest, left_out))
+    if kept_back:
+        yield replace(step, data=published_manifest(checkpoint.manifest, kept_back))
     else:
         yield replace(step, local=checkpoint.path / MANIFEST)
 
@@ -199,18 +196,6 @@ def _file(entry: FileEntry | None, path: str, source: str, row: Mapping[str, Any
     if "sha256" in row:
         metadata["source_checksum_sha256"] = str(row["sha256"]).removeprefix("sha256:")
     return Step("file", path, metadata)
-
-
-def _published(manifest: Mapping[str, Any], left_out: set[str]) -> bytes:
-    """Return the manifest with what is left out marked as withheld, sealed again if it was."""
-    files = [
-        {**row, "withheld": {"reason": _LEFT_OUT}} if row["path"] in left_out and "withheld" not in row else row
-        for row in manifest["files"]
-    ]
-    changed = {**manifest, "files": files}
-    if "manifest_digest" in changed:
-        changed["manifest_digest"] = manifest_file.manifest_digest(changed)
-    return manifest_file.dump(changed)
 
 
 def _pointers(source: Path, asset: CollectionEntry) -> Iterator[Step]:

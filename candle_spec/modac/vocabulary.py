@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -21,8 +22,19 @@ from candle_spec.modac import rules as rule_sets
 from candle_spec.modac.client import Client
 from candle_spec.modac.metadata import offered_values
 from candle_spec.modac.rules import Rules
+from candle_spec.repositories import search
+from candle_spec.repositories.pack import Library
 
 State = Literal["closed", "observed", "unknown"]
+
+NAMES: Final = {
+    "domain": "domains",
+    "framework": "frameworks",
+    "model_platform": "platforms",
+    "access_group": "access-groups",
+    "asset_type": "asset-types",
+}
+"""Attributes that have a vocabulary in the template of MoDaC, with its name there."""
 
 WATCHED: Final = ("domain", "framework", "model_platform", "platform_version", "access_group")
 """Attributes of model assets whose values are counted."""
@@ -37,6 +49,15 @@ class Vocabulary:
     counts: Mapping[str, int] = field(default_factory=dict)
     source: str = ""
     date: str = ""
+
+
+@cache
+def packaged(attribute: str) -> Vocabulary:
+    """Return what the packaged template knows of an attribute's values."""
+    if attribute not in NAMES:
+        return Vocabulary()
+    known = search.choose(Library(search.packaged_folders()), "modac").vocabularies[NAMES[attribute]]
+    return Vocabulary(known.status, tuple(known.terms), source="the packaged template")
 
 
 class Knowledge:
@@ -74,7 +95,7 @@ class Knowledge:
         if attribute in closed:
             source = stored.source if stored and stored.state == "closed" else "rules"
             return Vocabulary("closed", closed[attribute], source=source, date=stored.date if stored else "")
-        return stored or Vocabulary()
+        return stored or packaged(attribute)
 
     def learn(self, message: str, now: float) -> tuple[str, Vocabulary] | None:
         """Keep the values that a refusal names; returns the attribute with them."""

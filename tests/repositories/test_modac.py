@@ -17,7 +17,7 @@ from tests.repositories import packs
 
 KEY = "modac/1.0.0"
 OWN = "/extensions/urn:candle-spec:repositories:modac:1"
-RULES = json.loads((packs.ROOT / KEY / "dme-rules.json").read_bytes())
+RULES = json.loads((packs.ROOT / KEY / "rules" / "starter.json").read_bytes())
 OF = {"Program": "program", "Study": "study", "Folder": "folder"}
 
 

@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,22 +15,24 @@ import click
 from candle_spec.cli import exit_codes
 from candle_spec.cli.modac.connection import client_of, connected, full_path, metadata_of, settings_of
 from candle_spec.cli.progress import bar
-from candle_spec.cli.repository_options import open_source, shared
+from candle_spec.cli.repository_options import shared
 from candle_spec.cli.words import plural, size
 from candle_spec.errors import InvalidInputError
 
 if TYPE_CHECKING:
     from candle_spec.modac.checks import PlanProblem
-    from candle_spec.modac.plan import Choices, Plan
+    from candle_spec.modac.plan import Plan
     from candle_spec.modac.records import AssetRecord
     from candle_spec.modac.settings import Settings
 
 
 @click.command("publish", context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("checkpoint", type=click.Path(path_type=Path), required=False)
-@click.option("--record", type=click.Path(path_type=Path), help="What candle-spec map --out wrote, instead of mapping.")
-@shared
-@click.option("--study", default="", help="Path of the study, instead of the record's.")
+@click.option(
+    "--record", type=click.Path(path_type=Path), help="A record that map --out wrote, instead of a mapping now."
+)
+@click.option("--study", default="", help="Path of the study, such as PROGRAM/STUDY.")
+@click.option("--accept-inferred", is_flag=True, help="Take mandatory values that were only inferred.")
 @click.option("--set", "entries", multiple=True, metavar="ATTRIBUTE=VALUE", help="Metadata of the asset.")
 @click.option("--create-parents", is_flag=True, help="Create a program and a study that are missing.")
 @click.option("--with-original", is_flag=True, help="Publish what brings the native file back, too.")
@@ -39,11 +42,13 @@ if TYPE_CHECKING:
 @click.option("--prepare", type=click.Path(path_type=Path), help="Make all ready in a folder; send nothing.")
 @click.option("--from", "prepared", type=click.Path(path_type=Path), help="Send what --prepare made.")
 @connected
+@shared
 @click.option("--json", "as_json", is_flag=True, help="Print plan, problems and receipt as JSON.")
 def command(
     checkpoint: Path | None,
     record: Path | None,
     study: str,
+    accept_inferred: bool,
     entries: tuple[str, ...],
     create_parents: bool,
     with_original: bool,
@@ -55,10 +60,10 @@ def command(
     url: str | None,
     user: str | None,
     config: Path | None,
-    as_json: bool,
     templates: tuple[Path, ...],
     model_file: Path | None,
     site: Path | None,
+    as_json: bool,
 ) -> int:
     """Publish CHECKPOINT (or a series) to MoDaC as one asset.
 
@@ -66,29 +71,33 @@ def command(
     there is verified and left alone.
     """
     from candle_spec.modac.checks import check_plan
-    from candle_spec.modac.plan import Choices, is_series
+    from candle_spec.modac.plan import Choices, is_series, make_plan
     from candle_spec.modac.prepared import prepare as write_prepared
     from candle_spec.modac.prepared import read_prepared
     from candle_spec.modac.publish import receipt_path
-    from candle_spec.modac.records import load_record
     from candle_spec.modac.vocabulary import Knowledge
 
     settings = settings_of(url, user, config)
     with ExitStack() as scratch:
+        problems: list[PlanProblem] = []
         if prepared is not None:
             plan, receipt = read_prepared(prepared), receipt_path(prepared.resolve())
         elif checkpoint is None:
-            raise InvalidInputError("no checkpoint is named", hint="name one, or add --from DIR")
+            raise InvalidInputError("no checkpoint is named", hint="candle-spec publish CKPT --to modac")
         else:
             if with_native and is_series(checkpoint):
                 raise InvalidInputError("--with-native is for a single checkpoint", location=str(checkpoint))
             native = _native(checkpoint, scratch) if with_native else {}
             changes = metadata_of(entries)
             where = full_path(study, settings) if study else ""
-            choices = Choices(where, with_original, native, changes)
-            asset = _mapped(checkpoint, templates, model_file, site) if record is None else load_record(record)
-            plan, receipt = _plan(checkpoint, asset, choices), receipt_path(checkpoint.resolve())
-        problems = check_plan(plan, settings, Knowledge(settings.place), allow_public=allow_public)
+            _refuse_damage(checkpoint)
+            mapping = MappingChoices(templates, model_file, site, where, frozenset(changes), accept_inferred)
+            made, problems = _read(record) if record else _mapped(checkpoint, settings, mapping)
+            if made is None:
+                return _not_yet(checkpoint, problems, as_json=as_json)
+            plan = make_plan(checkpoint, made, Choices(where, with_original, native, changes))
+            receipt = receipt_path(checkpoint.resolve())
+        problems += check_plan(plan, settings, Knowledge(settings.place), allow_public=allow_public)
         blocking = [one for one in problems if one.blocking]
         if not as_json:
             click.echo("\n".join([*_plan_lines(plan, settings), *_problem_lines(problems)]))
@@ -105,39 +114,67 @@ def command(
         return _send(plan, settings, receipt, create_parents=create_parents, as_json=as_json)
 
 
-def _mapped(checkpoint: Path, templates: tuple[Path, ...], model_file: Path | None, site: Path | None) -> AssetRecord:
-    """Return the record that the template makes of a checkpoint, or of the last one of a series."""
+@dataclass(frozen=True, slots=True)
+class MappingChoices:
+    """What the caller says about the mapping; ``given`` are attributes that are stated beside the record."""
+
+    templates: tuple[Path, ...]
+    model_file: Path | None
+    site: Path | None
+    study: str
+    given: frozenset[str]
+    accept_inferred: bool
+
+
+def _refuse_damage(source: Path) -> None:
     from candle_spec.modac.plan import epochs_of, is_series
-    from candle_spec.modac.records import read_record
+    from candle_spec.validation import validate
+
+    for checkpoint in epochs_of(source) if is_series(source) else [source]:
+        if errors := validate(checkpoint).errors:
+            raise InvalidInputError(
+                f"the checkpoint has errors, the first: {errors[0].message}",
+                location=str(checkpoint),
+                hint="candle-spec validate names them all",
+            )
+
+
+def _read(record: Path) -> tuple[AssetRecord | None, list[PlanProblem]]:
+    from candle_spec.modac.records import load_record
+
+    return load_record(record), []
+
+
+def _mapped(
+    checkpoint: Path, settings: Settings, wanted: MappingChoices
+) -> tuple[AssetRecord | None, list[PlanProblem]]:
+    """Return what the template makes of the checkpoint, and what keeps it from being sent."""
+    from candle_spec.modac import mapping
+    from candle_spec.modac.vocabulary import Knowledge
     from candle_spec.repositories import search
     from candle_spec.repositories.mapper import map_source
 
-    source = epochs_of(checkpoint)[-1] if is_series(checkpoint) else checkpoint
-    pack = search.choose(search.library(templates), "modac")
-    record = map_source(pack, open_source(source, model_file, site))
-    if record.blocking:
-        first = record.blocking[0]
-        raise InvalidInputError(
-            f"{plural(len(record.blocking), 'field')} of the record must still be filled, the first: "
-            f"{first.target}: {first.message}",
-            location=str(source),
-            hint=f"candle-spec readiness {source} --for modac names them; candle-spec describe asks for them",
-        )
-    return read_record(record.documents, location=str(source))
+    pack = mapping.informed(
+        search.choose(search.library(wanted.templates), mapping.TEMPLATE), Knowledge(settings.place)
+    )
+    source = mapping.source_of(checkpoint, wanted.model_file, wanted.site)
+    if wanted.study:
+        mapping.place_at(pack, source, wanted.study)
+    record = map_source(pack, source)
+    problems = mapping.problems_of(record, given=wanted.given, accept_inferred=wanted.accept_inferred)
+    return mapping.asset_of(record), list(problems)
 
 
-def _plan(checkpoint: Path, record: AssetRecord, choices: Choices) -> Plan:
-    from candle_spec.modac.plan import epochs_of, is_series, make_plan
-    from candle_spec.validation import validate
+def _not_yet(checkpoint: Path, problems: list[PlanProblem], *, as_json: bool) -> int:
+    """Say what is missing where not even the asset's place is known."""
+    from dataclasses import asdict
 
-    for one in epochs_of(checkpoint) if is_series(checkpoint) else [checkpoint]:
-        if errors := validate(one).errors:
-            raise InvalidInputError(
-                f"the checkpoint has errors, the first: {errors[0].message}",
-                location=str(one),
-                hint="candle-spec validate names them all",
-            )
-    return make_plan(checkpoint, record, choices)
+    if as_json:
+        click.echo(json.dumps({"problems": [asdict(one) for one in problems]}, indent=2, ensure_ascii=False))
+    else:
+        click.echo("\n".join(_problem_lines(problems)))
+        click.echo(f"candle-spec describe {checkpoint} --for modac asks for it; --study PROGRAM/STUDY names the place")
+    return exit_codes.FINDINGS
 
 
 def _native(checkpoint: Path, scratch: ExitStack) -> dict[str, Path]:
