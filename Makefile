@@ -7,14 +7,16 @@ TORCH ?= torch==2.13.0
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 CORE := $(VENV)/.core
+MODAC := $(VENV)/.modac
 TEST := $(VENV)/.test
 DEV := $(VENV)/.dev
 
-.PHONY: help demo demo-training test corpus lint types layers bench docs regen regen-check fuzz wheelhouse package ci clean
+.PHONY: help demo demo-training demo-modac test corpus lint types layers bench docs regen regen-check fuzz wheelhouse package ci clean
 
 help:
 	@echo "demo        convert a real cancer model, validate it, restore it, compare sha256 (about 60 MB of downloads)"
 	@echo "demo-training  train in PyTorch, be killed in a save, start again, lose nothing (needs torch)"
+	@echo "demo-modac  publish a model and a series to a local stand-in of MoDaC, download them as somebody else, compare"
 	@echo "test        all tests, with all frameworks (about 1.3 GB of downloads, 5 GB on disk)"
 	@echo "corpus      convert 110 real checkpoints of others and compare each with its own loader (740 MB of downloads)"
 	@echo "lint        ruff; types: mypy; layers: which room may import which; docs: what README and spec.md show is true"
@@ -33,6 +35,11 @@ $(VENV)/.made:
 $(CORE): $(VENV)/.made pyproject.toml constraints/test.txt
 	@echo "installing the core: about 60 MB to download"
 	$(BIN)/pip install -q -c constraints/test.txt -e .
+	touch $@
+
+$(MODAC): $(CORE)
+	@echo "installing what talks to MoDaC and its stand-in: 2 MB to download"
+	$(BIN)/pip install -q -c constraints/test.txt -e '.[modac]'
 	touch $@
 
 $(TEST): $(CORE)
@@ -54,6 +61,9 @@ demo: $(CORE)
 demo-training: $(CORE)
 	$(BIN)/pip install -q -c constraints/test.txt '$(TORCH)'
 	$(BIN)/python -m tools.demo_training
+
+demo-modac: $(MODAC)
+	$(BIN)/python -m tools.demo_modac
 
 test: $(TEST) $(DEV)
 	$(BIN)/python -m tools.fetch_corpus

@@ -10,7 +10,7 @@ import click
 
 from candle_spec.cli import exit_codes
 from candle_spec.cli.repository_options import choose_pack, open_source, shared
-from candle_spec.cli.repository_words import closing_line, finding_json, matrix_lines, question_lines
+from candle_spec.cli.repository_words import closing_line, finding_json, inferred_lines, matrix_lines, question_lines
 
 if TYPE_CHECKING:
     from candle_spec.repositories.readiness import Question, Row
@@ -53,7 +53,8 @@ def command(
 def _show(path: Path, rows: list[Row], questions: list[Question], *, many: bool) -> None:
     if many:
         click.echo(str(path))
-    for line in [*matrix_lines(rows), *question_lines(questions), closing_line(rows, questions, str(path))]:
+    matrix = [*matrix_lines(rows), *inferred_lines(rows)]
+    for line in [*matrix, *question_lines(questions), closing_line(rows, questions, str(path))]:
         click.echo(line)
 
 

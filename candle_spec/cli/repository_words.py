@@ -73,6 +73,15 @@ def matrix_lines(rows: list[Row]) -> Iterator[str]:
         yield line.rstrip()
 
 
+def inferred_lines(rows: list[Row]) -> Iterator[str]:
+    """Yield the mandatory fields whose value was only inferred: without a word, they keep a record from being made."""
+    for row in rows:
+        if row.inferred:
+            fields = ", ".join(dict.fromkeys(_field(finding.target) for finding in row.inferred))
+            name = row.template.partition("/")[0]
+            yield f"  {name}: {fields} was only inferred: describe it, or --accept-inferred takes it"
+
+
 def _field(target: str) -> str:
     parts = [part for part in target.partition(":")[2].split("/") if part]
     return parts[-1] if parts else target

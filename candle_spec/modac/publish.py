@@ -133,11 +133,23 @@ def _collection(client: Client, step: Step, plan: Plan, create_parents: bool) ->
         changed = {name: value for name, value in step.metadata.items() if found.metadata.get(name) != trim(value)}
         if not changed:
             return "present"
+        _same_model(step, found, plan)
         if found.metadata.get("collection_type", step.kind) != step.kind:
             raise InvalidInputError(f"there is a {found.metadata['collection_type']} already", location=step.path)
         client.put_collection(step.path, changed)
         return "updated"
     return "created" if client.put_collection(step.path, step.metadata) else "updated"
+
+
+def _same_model(step: Step, found: Collection, plan: Plan) -> None:
+    """Refuse to write over the asset of another model: one description can hold for many checkpoints."""
+    there = found.metadata.get("ckpt_content_digest")
+    if step.kind == "Asset" and there and plan.content_digests and there not in plan.content_digests:
+        raise InvalidInputError(
+            "the asset of another model is there",
+            location=step.path,
+            hint="give this one an identifier of its own: asset: {identifier: …} in candle-model.yaml",
+        )
 
 
 def _look(client: Client, step: Step) -> Collection | str | None:
