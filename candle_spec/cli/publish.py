@@ -12,7 +12,11 @@ import click
 
 from candle_spec.errors import InvalidInputError
 
-TARGETS: Final = {"modac": "candle_spec.cli.modac.publish"}
+TARGETS: Final = {
+    "modac": "candle_spec.cli.modac.publish",
+    "huggingface": "candle_spec.cli.publish_huggingface",
+    "zenodo": "candle_spec.cli.publish_zenodo",
+}
 
 
 @click.command(

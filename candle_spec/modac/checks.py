@@ -17,18 +17,11 @@ from candle_spec.modac.plan import Plan, Step
 from candle_spec.modac.rules import VALUE_BYTES
 from candle_spec.modac.settings import Settings
 from candle_spec.modac.vocabulary import WATCHED, Knowledge
+from candle_spec.validation.private_words import SECRETS
 
 ROOM: Final = 1 << 16
 """Bytes of a request beside the file: metadata and boundaries."""
 
-_SECRETS: Final = (
-    ("a private key", re.compile(r"-----BEGIN [A-Z ]{0,30}PRIVATE KEY")),
-    ("a key of AWS", re.compile(r"\b(AKIA|ASIA)[A-Z0-9]{16}\b")),
-    ("a token of GitHub", re.compile(r"\b(gh[opsu]_[A-Za-z0-9]{36}|github_pat_[A-Za-z0-9_]{22})")),
-    ("a token of Hugging Face", re.compile(r"\bhf_[A-Za-z0-9]{30}")),
-    ("a token (JWT)", re.compile(r"\beyJ[A-Za-z0-9_-]{8,400}\.eyJ[A-Za-z0-9_-]{8,2000}\.")),
-    ("a password in an address", re.compile(r"[a-z]{2,10}://[^/\s:@]{1,100}:[^/\s:@]{1,100}@")),
-)
 _EMAIL: Final = re.compile(r"[^@\s]{1,64}@[^@\s.]{1,100}(\.[^@\s.]{1,63}){1,5}")
 _DOI: Final = re.compile(r"10\.[0-9]{4,9}/\S{1,200}")
 _UNSEEN: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u00a0\u200b-\u200f\ufeff]")
@@ -120,7 +113,7 @@ def _values(step: Step) -> Iterator[PlanProblem]:
             yield PlanProblem(step.path, words, True, name)
         if _UNSEEN.search(name) or _UNSEEN.search(value):
             yield PlanProblem(step.path, f"{name!r} holds a character that nobody sees (control, U+00A0)", True, name)
-        for what, pattern in _SECRETS:
+        for what, pattern in SECRETS:
             if pattern.search(value):
                 yield PlanProblem(step.path, f"{name} holds {what}: it is not sent", True, name)
 
@@ -136,7 +129,7 @@ def _place(step: Step, settings: Settings) -> Iterator[PlanProblem]:
         yield PlanProblem(step.path, words)
     if step.data is not None or (step.local is not None and step.path.endswith((".json", ".yaml", ".txt", ".md"))):
         text = _text(step)
-        for what, pattern in _SECRETS:
+        for what, pattern in SECRETS:
             if pattern.search(text):
                 yield PlanProblem(step.path, f"the file holds {what}: it is not sent")
 

@@ -113,7 +113,7 @@ def load_settings(
             values[name] = given
     if folder := environ.get(PREFIX + "STATE"):
         values["state"] = Path(folder)
-    values["url"] = _checked_url(str(values.get("url", PRODUCTION)))
+    values["url"] = checked_url(str(values.get("url", PRODUCTION)))
     return Settings(**values)
 
 
@@ -144,7 +144,12 @@ def _convert(kind: Any) -> Any:
     return {"str": str, "float": float, "int": int, "Path": lambda text: Path(text).expanduser()}[str(kind)]
 
 
-def _checked_url(url: str) -> str:
+def checked_url(url: str) -> str:
+    """Return the address of a service to which a secret may be sent.
+
+    Raises:
+        InvalidInputError: It is none: no https, or a user in it.
+    """
     parts = urlsplit(url)
     if parts.username or parts.password or parts.query or parts.fragment or not parts.hostname:
         raise InvalidInputError(

@@ -87,10 +87,10 @@ def command(
         else:
             if with_native and is_series(checkpoint):
                 raise InvalidInputError("--with-native is for a single checkpoint", location=str(checkpoint))
-            native = _native(checkpoint, scratch) if with_native else {}
+            native = native_files(checkpoint, scratch) if with_native else {}
             changes = metadata_of(entries)
             where = full_path(study, settings) if study else ""
-            _refuse_damage(checkpoint)
+            refuse_damage(checkpoint)
             mapping = MappingChoices(templates, model_file, site, where, frozenset(changes), accept_inferred)
             made, problems = _read(record) if record else _mapped(checkpoint, settings, mapping)
             if made is None:
@@ -126,7 +126,12 @@ class MappingChoices:
     accept_inferred: bool
 
 
-def _refuse_damage(source: Path) -> None:
+def refuse_damage(source: Path) -> None:
+    """Refuse a checkpoint, or a series with one, that validation finds errors in.
+
+    Raises:
+        InvalidInputError: It has errors.
+    """
     from candle_spec.modac.plan import epochs_of, is_series
     from candle_spec.validation import validate
 
@@ -177,7 +182,7 @@ def _not_yet(checkpoint: Path, problems: list[PlanProblem], *, as_json: bool) ->
     return exit_codes.FINDINGS
 
 
-def _native(checkpoint: Path, scratch: ExitStack) -> dict[str, Path]:
+def native_files(checkpoint: Path, scratch: ExitStack) -> dict[str, Path]:
     """Restore the native file and return it by the name that readers of the archive expect."""
     import tempfile
 

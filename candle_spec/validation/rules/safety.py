@@ -11,20 +11,12 @@ from candle_spec import pointer
 from candle_spec.checkpoint.code_files import START, kind_of_code
 from candle_spec.problems import Problem, Severity
 from candle_spec.validation.context import Context, at
+from candle_spec.validation.private_words import HOME_FOLDER, personal_in, secrets_in
 
-_PERSONAL: Final = (
-    (
-        re.compile(r"(?:^|[\s\"'=:(])(/home/|/Users/|[A-Za-z]:\\Users\\)[A-Za-z0-9._-]+"),
-        "a path of somebody's home folder",
-    ),
-    (re.compile(r"[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})+"), "an e-mail address"),
-    (
-        re.compile(r"\b(hf_[A-Za-z0-9]{20,}|gh[pousr]_[A-Za-z0-9]{30,}|sk-[A-Za-z0-9_-]{20,}|AKIA[0-9A-Z]{16})\b"),
-        "an access token",
-    ),
-)
 _PEOPLE: Final = re.compile(r"/(creators|contributors|contact|funding)(/|$)")
 _LONGEST: Final = 10_000
+_TELLING: Final = re.compile(r"[@/\\_-]|A[KS]IA|[0-9]\.[0-9]+\.[0-9]")
+"""What every pattern needs: most texts of a manifest have nothing of it."""
 _STATE_BYTES: Final = 16 << 20
 """How much of a state tree is looked at for private texts: what names folders stands beside few tensors."""
 
@@ -68,11 +60,10 @@ def privacy(context: Context) -> Iterator[Problem]:
     for place, value in pointer.leaves(context.words):
         if not isinstance(value, str) or len(value) > _LONGEST or "sha256:" in value[:7] or _PEOPLE.match(place):
             continue
-        for pattern, what in _PERSONAL:
-            if (
-                "@" in value or "/" in value or "\\" in value or "_" in value or "-" in value or "AKIA" in value
-            ) and pattern.search(value):
-                yield at("CKP5020", f"the text holds {what}", pointer=place)
+        if not _TELLING.search(value):
+            continue
+        for what in dict.fromkeys(what for _, what in (*secrets_in(value), *personal_in(value))):
+            yield at("CKP5020", f"the text holds {what}", pointer=place)
 
 
 def private_state(context: Context) -> Iterator[Problem]:
@@ -82,9 +73,10 @@ def private_state(context: Context) -> Iterator[Problem]:
             continue
         with (context.root / record["path"]).open("rb") as file:
             text = file.read(_STATE_BYTES).decode("utf-8", "replace")
-        for pattern, what in (_PERSONAL[0], _PERSONAL[2]):
-            if pattern.search(text):
-                yield at("CKP5020", f"the state holds {what}", file=record["path"])
+        home, folder = HOME_FOLDER
+        found = [*([home] if folder.search(text) else ()), *(what for _, what in secrets_in(text))]
+        for what in dict.fromkeys(found):
+            yield at("CKP5020", f"the state holds {what}", file=record["path"])
 
 
 RULES = (pickles, code, privacy, private_state)
