@@ -6,7 +6,7 @@ import argparse
 import tempfile
 from pathlib import Path
 
-from benchmarks import conversion, engines, families, machine, schema, startup
+from benchmarks import conversion, engines, families, machine, readiness, schema, startup
 from benchmarks.measure import Row, table
 
 
@@ -14,7 +14,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--size", type=int, default=2_000, help="size of the large files in MB")
     parser.add_argument("--rounds", type=int, default=5, help="rounds; every line is a median over them")
-    parser.add_argument("--only", default="", help="conversion, engines, families, startup or schema")
+    parser.add_argument("--only", default="", help="conversion, engines, families, startup, readiness or schema")
     parser.add_argument("--sizes", default=",".join(engines.SIZES), help="sizes of the states that engines save")
     parser.add_argument("--folder", type=Path, help="where the files are made (default: a temporary folder)")
     given = parser.parse_args()
@@ -23,6 +23,8 @@ def main() -> int:
         folder = Path(name)
         if given.only in ("", "startup"):
             rows += startup.rows(folder, given.rounds)
+        if given.only in ("", "readiness"):
+            rows += readiness.rows(folder, given.rounds)
         if given.only in ("", "schema"):
             rows += schema.rows(folder, given.rounds)
         if given.only in ("", "conversion"):

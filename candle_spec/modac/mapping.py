@@ -9,12 +9,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from candle_spec import pointer as pointers
 from candle_spec.checkpoint.checkpoint import Checkpoint
 from candle_spec.errors import InvalidInputError
-from candle_spec.modac.checks import PlanProblem
 from candle_spec.modac.plan import epochs_of, is_series
 from candle_spec.modac.records import AssetRecord, read_record
 from candle_spec.modac.vocabulary import NAMES, Knowledge
@@ -23,6 +22,9 @@ from candle_spec.repositories.pack import Pack
 from candle_spec.repositories.record import Finding, Kind, Record
 from candle_spec.repositories.source import Origin, Source
 from candle_spec.repositories.vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    from candle_spec.modac.checks import PlanProblem
 
 TEMPLATE: Final = "modac"
 
@@ -107,6 +109,8 @@ def attribute_of(record: Record, finding: Finding) -> str:
 
 
 def _problem(record: Record, finding: Finding) -> PlanProblem:
+    from candle_spec.modac.checks import PlanProblem  # brings validation along, which readiness does without
+
     attribute = attribute_of(record, finding)
     words = finding.message or finding.kind.value
     if finding.kind is Kind.MISSING_MANDATORY:

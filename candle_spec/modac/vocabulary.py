@@ -13,17 +13,19 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from candle_spec.atomic import Fs, replace_file, write_errors
 from candle_spec.canonical import loads, pretty
 from candle_spec.errors import CorruptFileError
 from candle_spec.modac import rules as rule_sets
-from candle_spec.modac.client import Client
 from candle_spec.modac.metadata import offered_values
 from candle_spec.modac.rules import Rules
 from candle_spec.repositories import search
 from candle_spec.repositories.pack import Library
+
+if TYPE_CHECKING:
+    from candle_spec.modac.client import Client
 
 State = Literal["closed", "observed", "unknown"]
 
