@@ -15,8 +15,12 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from tools.fetch_corpus import fetch
+
+if TYPE_CHECKING:
+    from candle_spec.weights.sources import TensorSource
 
 ROOT = Path(__file__).resolve().parents[1]
 WORK = ROOT / ".cache" / "demo-modac"
@@ -66,8 +70,8 @@ def save_series(folder: Path) -> None:
     from candle_spec.series.training_state import TrainingState
     from candle_spec.weights.sources import ViewBytes, plain
 
-    def tensor(name: str, values: np.ndarray) -> object:
-        return plain("model", name, "F32", values.shape, ViewBytes(memoryview(values.astype("<f4"))))
+    def tensor(name: str, values: Any) -> TensorSource:
+        return plain("model", name, "F32", values.shape, ViewBytes(values.astype("<f4").data))
 
     with Series.create_or_open(folder) as series:
         for epoch in range(1, 6):

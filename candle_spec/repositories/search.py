@@ -79,7 +79,7 @@ def _order(key: str) -> tuple[str, list[tuple[int, str]]]:
 def _templates(place: Traversable) -> Iterator[tuple[str, Traversable]]:
     for repository in sorted(place.iterdir(), key=lambda entry: entry.name):
         if repository.is_dir():
-            for version in repository.iterdir():
+            for version in sorted(repository.iterdir(), key=lambda entry: entry.name):
                 if version.joinpath(TEMPLATE).is_file():
                     yield f"{repository.name}/{version.name}", version
 

@@ -131,8 +131,8 @@ class TestPublish:
         assert "run/epochs/001" in capsys.readouterr().err
 
     def test_no_record(self, here: Path, capsys: pytest.CaptureFixture[str]) -> None:
-        assert run("publish", "uno.tiny.candle", "--to", "modac") == 2
-        assert "for modac names them" in capsys.readouterr().err
+        assert run("publish", "uno.tiny.candle", "--to", "modac") == 1
+        assert "candle-spec describe uno.tiny.candle --for modac asks for it" in capsys.readouterr().out
         assert run("publish", "uno.tiny.candle", "--to", "nowhere") == 2
         assert run("publish", "--to", "modac", "--help") == 0
         assert "--with-original" in capsys.readouterr().out

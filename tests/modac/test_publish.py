@@ -72,6 +72,18 @@ def _digest(folder: Path) -> str:
 
 
 class TestCheckpoint:
+    def test_the_asset_of_another_model_is_left_alone(
+        self, folder: Path, send: Callable[..., Receipt], client: Client, tmp_path: Path
+    ) -> None:
+        send(_plan(folder, ckpt_content_digest=_digest(folder)))
+        other = _checkpoint(tmp_path, "other", 1)
+        with pytest.raises(InvalidInputError, match="the asset of another model is there"):
+            send(_plan(other, ckpt_content_digest=_digest(other), description="of the other"))
+        found = client.collection(ASSET_PATH)
+        assert found is not None
+        assert found.metadata["ckpt_content_digest"] == _digest(folder)
+        assert found.metadata["description"] != "of the other"
+
     def test_there_and_back(
         self, folder: Path, send: Callable[..., Receipt], reading: Client, tmp_path: Path, server: Server
     ) -> None:
