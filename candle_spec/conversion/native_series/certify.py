@@ -44,7 +44,6 @@ class Certifier:
         native: What was read.
         pool: Threads.
         without_original: Leave out what brings the native file back byte for byte.
-        digests: Digests taken from what was written; for the validation behind the save.
         warnings: Checksums inside the native file that do not fit.
         residue: Bytes that the original adds.
     """
@@ -52,7 +51,6 @@ class Certifier:
     native: Native
     pool: ThreadPoolExecutor
     without_original: bool = False
-    digests: dict[str | tuple[str, str], str] = field(default_factory=dict)
     warnings: list[Problem] = field(default_factory=list)
     residue: int = 0
 
@@ -66,7 +64,6 @@ class Certifier:
         self.warnings = compare_checksums(self.native, list(self.pool.map(lambda check: check(), self.native.checks)))
         made.native_digests |= {name: future.result() for name, future in proofs.items()}
         made.prove_tensors(plans, digests)
-        self.digests |= digests
         records = [record for original in made.originals for record in _records(made, original, staged)]
         self.residue = sum(record.size for record in records if record.role == "residue")
         return records, made.to_json()
