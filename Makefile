@@ -79,7 +79,7 @@ lint: $(DEV)
 	$(BIN)/ruff format --check .
 
 types: $(TEST) $(DEV)
-	$(BIN)/mypy -p candle_spec -p tools
+	$(BIN)/mypy -p candle_spec -p tools -p benchmarks
 
 layers: $(DEV)
 	$(BIN)/lint-imports

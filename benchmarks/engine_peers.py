@@ -130,7 +130,7 @@ def trainer(state: dict[str, Any]) -> Save:
         made.args.output_dir = str(folder)
         made._save_checkpoint(made.model, None)
 
-    arguments = {"save_only_model": True, "report_to": [], "use_cpu": True, "disable_tqdm": True}
+    arguments: dict[str, Any] = {"save_only_model": True, "report_to": [], "use_cpu": True, "disable_tqdm": True}
     made = Trainer(Net(), TrainingArguments("unused", **arguments))
     return save
 
