@@ -80,9 +80,9 @@ def safetensors(state: dict[str, Any]) -> Save:
 
 
 def dcp(state: dict[str, Any]) -> Save:
-    import torch.distributed.checkpoint as dcp
+    from torch.distributed.checkpoint.state_dict_saver import save
 
-    return lambda folder: dcp.save({"model": state}, checkpoint_id=str(folder / "dcp"), no_dist=True)
+    return lambda folder: save({"model": state}, checkpoint_id=str(folder / "dcp"), no_dist=True)
 
 
 def lightning(state: dict[str, Any]) -> Save:
@@ -128,10 +128,11 @@ def trainer(state: dict[str, Any]) -> Save:
 
     def save(folder: Path) -> None:
         made.args.output_dir = str(folder)
-        made._save_checkpoint(made.model, None)
+        made._save_checkpoint(net, None)
 
     arguments: dict[str, Any] = {"save_only_model": True, "report_to": [], "use_cpu": True, "disable_tqdm": True}
-    made = Trainer(Net(), TrainingArguments("unused", **arguments))
+    net = Net()
+    made = Trainer(net, TrainingArguments("unused", **arguments))
     return save
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import importlib
 from typing import Final
 
 import click
+
+from candle_spec.cli.verbs import Verbs
 
 VERBS: Final = {
     "serve": "Run a local stand-in of MoDaC to rehearse against.",
@@ -22,24 +23,9 @@ VERBS: Final = {
 }
 
 
-class Verbs(click.Group):
-    """The verbs; each is imported when it is called."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(VERBS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in VERBS:
-            return None
-        verb: click.Command = importlib.import_module(f"candle_spec.cli.modac.{cmd_name}").command
-        return verb
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl(list(VERBS.items()))
-
-
-@click.group("modac", cls=Verbs, epilog="Example: candle-spec modac get NCI_DOE_Archive/JDACS4C")
+@click.group(
+    "modac", cls=Verbs, package=__name__, verbs=VERBS, epilog="Example: candle-spec modac get NCI_DOE_Archive/JDACS4C"
+)
 def command() -> None:
     """Talk to MoDaC (https://modac.cancer.gov), or to a stand-in of it.
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import importlib
 from typing import Final
 
 import click
+
+from candle_spec.cli.verbs import Verbs
 
 VERBS: Final = {
     "ls": "List the checkpoints: epoch, metrics, size, what of it is unique, flags.",
@@ -23,23 +24,6 @@ VERBS: Final = {
 }
 
 
-class Verbs(click.Group):
-    """The verbs, in the order of a day's work."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(VERBS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in VERBS:
-            return None
-        command: click.Command = importlib.import_module(f"candle_spec.cli.series.{cmd_name}").command
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Verbs"):
-            formatter.write_dl(list(VERBS.items()))
-
-
-@click.group("series", cls=Verbs, epilog="Example: candle-spec series ls out/ckpts")
+@click.group("series", cls=Verbs, package=__name__, verbs=VERBS, epilog="Example: candle-spec series ls out/ckpts")
 def command() -> None:
     """Look at a training series, and tidy it up: the folder that ckpt_directory names."""
