@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 TORCH ?= torch==2.13.0
+JOBS ?= 2
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 CORE := $(VENV)/.core
@@ -67,7 +68,7 @@ demo-modac: $(MODAC)
 
 test: $(TEST) $(DEV)
 	$(BIN)/python -m tools.fetch_corpus
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(JOBS)
 
 corpus: $(TEST)
 	@echo "fetching 740 MB of packages, once"

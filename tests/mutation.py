@@ -127,7 +127,7 @@ def _assertions(schema: Any, location: str) -> Iterator[str]:
             yield from _assertions(value, at)
         elif keyword in ASSERTIONS:
             yield at
-        elif keyword in ("properties", "$defs", "dependentSchemas"):
+        elif keyword in ("properties", "patternProperties", "$defs", "dependentSchemas"):
             for name, inner in value.items():
                 yield from _assertions(inner, f"{at}/{name.replace('~', '~0').replace('/', '~1')}")
         elif keyword in ("then", "else", "items"):
@@ -169,12 +169,16 @@ def _sites(site: Site) -> Iterator[Site]:
 
 def _members(site: Site) -> Iterator[Site]:
     properties = site.schema.get("properties", {})
+    patterns = site.schema.get("patternProperties", {})
     additional = site.schema.get("additionalProperties")
     for key, item in site.value.items():
         path = (*site.path, key)
         if key in properties:
             yield from _sites(site.inner("properties", key, schema=properties[key], path=path, value=item))
-        elif isinstance(additional, dict):
+        for pattern, inner in patterns.items():
+            if re.search(pattern, key):
+                yield from _sites(site.inner("patternProperties", pattern, schema=inner, path=path, value=item))
+        if isinstance(additional, dict) and not _is_named(site, key):
             yield from _sites(site.inner("additionalProperties", schema=additional, path=path, value=item))
         if key in site.schema.get("dependentSchemas", {}):
             inner = site.schema["dependentSchemas"][key]
@@ -182,6 +186,12 @@ def _members(site: Site) -> Iterator[Site]:
     for key, inner in properties.items():
         if inner is False or inner.get("not") == {}:
             yield site.inner("properties", key, schema={"not": {}}, path=(*site.path, key), value=None)
+
+
+def _is_named(site: Site, key: str) -> bool:
+    """Whether the schema names a member, or a pattern that it fits."""
+    patterns = site.schema.get("patternProperties", {})
+    return key in site.schema.get("properties", {}) or any(re.search(pattern, key) for pattern in patterns)
 
 
 def _fits(site: Site, keyword: str) -> bool:
@@ -329,7 +339,8 @@ def _dependent(site: Site) -> Iterator[tuple[str, Any]]:
 
 def _additional(site: Site) -> Iterator[tuple[str, Any]]:
     if site.schema["additionalProperties"] is False:
-        yield "unknown-key", {**site.value, "notAMember": 1}
+        key = next(key for key in ("notAMember", "$notAMember") if not _is_named(site, key))
+        yield "unknown-key", {**site.value, key: 1}
 
 
 def _names(site: Site) -> Iterator[tuple[str, Any]]:
