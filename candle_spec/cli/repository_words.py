@@ -67,7 +67,7 @@ def matrix_lines(rows: list[Row]) -> Iterator[str]:
     width = max([len(name) for name in names] + [12])
     yield f"{'':<{width}}  ready     missing  unverified"
     for name, row in zip(names, rows, strict=True):
-        state = "complete" if row.complete else "yes" if row.ready else "no"
+        state = "no" if not row.ready else "inferred" if row.inferred else "complete" if row.complete else "yes"
         fields = ", ".join(dict.fromkeys(_field(finding.target or finding.source) for finding in row.missing))
         line = f"{name:<{width}}  {state:<8}  {len(row.missing):<7}  {len(row.unverified):<10}  {fields}"
         yield line.rstrip()
@@ -79,12 +79,12 @@ def inferred_lines(rows: list[Row]) -> Iterator[str]:
         if row.inferred:
             fields = ", ".join(dict.fromkeys(_field(finding.target) for finding in row.inferred))
             name = row.template.partition("/")[0]
-            yield f"  {name}: {fields} was only inferred: describe it, or --accept-inferred takes it"
+            yield f"  {name}: only inferred: {fields}; describe it, or --accept-inferred takes it"
 
 
 def _field(target: str) -> str:
     parts = [part for part in target.partition(":")[2].split("/") if part]
-    return parts[-1] if parts else target
+    return parts[-1] if parts else target.rstrip(":")
 
 
 def question_lines(questions: list[Question]) -> Iterator[str]:
@@ -99,7 +99,9 @@ def question_lines(questions: list[Question]) -> Iterator[str]:
 def closing_line(rows: list[Row], questions: list[Question], path: str) -> str:
     """Return the next step."""
     if all(row.ready for row in rows):
-        return "all are ready: candle-spec map makes the records"
+        return "all are ready: candle-spec map makes the records" + (
+            " with --accept-inferred" if any(row.inferred for row in rows) else ""
+        )
     if not questions:
         return "no question would help: candle-spec map --explain says what is wrong"
 
