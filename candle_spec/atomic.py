@@ -15,6 +15,7 @@ import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Final, Self, cast
@@ -319,7 +320,20 @@ class Staging:
 
 def private_name(target: Path) -> Path:
     """Return a name beside ``target`` under which it can be written; :func:`recover` knows it."""
-    return target.with_name(f".{target.name}{STAGING_MARK}{os.getpid()}-{secrets.token_hex(4)}")
+    return target.with_name(f".{target.name}{STAGING_MARK}{os.getpid()}-{_place()}-{secrets.token_hex(4)}")
+
+
+@cache
+def _place() -> str:
+    """What tells the process numbers of this machine and container from those of others on a shared file system."""
+    import hashlib
+    import platform
+
+    try:
+        numbers = os.readlink("/proc/self/ns/pid")
+    except OSError:  # no Linux: the name of the machine has to do
+        numbers = ""
+    return hashlib.sha256(f"{platform.node()} {numbers}".encode()).hexdigest()[:8]
 
 
 def _exists(target: Path) -> OutputExistsError:
@@ -350,9 +364,9 @@ def recover(target: Path, fs: Fs | None = None) -> None:
 
 
 def _owner_alive(name: str) -> bool:
-    """Whether the process that made a private folder still runs here (unknown counts as alive)."""
-    owner = name.rpartition(STAGING_MARK)[2].partition("-")[0]
-    if os.name == "nt" or not owner.isdigit():
+    """Whether the process that made a private folder still runs; one of another machine counts as alive."""
+    owner, _, rest = name.rpartition(STAGING_MARK)[2].partition("-")
+    if os.name == "nt" or not owner.isdigit() or rest.partition("-")[0] != _place():
         return True
     try:
         os.kill(int(owner), 0)

@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 
 import pytest
 
-from candle_spec.atomic import STAGING_MARK, Fs, Staging, private_name, recover, replace_file
+from candle_spec.atomic import STAGING_MARK, Fs, Staging, _place, private_name, recover, replace_file
 from candle_spec.errors import OutputExistsError, WriteFailedError
 
 CALLS = (
@@ -188,10 +188,18 @@ def test_a_private_file_of_a_killed_process_is_removed(tmp_path: Path) -> None:
     target = tmp_path / "manifest.json"
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()
-    (tmp_path / f".{target.name}{STAGING_MARK}{gone.pid}-00000000").write_bytes(b"1")
+    (tmp_path / f".{target.name}{STAGING_MARK}{gone.pid}-{_place()}-00000000").write_bytes(b"1")
     private_name(target).write_bytes(b"of a living process")
     replace_file(target, b"2")
     assert sorted(path.read_bytes() for path in tmp_path.iterdir()) == [b"2", b"of a living process"]
+
+
+def test_private_files_of_another_machine_are_left_alone(tmp_path: Path) -> None:
+    target = tmp_path / "manifest.json"
+    theirs = tmp_path / f".{target.name}{STAGING_MARK}1-0badcafe-00000000"
+    theirs.write_bytes(b"1")
+    replace_file(target, b"2")
+    assert theirs.exists()
 
 
 def test_folders_of_living_processes_are_left_alone(tmp_path: Path) -> None:
