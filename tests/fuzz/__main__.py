@@ -58,8 +58,8 @@ def damaged(chance: random.Random, pool: list[bytes]) -> bytes:
     return bytes(data)
 
 
-def fuzz(name: str, seconds: float, seed: int, folder: Path) -> int:
-    """Feed one reader for some time; return how many inputs it took.
+def fuzz(name: str, seconds: float, seed: int, folder: Path, least: int = 0) -> int:
+    """Feed one reader for some time, with ``least`` inputs however slow it is; return how many it took.
 
     Raises:
         AssertionError: It raised another error, or took too long; the input is kept beside.
@@ -69,7 +69,7 @@ def fuzz(name: str, seconds: float, seed: int, folder: Path) -> int:
     READERS[name](pool[0], folder)  # what is imported at the first use counts for no input
     count = 0
     end = time.monotonic() + seconds
-    while time.monotonic() < end:
+    while time.monotonic() < end or count < least:
         data = damaged(chance, pool)
         started = time.monotonic()
         try:
