@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import os
+import sys
+import threading
 from pathlib import Path
 from typing import Final
 
 DEFAULT_JOBS: Final = 2
 """A login node is shared: more threads only when asked for."""
+
+_BEHIND: Final = 15
+"""Niceness of what may wait: a training gets nearly all of a processor that both want."""
 
 _CGROUP_V2: Final = Path("/sys/fs/cgroup/cpu.max")
 
@@ -23,6 +28,15 @@ def jobs(asked: int | None = None) -> int:
     """
     allowed = min(_affinity(), _quota())
     return max(1, min(asked if asked is not None else DEFAULT_JOBS, allowed))
+
+
+def stand_back() -> None:
+    """Let this thread, and those that it starts, run where nobody else wants the processor; Linux alone can.
+
+    There a thread has a priority of its own (https://man7.org/linux/man-pages/man2/setpriority.2.html, "Notes").
+    """
+    if sys.platform == "linux":
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _BEHIND)
 
 
 def _affinity() -> int:

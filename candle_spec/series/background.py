@@ -16,6 +16,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
 from typing import Any, Final, Literal, Protocol, Self
 
+from candle_spec import parallel
 from candle_spec.errors import InvalidInputError
 from candle_spec.series.arena import Arena, Frozen, Planner
 from candle_spec.series.training_state import TrainingState
@@ -83,7 +84,7 @@ class BackgroundWriter:
         self._waiting: list[Future[Any]] = []
         self._errors: list[Exception] = []
         self._lock = threading.Lock()
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="candle-writer")
+        self._thread = ThreadPoolExecutor(1, "candle-writer", parallel.stand_back if background else None)
         self._closed = False
         self.held_up = 0.0
         """Seconds that the training waited for the newest snapshot."""

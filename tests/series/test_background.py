@@ -55,6 +55,21 @@ class Store:
         return state.epoch
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="a thread has a priority of its own on Linux alone")
+@pytest.mark.parametrize("background", [True, False])
+def test_the_writer_stands_back_behind_the_training(background):
+    class Watched(Store):
+        def save(self, state, **how):
+            self.behind = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+            return super().save(state, **how)
+
+    store, before = Watched(), os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+    with BackgroundWriter(store, plan, background=background) as writer:
+        writer.submit(state_of(1, np.zeros(4, np.uint8))).result()
+    assert (store.behind > before) == background
+    assert os.getpriority(os.PRIO_PROCESS, threading.get_native_id()) == before
+
+
 def test_the_training_may_go_on_while_its_state_is_written():
     store, weights = Store(), np.zeros(4, np.uint8)
     store.gate.clear()
