@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from candle_spec.callbacks._adapter import EXTRA, Restored, RestoredPart, Snapshot
@@ -224,7 +224,9 @@ class KerasState:
     def _add_topology(self, contents: Contents) -> None:
         try:
             text = self.model.to_json()
-        except (NotImplementedError, TypeError, ValueError):  # a model by its own code cannot be described
+        except (NotImplementedError, TypeError, ValueError) as error:  # a model by its own code cannot be described
+            why = f"no topology: {type(error).__name__}, the model gives no configuration of itself"
+            contents.framework = replace(contents.framework, evidence=(why,))
             return
         contents.side_files = [SideFile(_TOPOLOGY, text.encode("utf-8"), "application/json", "topology")]
         topology = [{"kind": "keras-config", "path": _TOPOLOGY}]

@@ -66,6 +66,17 @@ def test_the_digests_are_those_of_the_keras_file(library, tmp_path):
     assert ours["model"]["topology"] == [{"kind": "keras-config", "path": "topology/config.json"}]
 
 
+def test_a_model_that_cannot_be_described_says_so(library, tmp_path, monkeypatch):
+    def refuse(*arguments, **options):
+        raise NotImplementedError("no configuration")
+
+    model = build(library)
+    monkeypatch.setattr(model, "to_json", refuse)
+    about = saved(tmp_path / "ckpts", KerasState(model)).manifest["model"]
+    assert "topology" not in about
+    assert "NotImplementedError" in about["framework"]["evidence"][0]
+
+
 def test_a_restored_model_goes_on_as_the_saved_one(library, tmp_path):
     model = build(library)
     fit(model)
