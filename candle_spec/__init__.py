@@ -15,10 +15,13 @@ from typing import TYPE_CHECKING, Any
 from candle_spec._version import __version__
 
 if TYPE_CHECKING:
-    from candle_spec.api import convert, inspect, load, restore, seal, validate, verify_conversion
+    from candle_spec.api import convert, inspect, load, seal
     from candle_spec.checkpoint.checkpoint import Checkpoint
+    from candle_spec.conversion.restore import restore
+    from candle_spec.conversion.verify import verify_conversion
     from candle_spec.errors import CandleSpecError
     from candle_spec.problems import Problem, Report
+    from candle_spec.validation import validate
 
 __all__ = [
     "CandleSpecError",
@@ -40,6 +43,9 @@ _WHERE = {
     "CandleSpecError": "candle_spec.errors",
     "Problem": "candle_spec.problems",
     "Report": "candle_spec.problems",
+    "restore": "candle_spec.conversion.restore",
+    "validate": "candle_spec.validation",
+    "verify_conversion": "candle_spec.conversion.verify",
 }
 
 

@@ -1,33 +1,19 @@
-"""The Python API: the commands as functions. Import the names from :mod:`candle_spec` itself."""
+"""The Python API: the commands as functions. Import the names from :mod:`candle_spec` itself.
+
+Each function loads what it needs itself: ``inspect`` is used hundreds of times a day and waits for nothing else.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from candle_spec.checkpoint.checkpoint import Checkpoint
-from candle_spec.checkpoint.layout import is_checkpoint
-from candle_spec.conversion.convert import Options, read_native
-from candle_spec.conversion.convert import convert as _convert
-from candle_spec.conversion.restore import How, RestoredFile, restore
-from candle_spec.conversion.summary import Summary, summarize_checkpoint, summarize_native
-from candle_spec.conversion.verify import Proof, verify_conversion
-from candle_spec.errors import InvalidInputError
-from candle_spec.validation import validate
+if TYPE_CHECKING:
+    from candle_spec.checkpoint.checkpoint import Checkpoint
+    from candle_spec.conversion.summary import Summary
 
-__all__ = [
-    "How",
-    "Proof",
-    "RestoredFile",
-    "convert",
-    "inspect",
-    "load",
-    "restore",
-    "seal",
-    "validate",
-    "verify_conversion",
-]
+__all__ = ["convert", "inspect", "load", "seal"]
 
 
 def convert(
@@ -56,6 +42,10 @@ def convert(
     Raises:
         CandleSpecError: One of its children says what is wrong with the source or the output.
     """
+    from candle_spec.checkpoint.checkpoint import Checkpoint
+    from candle_spec.conversion.convert import Options
+    from candle_spec.conversion.convert import convert as convert_native
+
     options = Options(
         topology=topology,
         context=context,
@@ -64,13 +54,18 @@ def convert(
         values=values or {},
         jobs=jobs,
     )
-    return Checkpoint(_convert(source, output, options).path)
+    return Checkpoint(convert_native(source, output, options).path)
 
 
 def inspect(path: str | Path, *, topology: str | Path | None = None, context: str | Path | None = None) -> Summary:
     """Return what is in a checkpoint, native or common; no weights are read and nothing of it is run."""
+    from candle_spec.checkpoint.layout import is_checkpoint
+    from candle_spec.conversion.summary import summarize_checkpoint, summarize_native
+
     if is_checkpoint(path):
-        return summarize_checkpoint(Checkpoint(path).checked())
+        return summarize_checkpoint(load(path))
+    from candle_spec.conversion.native import read_native
+
     native, _ = read_native(path, topology, context)
     with native.resources:
         return summarize_native(native)
@@ -82,6 +77,8 @@ def load(path: str | Path) -> Checkpoint:
     Raises:
         CorruptFileError: The manifest cannot be read or breaks its schema.
     """
+    from candle_spec.checkpoint.checkpoint import Checkpoint
+
     return Checkpoint(path).checked()
 
 
@@ -92,6 +89,8 @@ def seal(path: str | Path) -> str:
         InvalidInputError: The checkpoint has errors; a seal on it would be worth nothing.
     """
     from candle_spec.checkpoint.seal import write_seal
+    from candle_spec.errors import InvalidInputError
+    from candle_spec.validation import validate
 
     # A stale seal is what sealing mends: the checkpoint is judged without it.
     faults = [problem for problem in validate(path).errors if problem.location.pointer != "/manifest_digest"]

@@ -11,15 +11,10 @@ from candle_spec.conversion.contract import Native, NativeFile, Part, Source
 from candle_spec.conversion.foreign import foreign_content
 from candle_spec.conversion.meaning import informative
 from candle_spec.converters import _container as container
+from candle_spec.converters import _look as look
 from candle_spec.converters._archive_unpack import Unpacked
 from candle_spec.converters._container import Recognised
 from candle_spec.errors import ForeignContentError, InvalidInputError
-
-DESCRIPTIONS: Final = frozenset(
-    """MLmodel rdf.yaml bioimageio.yaml model.yaml saved_model.pb model_index.json ckpt-info.json adapter_config.json
-    metadata.json checkpoint.pth.tar""".split()
-)
-"""Names of files that say that a folder is a model."""
 
 _FOLDER: Final = 80
 _FILE: Final = 40
@@ -72,7 +67,7 @@ def _stripped(source: Source) -> Source:
         tops = {file.name.partition("/")[0] for file in source.files}
         if len(tops) != 1 or any("/" not in file.name for file in source.files):
             return source
-        source = container.below(source, tops.pop())
+        source = look.below(source, tops.pop())
 
 
 def _candidates(source: Source) -> list[Recognised]:
@@ -83,12 +78,12 @@ def _candidates(source: Source) -> list[Recognised]:
     for folder in sorted(folders, key=lambda name: (name.count("/"), name)):
         if not any(file.name.startswith(f"{folder}/") for file in left):
             continue
-        inner = container.recognise(container.below(source, folder))
+        inner = container.recognise(look.below(source, folder))
         if inner is not None and inner.detection.confidence >= _FOLDER and len(inner.source.files) > 1:
             found.append(inner)
             left = [file for file in left if not file.name.startswith(f"{folder}/")]
     for file in left:
-        inner = container.recognise(container.single(file))
+        inner = container.recognise(look.single(file))
         if inner is not None and inner.detection.confidence >= _FILE:
             found.append(inner)
     return found

@@ -13,6 +13,7 @@ from typing import Any, Final
 from candle_spec.conversion.contract import Field, Native, NativeFile, Source
 from candle_spec.converters import _container as container
 from candle_spec.converters import _container_values as values
+from candle_spec.converters import _look as look
 from candle_spec.converters._bioimageio_fields import source_of
 from candle_spec.converters._described_model import value_range
 
@@ -24,7 +25,7 @@ def tensor_fields(about: Mapping[str, Any], origin: str) -> list[Field]:
     """Return the inputs and outputs."""
     found = values.Found(origin)
     for side, steps in (("inputs", "preprocessing"), ("outputs", "postprocessing")):
-        rows = [container.mapping(row) for row in container.items(about.get(side))][:1000]
+        rows = [look.mapping(row) for row in look.items(about.get(side))][:1000]
         found.add(f"/{side}", [_tensor(row, number, steps) for number, row in enumerate(rows)], side)
     return found.fields
 
@@ -40,7 +41,7 @@ def _tensor(row: Mapping[str, Any], number: int, steps: str) -> dict[str, Any]:
     if (description := values.text(row.get("description"))) is not None:
         found["description"] = description
     data = row.get("data")
-    about = container.mapping(data[0] if isinstance(data, list) and data else data)
+    about = look.mapping(data[0] if isinstance(data, list) and data else data)
     dtype = values.dtype(about.get("type") or row.get("data_type"))
     limits = value_range(about.get("range") or row.get("data_range"))
     unit = values.name(about.get("unit"))
@@ -49,13 +50,13 @@ def _tensor(row: Mapping[str, Any], number: int, steps: str) -> dict[str, Any]:
         found["unit"] = unit
     if row.get("optional") is True:
         found["optional"] = True
-    known = [_step(container.mapping(step)) for step in container.items(row.get(steps))][:100]
+    known = [_step(look.mapping(step)) for step in look.items(row.get(steps))][:100]
     return found | ({steps: [step for step in known if step]} if any(known) else {})
 
 
 def _step(row: Mapping[str, Any]) -> dict[str, Any]:
     name = values.name(row.get("id")) or values.name(row.get("name"))
-    params = values.json_value(container.mapping(row.get("kwargs")))
+    params = values.json_value(look.mapping(row.get("kwargs")))
     return {} if name is None else {"name": name} | ({"params": params} if params else {})
 
 
@@ -63,20 +64,20 @@ def _axes(row: Mapping[str, Any]) -> list[dict[str, Any]]:
     stated = row.get("axes")
     if isinstance(stated, str):
         shape = row.get("shape")
-        rows = container.mapping(shape)
+        rows = look.mapping(shape)
         sizes = shape if isinstance(shape, list) else []
-        least, step = container.items(rows.get("min")), container.items(rows.get("step"))
+        least, step = look.items(rows.get("min")), look.items(rows.get("step"))
         return [
             _axis(_LETTERS.get(letter, letter), _at(sizes, n), _at(least, n), _at(step, n))
             for n, letter in enumerate(stated[:64])
             if letter.isprintable()
         ]
     found: list[dict[str, Any]] = []
-    for item in container.items(stated)[:64]:
-        about = container.mapping(item)
+    for item in look.items(stated)[:64]:
+        about = look.mapping(item)
         name = values.name(about.get("id")) or values.name(about.get("type")) or "axis"
         size = about.get("size")
-        rows = container.mapping(size)
+        rows = look.mapping(size)
         if about.get("type") == "channel" and isinstance(about.get("channel_names"), list):
             size = len(about["channel_names"])
         axis = _axis(name, size, rows.get("min"), rows.get("step"))
@@ -114,10 +115,10 @@ def example_tensors(source: Source, about: Mapping[str, Any]) -> Examples:
     """Return the test tensors that are in the package, each file once."""
     found = Examples()
     for side, files in (("inputs", found.inputs), ("outputs", found.outputs)):
-        rows = [container.mapping(row).get("test_tensor") for row in container.items(about.get(side))]
-        for stated in [*rows, *container.items(about.get(f"test_{side}"))]:
+        rows = [look.mapping(row).get("test_tensor") for row in look.items(about.get(side))]
+        for stated in [*rows, *look.items(about.get(f"test_{side}"))]:
             name = source_of(stated)
-            place = container.at(source, name) if name and "://" not in name else None
+            place = look.at(source, name) if name and "://" not in name else None
             for file in place.files if place is not None and len(place.files) == 1 else ():
                 if all(file.path != known.path for known in (*found.inputs, *found.outputs)):
                     files.append(file)
@@ -131,8 +132,8 @@ def keep_samples(native: Native, found: Examples, about: Mapping[str, Any], orig
     if len(given) != 1 or len(expected) != 1:
         return []
     vector: dict[str, Any] = {"inputs": given[0], "outputs": expected[0]}
-    config = container.mapping(container.mapping(about.get("config")).get("bioimageio"))
-    stated = [container.mapping(row) for row in container.items(config.get("reproducibility_tolerance"))]
+    config = look.mapping(look.mapping(about.get("config")).get("bioimageio"))
+    stated = [look.mapping(row) for row in look.items(config.get("reproducibility_tolerance"))]
     row = stated[0] if len(stated) == 1 else {}
     relative, absolute = values.number(row.get("relative_tolerance")), values.number(row.get("absolute_tolerance"))
     if relative is not None and absolute is not None and min(relative, absolute) >= 0:

@@ -9,11 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any, Final
 
-from candle_spec import limits
-from candle_spec.canonical import loads
 from candle_spec.checkpoint.code_files import START, kind_of_code
 from candle_spec.checkpoint.layout import MANIFEST, portable_name
 from candle_spec.conversion import registry
@@ -29,9 +26,9 @@ from candle_spec.conversion.contract import (
     Source,
 )
 from candle_spec.conversion.foreign import foreign_content
+from candle_spec.converters import _look as look
 from candle_spec.converters import _pickles_beside
-from candle_spec.errors import CandleSpecError, CorruptFileError, LimitExceededError, UnsafeContentError
-from candle_spec.manifest.yaml import load_yaml
+from candle_spec.errors import CandleSpecError, LimitExceededError, UnsafeContentError
 from candle_spec.weights.sources import FileBytes
 
 _MEDIA: Final = {
@@ -57,43 +54,6 @@ _ROLES: Final[tuple[tuple[re.Pattern[str], str], ...]] = (
     (re.compile(r".*\.(py|ipynb|sh)"), "code"),
     (re.compile(r".*\.(json|ya?ml|toml|ini|cfg)"), "config"),
 )
-
-
-def file_named(source: Source, name: str) -> NativeFile | None:
-    """Return a file of the source by its name."""
-    return next((file for file in source.files if file.name == name), None)
-
-
-def below(source: Source, folder: str) -> Source:
-    """Return a folder of the source as a source of its own; its files' names are relative to it."""
-    prefix = folder.rstrip("/") + "/"
-    inside = tuple(
-        replace(file, name=file.name.removeprefix(prefix)) for file in source.files if file.name.startswith(prefix)
-    )
-    links = {name.removeprefix(prefix): to for name, to in source.links.items() if name.startswith(prefix)}
-    return Source(source.path / folder.rstrip("/"), inside, links=links)
-
-
-def at(source: Source, name: str) -> Source | None:
-    """Return the file or the folder of the source that a description names, ``None`` if there is none.
-
-    Raises:
-        UnsafeContentError: The name leads out of the source.
-    """
-    if name.startswith(("/", "\\")) or ".." in name.replace("\\", "/").split("/") or re.match(r"[A-Za-z]:", name):
-        raise UnsafeContentError(f"the path {name!r} leaves the folder", location=str(source.path))
-    plain = "/".join(part for part in name.replace("\\", "/").split("/") if part not in ("", "."))
-    file = file_named(source, plain)
-    if file is not None:
-        return single(file)
-    inside = below(source, plain) if plain else source
-    return inside if inside.files else None
-
-
-def single(*files: NativeFile) -> Source:
-    """Return files of a source as a source of their own."""
-    path = files[0].path if len(files) == 1 else files[0].path.parent
-    return Source(path, tuple(sorted(files, key=lambda file: file.name)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +158,9 @@ def keep_rest(native: Native, files: Iterable[NativeFile]) -> dict[str, str]:
     """
     present = [file for file in files if file.size]
     unsafe = [
-        file for file in present if role_of(file.name) != "code" and kind_of_code(file.name, head(file.path, START))
+        file
+        for file in present
+        if role_of(file.name) != "code" and kind_of_code(file.name, look.head(file.path, START))
     ]
     kept = [file for file in present if file not in unsafe]
     paths = {file.name: keep(native, file) for file in kept}
@@ -223,38 +185,6 @@ def leave(native: Native, what: str, files: Iterable[NativeFile], reason: str) -
         native.parts.append(Part(what, "residue", said, count=len(left), size=sum(file.size for file in left)))
 
 
-def read_json(file: NativeFile) -> Any:
-    """Return the value of a JSON document.
-
-    Raises:
-        CorruptFileError: It is none.
-        LimitExceededError: It is too large.
-    """
-    return loads(_bytes(file, limits.DESCRIPTION_BYTES), location=file.name)
-
-
-def read_yaml(file: NativeFile) -> Any:
-    """Return the value of a YAML (or JSON) document that others wrote."""
-    if file.name.endswith(".json"):
-        return read_json(file)
-    return load_yaml(_bytes(file, limits.YAML_BYTES), location=file.name, lenient=True)[0]
-
-
-def read_text(file: NativeFile) -> str:
-    """Return a text."""
-    try:
-        return _bytes(file, limits.DESCRIPTION_BYTES).decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise CorruptFileError("the text is not UTF-8", location=file.name) from error
-
-
-def _bytes(file: NativeFile, most: int) -> bytes:
-    if file.size > most:
-        raise LimitExceededError(f"a description of {file.size} bytes, more than {most}", location=file.name)
-    with file.path.open("rb") as opened:
-        return opened.read(most + 1)
-
-
 def optional(native: Native, file: NativeFile | None, read: Callable[[NativeFile], Any]) -> Any:
     """Read a description that the model does not need; one that cannot be read is kept, and said."""
     if file is None:
@@ -267,19 +197,3 @@ def optional(native: Native, file: NativeFile | None, read: Callable[[NativeFile
         reason = f"kept as it is, its values are not in the manifest: {error.message}"[:1990]
         native.parts.append(Part(f"description {file.name}"[:200], "residue", reason, size=file.size))
         return None
-
-
-def mapping(value: Any) -> dict[str, Any]:
-    """Return a JSON object, an empty one for anything else."""
-    return value if isinstance(value, dict) else {}
-
-
-def items(value: Any) -> list[Any]:
-    """Return a list, an empty one for anything else."""
-    return value if isinstance(value, list) else []
-
-
-def head(path: Path, count: int) -> bytes:
-    """Return the first bytes of a file."""
-    with path.open("rb") as file:
-        return file.read(count)

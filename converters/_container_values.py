@@ -15,8 +15,6 @@ from typing import Any, Final
 from candle_spec import resources
 from candle_spec.canonical import tag_number
 from candle_spec.conversion.contract import Field
-from candle_spec.validation.rules.identifiers import fault_of
-from candle_spec.validation.rules.semantics import moment_of
 from candle_spec.weights.dtypes import DTYPES
 
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]+")
@@ -90,6 +88,8 @@ def email(value: Any) -> str | None:
 
 def orcid(value: Any) -> str | None:
     """Return an ORCID iD with the right check digit."""
+    from candle_spec.validation.rules.identifiers import fault_of
+
     found = line(value, 37)
     return found if found and fault_of("orcid", found) == "" else None
 
@@ -103,12 +103,16 @@ def doi(value: Any) -> str | None:
 
 def identifier(scheme: str, value: Any) -> dict[str, str] | None:
     """Return an identifier of a scheme, if it is one."""
+    from candle_spec.validation.rules.identifiers import fault_of
+
     found = line(value)
     return {"scheme": scheme, "value": found} if found and not fault_of(scheme, found) else None
 
 
 def date(value: Any) -> str | None:
     """Return a date, or a moment in UTC, of what is written as RFC 3339 or nearly so; none that lies in the future."""
+    from candle_spec.validation.rules.semantics import moment_of
+
     found = line(value, 40)
     match = re.match(r"([0-9]{4}-[0-9]{2}-[0-9]{2})(?:[T ].*)?\Z", found) if found else None
     return match[1] if match and moment_of(match[1]) is not None else None

@@ -8,7 +8,7 @@ from typing import Any
 from candle_spec.conversion.contract import Native, NativeFile, Source
 from candle_spec.converters import _container as container
 from candle_spec.converters import _container_values as values
-from candle_spec.errors import CandleSpecError
+from candle_spec.converters import _look as look
 
 
 def environment(native: Native, source: Source, folder: str = "") -> dict[str, Any]:
@@ -16,10 +16,10 @@ def environment(native: Native, source: Source, folder: str = "") -> dict[str, A
     packages: dict[str, str] = {}
     python: str | None = None
     for name in ("requirements.txt", "conda.yaml", "environment.yaml", "python_env.yaml"):
-        file = container.file_named(source, f"{folder}{name}")
+        file = look.file_named(source, f"{folder}{name}")
         if file is None:
             continue
-        read: Callable[[NativeFile], Any] = container.read_text if name.endswith(".txt") else container.read_yaml
+        read: Callable[[NativeFile], Any] = look.read_text if name.endswith(".txt") else look.read_yaml
         found = container.optional(native, file, read)
         pins = values.pinned(_requirements(found))
         if name == "python_env.yaml" and isinstance(found, dict):
@@ -34,19 +34,11 @@ def _requirements(found: Any) -> Iterable[Any]:
     """The lines of a requirements file, or the dependencies of a conda environment with those of pip."""
     if isinstance(found, str):
         return found.splitlines()
-    about = container.mapping(found)
-    rows = [*container.items(about.get("dependencies")), *container.items(about.get("build_dependencies"))]
+    about = look.mapping(found)
+    rows = [*look.items(about.get("dependencies")), *look.items(about.get("build_dependencies"))]
     for row in list(rows):
-        rows += container.items(container.mapping(row).get("pip"))
+        rows += look.items(look.mapping(row).get("pip"))
     return rows
-
-
-def quiet(file: NativeFile, read: Callable[[NativeFile], Any]) -> Any:
-    """Return what a description says, ``None`` where it cannot be read: for a look at what a folder is."""
-    try:
-        return read(file)
-    except CandleSpecError:
-        return None
 
 
 def value_range(found: Any) -> dict[str, float | int] | None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from candle_spec.conversion.contract import NativeFile, Source
-from candle_spec.converters import _container as container
+from candle_spec.converters import _look as look
 from candle_spec.converters._safetensors_files import shards
 from candle_spec.errors import CandleSpecError, InvalidInputError
 
@@ -165,13 +165,13 @@ def is_several(source: Source, named: Iterable[str]) -> bool:
 def named_folders(source: Source) -> list[str]:
     """Return the folders that ``model_index.json`` or ``modules.json`` name as parts of the model."""
     found: list[str] = []
-    index = container.file_named(source, "model_index.json")
+    index = look.file_named(source, "model_index.json")
     if index is not None:
-        rows = container.mapping(_quiet(index)).items()
+        rows = look.mapping(_quiet(index)).items()
         found += [key for key, value in rows if isinstance(value, list) and not key.startswith("_")]
-    modules = container.file_named(source, "modules.json")
+    modules = look.file_named(source, "modules.json")
     if modules is not None:
-        rows_ = [container.mapping(row) for row in container.items(_quiet(modules))]
+        rows_ = [look.mapping(row) for row in look.items(_quiet(modules))]
         found += [row["path"] for row in rows_ if isinstance(row.get("path"), str) and row["path"]]
     return found
 
@@ -179,6 +179,6 @@ def named_folders(source: Source) -> list[str]:
 def _quiet(file: NativeFile) -> object:
     """A description that cannot be read names nothing; reading the folder says so."""
     try:
-        return container.read_json(file)
+        return look.read_json(file)
     except CandleSpecError:
         return None

@@ -9,19 +9,17 @@ from candle_spec import limits
 from candle_spec.conversion.contract import NativeFile, SideFile, Source
 from candle_spec.converters._keras_config import is_architecture, mapping, parse_json, parse_yaml
 from candle_spec.converters._keras_layout import Dialect, dialect_of
+from candle_spec.converters.keras import CONFIG, MOST
 from candle_spec.errors import CandleSpecError, CorruptFileError, InvalidInputError, UnsupportedFormatError
 from candle_spec.readers.hdf5 import FileWindow, Group, MemoryWindow, Window, foreign, is_hdf5, read_tree
 from candle_spec.readers.zip_archive import ZipArchive, entry_names
 
-CONFIG: Final = "config.json"
 METADATA: Final = "metadata.json"
 WEIGHTS: Final = "model.weights.h5"
 CKPT_INFO: Final = "ckpt-info.json"
 _TEXT: Final = 64 * limits.MIB
 _ASSET: Final = 256 * limits.MIB
 _LOOK: Final = 3
-_MOST: Final = 3
-"""Files of a folder that is one checkpoint: weights, architecture, CANDLE's note."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +82,7 @@ class Found:
 
 def looks_like_keras(source: Source) -> bool:
     """Say, cheaply, whether a source may be ours: there is an HDF5 file among its files."""
-    return any(is_hdf5(_window(file)) for file in source.files[:_MOST])
+    return any(is_hdf5(_window(file)) for file in source.files[:MOST])
 
 
 def find(source: Source) -> Found | None:
@@ -120,7 +118,7 @@ def _file(file: NativeFile) -> Found | None:
 
 def _folder(source: Source) -> Found | None:
     """A weights file, its architecture, perhaps CANDLE's note on the epoch, and nothing else."""
-    if len(source.files) > _MOST:
+    if len(source.files) > MOST:
         return None
     weights = [file for file in source.files if is_hdf5(_window(file))]
     others = [file for file in source.files if file not in weights]

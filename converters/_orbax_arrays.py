@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from candle_spec import limits
 from candle_spec.canonical import loads
 from candle_spec.conversion.contract import NativeFile, Source
-from candle_spec.converters import _container as container
+from candle_spec.converters import _look as look
 from candle_spec.converters._orbax_tree import Item
 from candle_spec.digests import BLOCK
 from candle_spec.errors import (
@@ -98,7 +98,7 @@ class Stores:
         header = self._files.get(f"{self._folder}{self._header(key)}")
         if self._ocdbt or self._zarr3 or header is None:
             return None
-        about = container.mapping(loads(header.path.read_bytes(), location=header.name))
+        about = look.mapping(loads(header.path.read_bytes(), location=header.name))
         shape, dtype = about.get("shape"), about.get("dtype")
         packed = about.get("compressor") is not None or about.get("filters")
         if packed or about.get("order") != "C" or about.get("chunks") != shape or not isinstance(shape, list):

@@ -16,12 +16,12 @@ from candle_spec.canonical import loads
 from candle_spec.conversion.contract import NativeFile, Source
 from candle_spec.conversion.jax_groups import STEP, kinds_of
 from candle_spec.conversion.meaning import group_ids
-from candle_spec.converters import _container as container
+from candle_spec.converters import _look as look
+from candle_spec.converters.orbax import TREE
 from candle_spec.errors import CorruptFileError, LimitExceededError
 from candle_spec.pointer import join
 from candle_spec.weights import state_tree
 
-TREE: Final = "_METADATA"
 ABOUT: Final = "_CHECKPOINT_METADATA"
 _RANDOM_KEYS: Final = ("jax_random_key", "np_random_key")
 _SEQUENCE: Final = 1
@@ -67,11 +67,6 @@ class Item:
         return f"{self.folder}/{TREE}" if self.folder else TREE
 
 
-def trees_of(source: Source) -> list[NativeFile]:
-    """Return the trees of a folder, those of all its items."""
-    return [file for file in source.files if file.name.rpartition("/")[2] == TREE]
-
-
 def checkpoints_of(source: Source, trees: Iterable[NativeFile]) -> list[str]:
     """Return the folders that are checkpoints of their own: ``[""]`` if the whole source is one."""
     names = {file.name for file in source.files}
@@ -96,7 +91,7 @@ def _outer(folder: str) -> list[str]:
 def step_of(source: Source, checkpoint: str) -> tuple[int, str] | None:
     """Return the step that a folder's name states, and the name."""
     names = [checkpoint.rpartition("/")[2] or source.path.name]
-    if not checkpoint and container.file_named(source, ABOUT) is None:
+    if not checkpoint and look.file_named(source, ABOUT) is None:
         names.append(source.path.parent.name)  # an item alone: the folder around it is the step's
     for name in names:
         if found := STEP.fullmatch(name):

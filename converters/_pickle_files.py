@@ -11,16 +11,12 @@ from typing import Any, Final
 
 from candle_spec import limits
 from candle_spec.converters import _pickle_joblib as joblib
-from candle_spec.converters import _pytorch_files
+from candle_spec.converters._pickle_look import HEAD, MARK, begins_as_pickle, ends_of, packed_as
 from candle_spec.errors import CandleSpecError, CorruptFileError, EmptyFileError, LimitExceededError, TruncatedFileError
 from candle_spec.readers import inert_pickle
 from candle_spec.readers.inert_pickle import Global, Loaded
 
-HEAD: Final = 4096
 _ROOTS: Final = 1_000
-_NEWEST: Final = 5
-_OLD: Final = b"(]}cilNISUVXTFKJMLG"
-"""First opcodes of pickles of protocols 0 and 1, which have no mark of their own."""
 
 
 @dataclass(slots=True)
@@ -63,11 +59,8 @@ class PickleFile:
 
 def confidence(path: Path) -> tuple[int, str]:
     """Return how sure it is that a file is a plain pickle (0: it is none) and how it is packed; cheap."""
-    with path.open("rb") as file:
-        head = file.read(HEAD)
-        file.seek(max(0, path.stat().st_size - 1))
-        last = file.read(1)
-    packed = joblib.packed_as(head)
+    head, last = ends_of(path)
+    packed = packed_as(head)
     if packed in ("lz4", "ZF"):
         return (20 if packed == "lz4" else 60), packed
     if packed:
@@ -79,11 +72,9 @@ def confidence(path: Path) -> tuple[int, str]:
 
 def _sure(head: bytes, last: bytes) -> int:
     """How sure the first bytes make; of old protocols the last byte counts, too."""
-    if _pytorch_files.is_legacy(head) or len(head) < 2:
+    if not begins_as_pickle(head, last):
         return 0
-    marked = head[0] == 0x80 and 2 <= head[1] <= _NEWEST
-    if not marked and (head[0] not in _OLD or last != b"."):
-        return 0
+    marked = head[0] == MARK
     embedded = joblib.Embedded(memoryview(head), Path(), "")
     try:
         loaded = inert_pickle.load(head, location="", spans=True, embedded=embedded)
@@ -108,7 +99,7 @@ def read(path: Path, resources: ExitStack) -> PickleFile:
         LimitExceededError: It is beyond the bounds.
     """
     with path.open("rb") as file:
-        packed = joblib.packed_as(file.read(HEAD))
+        packed = packed_as(file.read(HEAD))
     where = path
     if packed:
         joblib.refuse_packing(packed, str(path))

@@ -34,27 +34,6 @@ _OLD_WRAPPERS: Final = ("numpy_pickle.NDArrayWrapper", "numpy_pickle.ZNDArrayWra
 _ALIGNMENT: Final = "numpy_array_alignment_bytes"
 _LOOK: Final = 1 << 16
 _BLOCK: Final = 1 << 20
-_PACKED: Final = (
-    (b"\x78\x01", "zlib"),
-    (b"\x78\x5e", "zlib"),
-    (b"\x78\x9c", "zlib"),
-    (b"\x78\xda", "zlib"),
-    (b"\x1f\x8b\x08", "gzip"),
-    (b"BZh", "bzip2"),
-    (b"\xfd7zXZ\x00", "xz"),
-    (b"\x5d\x00\x00", "lzma"),
-)
-_LZ4: Final = b"\x04\x22\x4d\x18"
-_OLD_PACKED: Final = b"ZF0x"
-
-
-def packed_as(head: bytes) -> str:
-    """Return how a file is packed, from its first bytes: ``""`` for not at all, ``lz4`` for what is not unpacked."""
-    if head.startswith(_LZ4):
-        return "lz4"
-    if head.startswith(_OLD_PACKED):
-        return "ZF"
-    return next((kind for magic, kind in _PACKED if head.startswith(magic)), "")
 
 
 def packed_start(path: Path, kind: str) -> bytes:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from candle_spec import limits
+from candle_spec.converters import _look as look
 from candle_spec.errors import CorruptFileError, TruncatedFileError, UnsupportedFormatError
 from candle_spec.readers import inert_pickle
 from candle_spec.readers.inert_pickle import Loaded
@@ -25,7 +26,6 @@ from candle_spec.readers.torch_dtypes import ITEM_BYTES
 from candle_spec.readers.torch_objects import Storage, storage_dtype
 from candle_spec.readers.zip_archive import ZipArchive
 
-LEGACY_MAGIC: Final = bytes.fromhex("80028a0a6cfc9c46f9206aa85019")
 _PROTOCOL: Final = 1001
 
 
@@ -63,7 +63,7 @@ class TorchFile:
 
 def is_legacy(head: bytes) -> bool:
     """Whether a file starts as a legacy stream."""
-    return head.startswith(LEGACY_MAGIC)
+    return head.startswith(look.TORCH_STREAM)
 
 
 def archive_root(archive: ZipArchive) -> str | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import struct
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,23 +17,7 @@ from candle_spec.weights import state_tree
 from candle_spec.weights.safetensors import Header, layout, read_header
 from candle_spec.weights.sources import FileBytes, TensorSource, plain
 
-INDEX: Final = ".safetensors.index.json"
-
-_HEAD: Final = 4096
 _SMALLER: Final = "dtypes of less than a byte (F4, F6) are not read; save it again with packed U8 tensors"
-
-
-def is_safetensors(path: Path) -> bool:
-    """Whether a file begins as a safetensors file, from its first bytes."""
-    with path.open("rb") as file:
-        head = file.read(_HEAD)
-    if len(head) < 10 or head[8:9] != b"{":
-        return False
-    length = struct.unpack("<Q", head[:8])[0]
-    if length > limits.SAFETENSORS_HEADER:
-        return False
-    text = head[8 : 8 + length]
-    return b'"dtype"' in text or b'"data_offsets"' in text or b'"__metadata__"' in text or text.strip() == b"{}"
 
 
 def header_of(file: NativeFile) -> Header:

@@ -10,13 +10,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from candle_spec.conversion.contract import Card, Detection, Native, Source
-from candle_spec.converters._boosters import native_of
-from candle_spec.converters._lightgbm_model import lightgbm_booster
 from candle_spec.converters._lightgbm_text import starts_like_one
-from candle_spec.readers.protobuf import open_message
-from candle_spec.weights.sources import FileBytes
 
-_TITLE = "LightGBM text model"
+TITLE = "LightGBM text model"
 
 
 class LightGBM:
@@ -37,14 +33,13 @@ class LightGBM:
         if len(source.files) != 1:
             return None
         with source.files[0].path.open("rb") as opened:
-            return Detection(95, _TITLE) if starts_like_one(opened.read(64)) else None
+            return Detection(95, TITLE) if starts_like_one(opened.read(64)) else None
 
     def read(self, source: Source) -> Native:
         """Read the model; see :class:`candle_spec.conversion.contract.Converter`."""
-        file = source.files[0]
-        with open_message(file.path) as window:
-            booster = lightgbm_booster(window, file.name, stored=FileBytes(file.path, 0, file.size))
-        return native_of(source, booster, "text", _TITLE)
+        from candle_spec.converters._lightgbm_reading import read
+
+        return read(source)
 
 
 CONVERTER = LightGBM()

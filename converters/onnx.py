@@ -13,33 +13,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from candle_spec.conversion.contract import (
-    Card,
-    Detection,
-    Field,
-    Group,
-    Native,
-    NativeFile,
-    Part,
-    SideFile,
-    Source,
-)
-from candle_spec.conversion.meaning import infer_name
-from candle_spec.converters import _container as container
-from candle_spec.converters import _onnx_fields as fields
-from candle_spec.converters._onnx_graph import Model, read_model
-from candle_spec.converters._onnx_tensors import Reader, external_names
-from candle_spec.converters._protobuf_skeleton import skeleton
-from candle_spec.errors import CandleSpecError, InvalidInputError, UnsupportedFormatError
+from candle_spec.conversion.contract import Card, Detection, Native, NativeFile, Source
+from candle_spec.converters import _look as look
+from candle_spec.errors import CandleSpecError
 from candle_spec.readers import protobuf
-from candle_spec.weights.sources import Bytes
 
-SKELETON: Final = "topology/model.onnx"
 _TEXTS: Final = (".json", ".txt", ".md", ".yaml", ".yml", ".csv")
 _FIELDS: Final = frozenset({1, 2, 3, 4, 5, 6, 7, 8, 14, 20, 25, 26})
 """Numbers of the fields of a model."""
-
-_SKELETON_BYTES: Final = 64 << 20
 
 
 class Onnx:
@@ -74,15 +55,13 @@ class Onnx:
             MissingPartError: A file of external data is not there.
             UnsafeContentError: External data lie outside the folder.
         """
-        models = [file for file in source.files if file.name.endswith(".onnx")] or list(source.files)
-        if len(source.files) > 1 and len(models) != 1:
-            raise InvalidInputError(f"{len(models)} ONNX models lie here", location=str(source.path), hint="name one")
-        with protobuf.open_message(models[0].path) as message:
-            return _native(source, models[0], message, read_model(message))
+        from candle_spec.converters._onnx_reading import read
+
+        return read(source)
 
 
 def _detect(file: NativeFile) -> Detection | None:
-    head = container.head(file.path, 3)
+    head = look.head(file.path, 3)
     if len(head) < 3 or head[0] != 0x08 or not 0 < head[1] < 0x20:
         return None
     found: set[int] = set()
@@ -103,6 +82,9 @@ def _detect(file: NativeFile) -> Detection | None:
 
 def _belonging(model: NativeFile) -> set[str]:
     """Return the names of the files in which a model says its values are."""
+    from candle_spec.converters._onnx_graph import read_model
+    from candle_spec.converters._onnx_tensors import external_names
+
     folder = model.name.rpartition("/")[0]
     with protobuf.open_message(model.path) as message:
         try:
@@ -111,35 +93,6 @@ def _belonging(model: NativeFile) -> set[str]:
         except CandleSpecError:
             return set()
     return {f"{folder}/{name}" if folder else name for name in names}
-
-
-def _native(source: Source, file: NativeFile, message: protobuf.Window, model: Model) -> Native:
-    reader = Reader(file, {each.name: each for each in source.files})
-    native = Native(fields.format_of(model), source, weights_metadata={"format": "np"})
-    removed: list[protobuf.Field] = []
-    for place in model.tensors:
-        read = reader.sparse if place.sparse else reader.tensor
-        tensor, large = read(place.window, "model", place.name)
-        native.tensors.append(tensor)
-        removed += large
-    if not native.tensors:
-        raise UnsupportedFormatError("the model holds no tensors", location=str(file.path), hint="it computes only")
-    native.groups = [Group("model", "model")]
-    native.fields = [infer_name(source, fields.names_of(model)), *fields.fields_of(model)]
-    native.embedded_code = [f"operators of others: {domain}" for domain in model.foreign_domains]
-    size = sum(part.data.size for tensor in native.tensors for part in tensor.parts.values())
-    native.parts = [Part("model", "kept", "", len(native.tensors), size)]
-    _add_topology(native, skeleton(file.path, message, removed))
-    return native
-
-
-def _add_topology(native: Native, graph: Bytes) -> None:
-    if graph.size > _SKELETON_BYTES:
-        native.parts.append(Part("topology", "residue", f"a graph of {graph.size} bytes, only in the native bytes"))
-        return
-    native.side_files.append(SideFile(SKELETON, graph, "application/x-onnx", "topology"))
-    native.fields.append(Field("/model/topology", [{"kind": "onnx-graph", "path": SKELETON}], "file", "graph"))
-    native.parts.append(Part("topology", "kept", "the graph without the values of its tensors", size=graph.size))
 
 
 CONVERTER = Onnx()

@@ -13,14 +13,9 @@ packed file is kept whole beside them. Refused: a file without any array, lz4, j
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
 
-from candle_spec.conversion.contract import Card, Detection, Native, NativeFormat, Part, Source
-from candle_spec.converters import _pickle_files as files
-from candle_spec.converters._pickle_array_nodes import ArrayReader
-from candle_spec.converters._pickle_native import Found, fill
-
-_TITLES: Final = {False: "Python pickle", True: "joblib dump"}
+from candle_spec.conversion.contract import Card, Detection, Native, Source
+from candle_spec.converters._pickle_look import begins_as_pickle, ends_of, packed_as
 
 
 class PythonPickle:
@@ -41,7 +36,13 @@ class PythonPickle:
         """Recognise a pickle by its first opcodes, packed or not."""
         if len(source.files) != 1 or not source.files[0].size:
             return None
-        sure, packed = files.confidence(source.files[0].path)
+        path = source.files[0].path
+        head, last = ends_of(path)
+        if not packed_as(head) and not begins_as_pickle(head, last):
+            return None
+        from candle_spec.converters._pickle_files import confidence
+
+        sure, packed = confidence(path)
         if not sure:
             return None
         return Detection(
@@ -50,35 +51,9 @@ class PythonPickle:
 
     def read(self, source: Source) -> Native:
         """Read the structure; see :class:`candle_spec.conversion.contract.Converter`."""
-        native = Native(NativeFormat(self.name, "pickle", "", "unknown"), source, weights_metadata={"format": "np"})
-        try:
-            return _read(source, native)
-        except BaseException:
-            native.resources.close()
-            raise
+        from candle_spec.converters._python_pickle_reading import read
 
-
-def _read(source: Source, native: Native) -> Native:
-    file = files.read(source.files[0].path, native.resources)
-    is_joblib = bool(file.embedded.arrays or any("joblib.numpy_pickle" in found.path for found in file.imports))
-    title = _TITLES[is_joblib] + (f", packed by {file.packed}" if file.packed else "")
-    variant = ("joblib" if is_joblib else "pickle") + (f"-{file.packed}" if file.packed else "")
-    evidence = [f"pickle of protocol {file.protocol}" if file.protocol else "pickle of protocol 0 or 1"]
-    if is_joblib:
-        evidence.append(f"{file.embedded.arrays} arrays of joblib between the opcodes")
-    native.format = NativeFormat(native.format.id, variant, title, "unknown", evidence=tuple(evidence))
-    if file.packed:
-        reason = f"packed by {file.packed}: the whole file is kept beside its tensors, unpacked they stand in no place"
-        native.parts.append(Part("packed bytes", "residue", reason, size=source.files[0].size))
-    if len(file.roots) > 1:
-        native.parts.append(
-            Part("pickles", "kept", "several follow each other; names begin with a number", len(file.roots))
-        )
-    if file.end < file.size:
-        reason = "follows the pickle and is none; kept only in the native bytes"
-        native.parts.append(Part("rest of the file", "residue", reason, size=file.size - file.end))
-    arrays = ArrayReader(file.path, str(source.path))
-    return fill(Found(source, native, file.value, arrays, file.imports))
+        return read(source)
 
 
 CONVERTER = PythonPickle()

@@ -10,16 +10,16 @@ A folder that says more about its model (``config.json``, a model card) is read 
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from candle_spec.conversion.contract import Card, Detection, Group, Native, NativeFile, NativeFormat, Part, Source
-from candle_spec.conversion.meaning import infer_name
-from candle_spec.converters import _safetensors_files as files
-from candle_spec.errors import UnsupportedFormatError
+from candle_spec import limits
+from candle_spec.conversion.contract import Card, Detection, Native, NativeFile, Source
+from candle_spec.converters import _look as look
 
-_FRAMEWORKS: Final = {"pt": "pytorch", "tf": "tensorflow", "flax": "jax", "np": "numpy", "mlx": "mlx"}
+_HEAD: Final = 4096
 
 
 class Safetensors:
@@ -38,8 +38,8 @@ class Safetensors:
     def detect(self, source: Source) -> Detection | None:
         """Recognise a file by the beginning of its header, a folder by an index of shards that lie in it."""
         if len(source.files) == 1 and source.path.is_file():
-            return Detection(90, "safetensors file") if files.is_safetensors(source.files[0].path) else None
-        index = _lone_index(source)
+            return Detection(90, "safetensors file") if _begins_as_one(source.files[0].path) else None
+        index = lone_index(source)
         return Detection(92, "safetensors in shards") if index else None
 
     def read(self, source: Source) -> Native:
@@ -50,19 +50,9 @@ class Safetensors:
             MissingPartError: A shard is not there.
             UnsupportedFormatError: A dtype is not known.
         """
-        index = _lone_index(source)
-        if len(source.files) > 1 and index is None:
-            raise UnsupportedFormatError("these are several files without an index", location=str(source.path))
-        found = files.read_shards(index, source.files) if index else files.read_files(source.files)
-        native = Native(_format(found, sharded=index is not None), source)
-        native.groups = [Group("model", "model")]
-        native.tensors = found.tensors("model")
-        native.state = found.metadata_tree()
-        native.fields = [infer_name(source, [(found.metadata.get("modelspec.title"), "modelspec.title")])]
-        native.fields += files.metadata_fields(found.metadata)
-        native.parts = [*found.parts("model"), Part("topology", "absent", "the file holds tensors only")]
-        native.weights_metadata = {"format": found.metadata.get("format", "pt")}
-        return native
+        from candle_spec.converters._safetensors_reading import read
+
+        return read(source)
 
     def rebuild(
         self,
@@ -74,6 +64,8 @@ class Safetensors:
         target: Path,
     ) -> None:
         """Write a fresh file from weights and state tree alone."""
+        from candle_spec.converters import _safetensors_files as files
+
         files.rebuild(manifest, state, tensor, target)
 
     def rebuilt_name(self, manifest: Mapping[str, Any]) -> str:
@@ -82,21 +74,23 @@ class Safetensors:
         return str(names[0]) if len(names) == 1 else "model.safetensors"
 
 
-def _lone_index(source: Source) -> NativeFile | None:
+def lone_index(source: Source) -> NativeFile | None:
     """Return the index of shards where the source is nothing but an index and its shards."""
-    found = [file for file in source.files if file.name.endswith(files.INDEX)]
+    found = [file for file in source.files if file.name.endswith(look.SAFETENSORS_INDEX)]
     others = [file for file in source.files if file not in found and not file.name.endswith(".safetensors")]
     return found[0] if len(found) == 1 and not others and len(source.files) > 1 else None
 
 
-def _format(found: files.Tensors, *, sharded: bool) -> NativeFormat:
-    stated = found.metadata.get("format", "")
-    evidence = [f"{len(found.headers)} safetensors header{'s' if len(found.headers) > 1 else ''}"]
-    if stated:
-        evidence.append(f"the header's metadata states the format {stated[:100]!r}")
-    title = "safetensors in shards" if sharded else "safetensors file"
-    framework = _FRAMEWORKS.get(stated, "unknown")
-    return NativeFormat("safetensors", "sharded" if sharded else "file", title, framework, evidence=tuple(evidence))
+def _begins_as_one(path: Path) -> bool:
+    """Whether a file begins as a safetensors file, from its first bytes."""
+    head = look.head(path, _HEAD)
+    if len(head) < 10 or head[8:9] != b"{":
+        return False
+    length = struct.unpack("<Q", head[:8])[0]
+    if length > limits.SAFETENSORS_HEADER:
+        return False
+    text = head[8 : 8 + length]
+    return b'"dtype"' in text or b'"data_offsets"' in text or b'"__metadata__"' in text or text.strip() == b"{}"
 
 
 CONVERTER = Safetensors()

@@ -12,13 +12,9 @@ from collections.abc import Sequence
 from typing import Final
 
 from candle_spec.conversion.contract import Card, Detection, Native, Source
-from candle_spec.converters._boosters import native_of
 from candle_spec.converters._xgboost_document import Form, form_of
-from candle_spec.converters._xgboost_model import xgboost_booster
-from candle_spec.readers.protobuf import open_message
-from candle_spec.weights.sources import FileBytes
 
-_TITLES: Final = {
+TITLES: Final = {
     "json": "XGBoost model (JSON)",
     "ubj": "XGBoost model (UBJSON)",
     "binary": "XGBoost model (old binary format)",
@@ -41,19 +37,18 @@ class XGBoost:
 
     def detect(self, source: Source) -> Detection | None:
         """Recognise a model by the first members of its document."""
-        form = _form(source)
-        return Detection(95 if form == "ubj" else 90, _TITLES[form]) if form else None
+        form = native_form(source)
+        return Detection(95 if form == "ubj" else 90, TITLES[form]) if form else None
 
     def read(self, source: Source) -> Native:
         """Read the model; see :class:`candle_spec.conversion.contract.Converter`."""
-        file = source.files[0]
-        form = _form(source)
-        with open_message(file.path) as window:
-            booster = xgboost_booster(window.data, file.name, stored=FileBytes(file.path, 0, file.size))
-        return native_of(source, booster, form, _TITLES[form])
+        from candle_spec.converters._xgboost_reading import read
+
+        return read(source)
 
 
-def _form(source: Source) -> Form:
+def native_form(source: Source) -> Form:
+    """Return the form of a model, ``""`` where the file holds none."""
     if len(source.files) != 1:
         return ""
     with source.files[0].path.open("rb") as opened:

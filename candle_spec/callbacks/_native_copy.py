@@ -21,7 +21,7 @@ def add_native_copy(contents: Contents, write: Callable[[Path], Any]) -> None:
         contents: What the checkpoint will hold.
         write: Writes the file.
     """
-    from candle_spec.conversion.convert import read_native
+    from candle_spec.conversion.native import read_native
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / MODEL_FILE

@@ -5,8 +5,9 @@
 discovery, the commands, the certificate and the byte-exact restore follow.
 
 The phases are apart: :meth:`Converter.detect` looks at some bytes, :meth:`Converter.read` looks at the structure and
-gives tensors whose bytes have not been touched yet. Neither imports a framework, runs or imports what the file names,
-or follows a link.
+gives tensors whose bytes have not been touched yet. A command that gets a path loads all converters to ask who knows
+it, so what only reading needs is loaded in ``read`` (ours keep it in ``_<name>_reading.py``). Neither phase imports a
+framework, runs or imports what the file names, or follows a link.
 """
 
 from __future__ import annotations

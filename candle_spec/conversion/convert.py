@@ -18,11 +18,9 @@ from candle_spec.canonical import pretty
 from candle_spec.checkpoint import manifest_file
 from candle_spec.checkpoint.layout import INLINE_TENSORS, INVENTORY, MANIFEST, STATE, portable_name
 from candle_spec.checkpoint.manifest_builder import FileRecord, Inputs, build, tensor_entries
-from candle_spec.conversion import registry
 from candle_spec.conversion.certificate import Certificate, certify, compare_checksums, prove_originals
-from candle_spec.conversion.contract import Detection, Native, SideFile
-from candle_spec.conversion.meaning import infer_name
-from candle_spec.conversion.source import resolve_source
+from candle_spec.conversion.contract import Native, SideFile
+from candle_spec.conversion.native import read_native
 from candle_spec.digests import Progress, digest_bytes, digest_json, no_progress
 from candle_spec.errors import InvalidInputError, OutputExistsError, ProofFailedError
 from candle_spec.manifest.collection import urn
@@ -69,24 +67,6 @@ class Converted:
     native: Native
     manifest: dict[str, Any]
     report: Report
-
-
-def read_native(
-    path: str | Path, topology: str | Path | None = None, context: str | Path | None = None
-) -> tuple[Native, Detection]:
-    """Read the structure of a native checkpoint; no weights are read, nothing of it is run.
-
-    Who calls this closes :attr:`Native.resources` when the tensors are no longer needed.
-
-    Raises:
-        CandleSpecError: See :func:`convert`.
-    """
-    source = resolve_source(path, topology, context)
-    converter, detection = registry.detect(source)
-    native = converter.read(source)
-    if all(found.pointer != "/name" for found in native.fields):
-        native.fields.insert(0, infer_name(source))
-    return native, detection
 
 
 def convert(

@@ -18,6 +18,7 @@ from typing import Final
 from candle_spec.conversion.contract import Converter, Detection, Source
 from candle_spec.conversion.foreign import foreign_content
 from candle_spec.errors import ForeignContentError
+from candle_spec.plugins import entry_points
 
 GROUP: Final = "candle_spec.converters"
 
@@ -42,9 +43,7 @@ def _ours() -> Iterator[Converter]:
 
 
 def _from_others() -> Iterator[Converter]:
-    from importlib.metadata import entry_points
-
-    for entry in sorted(entry_points(group=GROUP), key=lambda e: (e.dist.name if e.dist else "", e.name)):
+    for entry in sorted(entry_points(GROUP), key=lambda e: (e.dist.name if e.dist else "", e.name)):
         try:
             converter = entry.load()
             _check(converter)

@@ -7,12 +7,14 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from candle_spec import pointer
-from candle_spec.checkpoint.checkpoint import Checkpoint
-from candle_spec.conversion.contract import Native
 from candle_spec.weights.dtypes import DTYPES
+
+if TYPE_CHECKING:
+    from candle_spec.checkpoint.checkpoint import Checkpoint
+    from candle_spec.conversion.contract import Native
 
 
 @dataclass(frozen=True, slots=True)

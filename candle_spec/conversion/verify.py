@@ -12,7 +12,7 @@ from candle_spec.checkpoint.inventory import Tensor
 from candle_spec.conversion.certificate import all_files, digest_blocks
 from candle_spec.conversion.claims import Claim
 from candle_spec.conversion.contract import Native
-from candle_spec.conversion.convert import read_native
+from candle_spec.conversion.native import read_native
 from candle_spec.conversion.predictions import compare_predictions
 from candle_spec.conversion.restore import splice_of
 from candle_spec.conversion.splice import checked_extents, prove

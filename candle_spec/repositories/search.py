@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from importlib.metadata import entry_points
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Final
@@ -15,6 +14,7 @@ from typing import Final
 from candle_spec import resources
 from candle_spec.errors import InvalidInputError, MissingPathError
 from candle_spec.manifest.words import nearest
+from candle_spec.plugins import entry_points
 from candle_spec.repositories.folder import Folder
 from candle_spec.repositories.pack import TEMPLATE, Library, Pack
 
@@ -95,7 +95,7 @@ def _below(place: Path) -> dict[str, Folder]:
 
 def _announced() -> Iterator[Path]:
     """Folders that installed packages announce: an entry point is a path, or a function that returns one."""
-    for point in entry_points(group=GROUP):
+    for point in entry_points(GROUP):
         target = point.load()
         yield Path(target() if callable(target) else target)
 

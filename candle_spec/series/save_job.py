@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Sequence
-from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -14,17 +13,17 @@ from typing import Any
 
 from candle_spec.canonical import pretty
 from candle_spec.checkpoint import inventory, manifest_file
-from candle_spec.checkpoint.contents import SideFile
 from candle_spec.checkpoint.identity import identity
 from candle_spec.checkpoint.layout import INLINE_TENSORS, INVENTORY, MANIFEST, STATE
-from candle_spec.checkpoint.manifest_builder import FileRecord, Inputs, tensor_entries
+from candle_spec.checkpoint.manifest_builder import Inputs, tensor_entries
 from candle_spec.digests import digest_bytes
 from candle_spec.errors import WriteFailedError
 from candle_spec.manifest.collection import urn
 from candle_spec.series import describe, replacing
 from candle_spec.series.grouping import Seen, seen_in
 from candle_spec.series.layout import folder_name
-from candle_spec.series.live import Live, arrays_key, file_key, read_live, scan
+from candle_spec.series.live import Live, read_live, scan
+from candle_spec.series.save_files import SaveFiles
 from candle_spec.series.sharing import Sharing
 from candle_spec.series.staged import Staged
 from candle_spec.series.store import GROUP_SAVES, GROUP_SECONDS, Certify, Describe, Store
@@ -56,11 +55,8 @@ class Saving:
     written: int = 0
     shared: int = 0
     manifest: dict[str, Any] = field(default_factory=dict)
-    _files: list[FileRecord] = field(default_factory=list)
-    _digests: dict[tuple[str, str], str] = field(default_factory=dict)
     _durable: bool = True
     _distrusted: set[tuple[int, int]] = field(default_factory=set)
-    _sharing: Sharing | None = None
     _seen: Seen | None = None
 
     def run(self) -> Live:
@@ -170,9 +166,28 @@ class Saving:
     # The files
 
     def _write(self, staged: Staged, plans: Sequence[GroupPlan]) -> None:
-        store, contents = self.store, self.state.contents
+        contents = self.state.contents
+        files = SaveFiles(self.store, staged, self._held(), durable=self._durable)
+        for plan in plans:
+            role = "weights" if plan.group.partition(".")[0] in ("model", "ema", "derived") else "training-state"
+            for file in plan.files:
+                files.weights(file, role, quiet=self._is_quiet(file))
+            if plan.index_name:
+                files.small(plan.index_name, plan.index, "application/json", "index")
+        for side in (*contents.side_files, *contents.payload):
+            files.side(side, "payload" if side in contents.payload else side.role)
+        for name, data in self._state_documents():
+            files.small(name, data, "application/json", "state-tree")
+        for side in self.document(staged.path, tuple(files.records)) if self.document else ():
+            files.side(side, side.role)
+        self._manifest(plans, files, staged)
+        self.written, self.shared = files.written, files.shared
+
+    def _held(self) -> Sharing:
+        """What may be shared: of all live checkpoints that are not in doubt, and of other runs."""
+        store = self.store
         paranoid = store.settings.paranoid_every
-        self._sharing = Sharing(
+        return Sharing(
             [live for live in store.live if live.path not in store.doubtful],
             store.others,
             store.settings.min_copies,
@@ -181,121 +196,34 @@ class Saving:
             never=self._distrusted,
             paranoid=bool(paranoid) and store.saves % paranoid == paranoid - 1,
         )
-        for plan in plans:
-            role = "weights" if plan.group.partition(".")[0] in ("model", "ema", "derived") else "training-state"
-            for file in plan.files:
-                self._weights(file, role, staged)
-            if plan.index_name:
-                self._small(plan.index_name, plan.index, "application/json", "index", staged)
-        for side in (*contents.side_files, *contents.payload):
-            self._side(side, "payload" if side in contents.payload else side.role, staged)
-        for name, data in self._state_documents():
-            self._small(name, data, "application/json", "state-tree", staged)
-        for side in self.document(staged.path, tuple(self._files)) if self.document else ():
-            self._side(side, side.role, staged)
-        self._manifest(plans, self._certificate(plans, staged), staged)
 
-    def _certificate(self, plans: Sequence[GroupPlan], staged: Staged) -> dict[str, Any]:
+    def _certificate(self, plans: Sequence[GroupPlan], files: SaveFiles, staged: Staged) -> dict[str, Any]:
         """Write what belongs to the certificate of a conversion, and return it; empty where nothing was converted."""
         if self.certify is None:
             return {}
-        records, certificate = self.certify(staged, plans, self._digests)
-        self._files += records
-        self.written += sum(record.size for record in records)
+        records, certificate = self.certify(staged, plans, files.digests)
+        files.records += records
+        files.written += sum(record.size for record in records)
         return certificate
 
-    def _weights(self, file: PlannedFile, role: str, staged: Staged) -> None:
-        """Share or write one weights file: digested first where nothing is expected to have changed."""
-        writer = self.store.writable()
-        digests = {key: writer.digest(part.part.data) for key, part in file.parts.items()}
-        size = file.header.file_size
-        if self._is_quiet(file):
-            key = self._taken(file, digests)
-            digest = self._shared(key, file, staged)
-            if not digest:
-                known = self._sharing.known(key) if self._sharing else None
-                same = known is not None and _starts_with(known.path, file.head)
-                _, digest = writer.write(file, staged, known=known.sha256 if known and same else "")
-                self.written += size
-        else:
-            target, digest = writer.write(file, staged)
-            key = self._taken(file, digests)
-            if self._sharing is not None and self._sharing.known(key) is not None:
-                digest = self._instead(key, file, staged, target, digest)
-            else:
-                self.written += size
-        self._files.append(FileRecord(file.name, size, digest, "application/vnd.safetensors", role))
-
-    def _taken(self, file: PlannedFile, digests: dict[str, Future[str]]) -> str:
-        """Wait for the digests of a file's arrays; return the key of its content."""
-        taken = {key: future.result() for key, future in digests.items()}
-        self._digests |= {(file.name, key): digest for key, digest in taken.items()}
-        parts = file.parts
-        return arrays_key((key, parts[key].part.dtype, parts[key].part.shape, taken[key]) for key in parts)
-
-    def _shared(self, key: str, file: PlannedFile, staged: Staged) -> str:
-        """Share a weights file if it is held already; return its digest, or ``""``."""
-        if self._sharing is None:
-            return ""
-        target = staged.place(file.name)
-        held = self._sharing.share(key, target, lambda path: _starts_with(path, file.head))
-        if held is None:
-            return ""
-        self.shared += held.size
-        self._make_durable(target)
-        return held.sha256
-
-    def _instead(self, key: str, file: PlannedFile, staged: Staged, target: Any, digest: str) -> str:
-        """Put the file that is held already in the place of the one just written, if it may be shared."""
-        spare = PlannedFile(f"{file.name}.shared", file.head, file.header, file.parts)
-        shared = self._shared(key, spare, staged)
-        if not shared:
-            self.written += file.header.file_size
-            return digest
-        staged.drop(file.name, target)
-        self.store.fs.rename(staged.path / spare.name, staged.path / file.name)
-        return shared
-
-    def _make_durable(self, path: Path) -> None:
-        """A shared file may come from a save that was not made durable."""
-        if self._durable and self.store.lax:
-            with path.open("rb") as file:
-                self.store.fs.sync_file(file)
-
-    def _side(self, side: SideFile, role: str, staged: Staged) -> None:
-        data = side.data if isinstance(side.data, bytes) else b"".join(bytes(block) for block in side.data.blocks())
-        self._small(side.path, data, side.media_type, role, staged)
-
-    def _small(self, name: str, data: bytes, media_type: str, role: str, staged: Staged) -> None:
-        """Share or write a file whose bytes are at hand."""
-        digest = digest_bytes(data)
-        target = staged.place(name)
-        shared = self._sharing and self._sharing.share(file_key(digest, len(data)), target, lambda _: True)
-        if shared:
-            self.shared += len(data)
-            self._make_durable(target)
-        else:
-            staged.write(name, data)
-            self.written += len(data)
-        self._files.append(FileRecord(name, len(data), digest, media_type, role))
+    def _manifest(self, plans: Sequence[GroupPlan], files: SaveFiles, staged: Staged) -> None:
+        """Write the manifest, sealed, after everything that it lists."""
+        certificate = self._certificate(plans, files, staged)
+        inputs = Inputs(self.state.contents, plans, files.digests, files.records, certificate, _created())
+        entries = tensor_entries(inputs)
+        if len(entries) > INLINE_TENSORS:
+            data = _document("tensors", {"tensors": entries})
+            files.small(INVENTORY, data, "application/json", "tensor-inventory")
+        self._seen = seen_in(inventory.parse(entries))
+        self.manifest = describe.manifest(self.store, self.state, inputs, entries)
+        data = manifest_file.dump(self.manifest)
+        staged.write(MANIFEST, data)
+        files.written += len(data)
 
     def _state_documents(self) -> list[tuple[str, bytes]]:
         if self.state.contents.state is None:
             return []
         return [(STATE, _document("state-tree", {"tree": self.state.contents.state}))]
-
-    def _manifest(self, plans: Sequence[GroupPlan], certificate: dict[str, Any], staged: Staged) -> None:
-        """Write the manifest, sealed, after everything that it lists."""
-        inputs = Inputs(self.state.contents, plans, self._digests, self._files, certificate, _created())
-        entries = tensor_entries(inputs)
-        if len(entries) > INLINE_TENSORS:
-            data = _document("tensors", {"tensors": entries})
-            self._small(INVENTORY, data, "application/json", "tensor-inventory", staged)
-        self._seen = seen_in(inventory.parse(entries))
-        self.manifest = describe.manifest(self.store, self.state, inputs, entries)
-        data = manifest_file.dump(self.manifest)
-        staged.write(MANIFEST, data)
-        self.written += len(data)
 
     def _is_quiet(self, file: PlannedFile) -> bool:
         return self.store.grouping.is_quiet(file, self.state.stable)
@@ -352,11 +280,6 @@ class Saving:
         self.store.live.sort(key=lambda each: each.point.order)
         self.store.faulty = [(other, why) for other, why in self.store.faulty if other != path]
         return live
-
-
-def _starts_with(path: Path, head: bytes) -> bool:
-    with path.open("rb") as file:
-        return file.read(len(head)) == head
 
 
 def _document(schema: str, members: dict[str, Any]) -> bytes:

@@ -22,7 +22,8 @@ from safetensors.torch import save_file
 from candle_spec import limits
 from candle_spec.checkpoint.checkpoint import Checkpoint
 from candle_spec.conversion import registry
-from candle_spec.conversion.convert import convert, read_native
+from candle_spec.conversion.convert import convert
+from candle_spec.conversion.native import read_native
 from candle_spec.conversion.source import resolve_source
 from candle_spec.converters.archive import CONVERTER
 from candle_spec.errors import (

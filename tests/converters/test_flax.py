@@ -18,7 +18,8 @@ from flax.training.train_state import TrainState
 
 import candle_spec
 from candle_spec import limits
-from candle_spec.conversion.convert import convert, read_native
+from candle_spec.conversion.convert import convert
+from candle_spec.conversion.native import read_native
 from candle_spec.converters.flax import CONVERTER
 from candle_spec.errors import (
     CandleSpecError,

@@ -13,7 +13,8 @@ import pytest
 import candle_spec
 from candle_spec import limits
 from candle_spec.checkpoint.checkpoint import Checkpoint
-from candle_spec.conversion.convert import convert, read_native
+from candle_spec.conversion.convert import convert
+from candle_spec.conversion.native import read_native
 from candle_spec.converters import _boosters
 from candle_spec.converters._lightgbm_model import lightgbm_booster
 from candle_spec.converters.lightgbm import CONVERTER

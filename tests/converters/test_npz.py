@@ -15,7 +15,8 @@ import torch
 
 from candle_spec.checkpoint.checkpoint import Checkpoint
 from candle_spec.conversion import registry
-from candle_spec.conversion.convert import convert, read_native
+from candle_spec.conversion.convert import convert
+from candle_spec.conversion.native import read_native
 from candle_spec.conversion.restore import restore
 from candle_spec.conversion.source import resolve_source
 from candle_spec.converters.npz import CONVERTER

@@ -11,7 +11,7 @@ import pytest
 import xgboost
 
 from candle_spec import limits
-from candle_spec.conversion.convert import read_native
+from candle_spec.conversion.native import read_native
 from candle_spec.conversion.source import resolve_source
 from candle_spec.converters._xgboost_model import xgboost_booster
 from candle_spec.converters.xgboost import CONVERTER

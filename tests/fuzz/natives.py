@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from candle_spec.conversion.convert import read_native
+from candle_spec.conversion.native import read_native
 from tests.fuzz import folders
 
 Writer = Callable[[Path], None]

@@ -44,3 +44,19 @@ def test_inspecting_a_torch_file_needs_no_numpy(tmp_path: Path) -> None:
     torch.save({"w": torch.ones(3, 4)}, tmp_path / "m.pt")
     code = f"import candle_spec\ncandle_spec.inspect({str(tmp_path / 'm.pt')!r})"
     assert _loaded(code, HEAVY) == []
+
+
+def test_recognising_a_file_loads_no_reading_half(tmp_path: Path) -> None:
+    (tmp_path / "m.bin").write_bytes(b"neither fish nor fowl" * 100)
+    code = f"""
+from pathlib import Path
+from candle_spec.conversion import registry, source
+assert len(registry.converters()) > 20
+assert registry.recognise(source.resolve_source(Path({str(tmp_path / "m.bin")!r}))) is None
+import sys
+print([n for n in sys.modules if n.endswith("_reading")])
+"""
+    unneeded = ["candle_spec.validation", "candle_spec.checkpoint.checkpoint", "importlib.metadata", *HEAVY]
+    assert _loaded(code, unneeded) == []
+    result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert result.stdout.splitlines() == ["[]"]

@@ -12,7 +12,8 @@ from typing import Any, BinaryIO
 
 import pytest
 
-from candle_spec.atomic import STAGING_MARK, Fs, Staging, _place, private_name, recover, replace_file
+from candle_spec.atomic import STAGING_MARK, Fs, Staging, private_name, recover, replace_file
+from candle_spec.atomic.staging import _place
 from candle_spec.errors import OutputExistsError, WriteFailedError
 
 CALLS = (
@@ -89,7 +90,7 @@ def leftovers(folder: Path) -> list[str]:
 def die_as_a_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """A dead process cleans nothing up, and its number belongs to nobody."""
     monkeypatch.setattr(Staging, "__exit__", lambda *_: None)
-    monkeypatch.setattr("candle_spec.atomic._owner_alive", lambda name: False)
+    monkeypatch.setattr("candle_spec.atomic.staging._owner_alive", lambda name: False)
 
 
 @pytest.mark.parametrize("can_exchange", [True, False], ids=["exchange", "aside"])

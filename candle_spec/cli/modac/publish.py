@@ -186,8 +186,8 @@ def native_files(checkpoint: Path, scratch: ExitStack) -> dict[str, Path]:
     """Restore the native file and return it by the name that readers of the archive expect."""
     import tempfile
 
-    from candle_spec.api import restore
     from candle_spec.checkpoint.checkpoint import Checkpoint
+    from candle_spec.conversion.restore import restore
     from candle_spec.modac.names import identifier_from
 
     folder = Path(scratch.enter_context(tempfile.TemporaryDirectory(prefix="candle-spec-modac-")))

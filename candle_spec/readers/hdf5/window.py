@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final, Protocol, cast
 
 from candle_spec.errors import CandleSpecError, CorruptFileError, TruncatedFileError
+from candle_spec.readers.signatures import hdf5_at
 
 if TYPE_CHECKING:
     import h5py
 
-SIGNATURE: Final = b"\x89HDF\r\n\x1a\n"
 _CHUNK_CACHE: Final = 64 << 20
 _COMPLAINTS: Final = (
     OSError,
@@ -117,18 +117,9 @@ class _Slice(io.RawIOBase):
 
 
 def signature_at(window: Window) -> int | None:
-    """Return where the HDF5 signature stands: at 0, or after a user block of 512, 1024, 2048… bytes.
-
-    https://support.hdfgroup.org/documentation/hdf5/latest/_f_m_t3.html#subsec_fmt3_boot_super
-    """
+    """Return where the HDF5 signature stands."""
     with window.open() as file:
-        at = 0
-        while at + len(SIGNATURE) <= window.size:
-            file.seek(at)
-            if file.read(len(SIGNATURE)) == SIGNATURE:
-                return at
-            at = at * 2 or 512
-    return None
+        return hdf5_at(file, window.size)
 
 
 def is_hdf5(window: Window) -> bool:

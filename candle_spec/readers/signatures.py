@@ -1,0 +1,21 @@
+"""First bytes that say what a file is, for a look that loads no reader."""
+
+from __future__ import annotations
+
+from typing import BinaryIO, Final
+
+HDF5: Final = b"\x89HDF\r\n\x1a\n"
+
+
+def hdf5_at(file: BinaryIO, size: int) -> int | None:
+    """Return where the HDF5 signature stands: at 0, or after a user block of 512, 1024, 2048… bytes.
+
+    https://support.hdfgroup.org/documentation/hdf5/latest/_f_m_t3.html#subsec_fmt3_boot_super
+    """
+    at = 0
+    while at + len(HDF5) <= size:
+        file.seek(at)
+        if file.read(len(HDF5)) == HDF5:
+            return at
+        at = at * 2 or 512
+    return None
