@@ -23,6 +23,18 @@ def write_seal(path: str | Path) -> str:
         WriteFailedError: The system refused to write; the old manifest is still there.
     """
     checkpoint = Checkpoint(path)
+    refuse_newer(checkpoint)
+    digest = manifest_file.manifest_digest(checkpoint.manifest)
+    replace_file(checkpoint.path / MANIFEST, manifest_file.dump({**checkpoint.manifest, "manifest_digest": digest}))
+    return digest
+
+
+def refuse_newer(checkpoint: Checkpoint) -> None:
+    """Refuse to write a manifest anew that holds what this package may not know.
+
+    Raises:
+        UnknownVersionError: The manifest is of a newer version.
+    """
     version = checkpoint.manifest["schema_version"]
     if version not in collection.versions()["checkpoint"]:
         raise UnknownVersionError(
@@ -30,6 +42,3 @@ def write_seal(path: str | Path) -> str:
             location=str(checkpoint.path),
             hint="pip install --upgrade candle-spec",
         )
-    digest = manifest_file.manifest_digest(checkpoint.manifest)
-    replace_file(checkpoint.path / MANIFEST, manifest_file.dump({**checkpoint.manifest, "manifest_digest": digest}))
-    return digest

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import time
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from candle_spec.cli import exit_codes, words
 from candle_spec.cli.convert_series import convert_series
 from candle_spec.cli.convert_tree import REPORTS, convert_tree
 from candle_spec.cli.progress import bar, size_of
+from candle_spec.cli.sizes import parse_size
 from candle_spec.errors import (
     CandleSpecError,
     CorruptFileError,
@@ -22,8 +22,6 @@ from candle_spec.errors import (
     LimitExceededError,
     UnsupportedFormatError,
 )
-
-_UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
 
 
 @click.command("convert", epilog="Example: candle-spec convert nt3.weights.h5 --topology nt3.model.json")
@@ -84,7 +82,7 @@ def command(
         context=context,
         overwrite=overwrite,
         without_original=without_original,
-        shard_bytes=_bytes(shard_size),
+        shard_bytes=parse_size(shard_size),
         jobs=jobs,
         values=_values(name, values),
     )
@@ -156,14 +154,6 @@ def _promise(manifest: dict[str, Any]) -> str:
 
 def _shown(path: Path) -> Path:
     return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
-
-
-def _bytes(text: str) -> int:
-    match = re.fullmatch(r"([0-9]{1,15})\s*([A-Za-z]{0,3})", text.strip())
-    unit = _UNITS.get(match.group(2).upper()) if match else None
-    if match is None or unit is None or int(match.group(1)) == 0:
-        raise InvalidInputError(f"{text!r} is no size", hint="write it like 5GB or 500MiB")
-    return int(match.group(1)) * unit
 
 
 def _values(name: str | None, given: tuple[str, ...]) -> dict[str, Any]:

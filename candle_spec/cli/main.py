@@ -28,6 +28,10 @@ GROUPS: Final = {
             "Prove a conversion's certificate again.",
             "candle-spec verify-conversion model.pt.candle",
         ),
+        "reshard": (
+            "Copy a checkpoint with weights files of another size.",
+            "candle-spec reshard model.candle small.candle --shard-size 1GB",
+        ),
     },
     "Look": {
         "formats": ("List the native formats that are read.", "candle-spec formats"),

@@ -103,7 +103,7 @@ def convert(
     with (
         native.resources,
         Staging(target, overwrite=options.overwrite, fs=fs) as staging,
-        _writing(target, options.jobs) as pool,
+        writing(target, options.jobs) as pool,
     ):
         job = _Conversion(native, staging, pool, options, progress)
         manifest = job.run()
@@ -142,7 +142,7 @@ def _same_member(given: str, at: str) -> bool:
 
 
 @contextmanager
-def _writing(target: Path, jobs: int | None) -> Iterator[ThreadPoolExecutor]:
+def writing(target: Path, jobs: int | None) -> Iterator[ThreadPoolExecutor]:
     """Threads that end before the staging folder is removed, and clear words for a disk that refuses."""
     pool = ThreadPoolExecutor(max_workers=parallel.jobs(jobs), thread_name_prefix="candle-spec")
     try:

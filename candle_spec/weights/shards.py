@@ -59,6 +59,8 @@ def plan_group(
     metadata: Mapping[str, str],
     shard_bytes: int = SHARD_BYTES,
     lot: Callable[[TensorSource], int] = one_lot,
+    *,
+    with_header: bool = False,
 ) -> GroupPlan:
     """Lay out the files of one group.
 
@@ -68,10 +70,13 @@ def plan_group(
         metadata: Strings for the header of every file.
         shard_bytes: Largest sum of tensor bytes in one file, unless one array alone is larger.
         lot: Number of the lot of a tensor: no file holds tensors of two lots.
+        with_header: Let ``shard_bytes`` bound the file as a whole, its header included.
     """
     keyed = list(_keys(tensors))
+    head_bytes = _head_bytes(metadata) if with_header else None
     lots = sorted({lot(tensor) for tensor, _, _, _ in keyed}) or [0]
-    bins = [rows for wanted in lots for rows in _bins([row for row in keyed if lot(row[0]) == wanted], shard_bytes)]
+    own = ([row for row in keyed if lot(row[0]) == wanted] for wanted in lots)
+    bins = [rows for keyed_rows in own for rows in _bins(keyed_rows, shard_bytes, head_bytes)]
     plan = GroupPlan(group)
     for number, rows in enumerate(bins, start=1):
         name = f"{group}.safetensors" if len(bins) == 1 else f"{group}-{number:05d}-of-{len(bins):05d}.safetensors"
@@ -103,19 +108,35 @@ def _keys(tensors: Iterable[TensorSource]) -> Iterable[tuple[TensorSource, str, 
 
 
 def _bins(
-    rows: Sequence[tuple[TensorSource, str, Part, str]], shard_bytes: int
+    rows: Sequence[tuple[TensorSource, str, Part, str]], shard_bytes: int, head_bytes: int | None
 ) -> list[list[tuple[TensorSource, str, Part, str]]]:
-    """Fill files in the native order, so that neighbours stay together; always at least one file."""
+    """Fill files in the native order, so that neighbours stay together; always at least one file.
+
+    Args:
+        rows: The arrays.
+        shard_bytes: Largest sum in one file.
+        head_bytes: What a header takes without arrays; ``None`` where headers are not counted.
+    """
     bins: list[list[tuple[TensorSource, str, Part, str]]] = [[]]
-    filled = 0
+    filled = head_bytes or 0
     for row in rows:
-        size = row[2].data.size
+        size = row[2].data.size + (0 if head_bytes is None else _entry_bytes(row[3], row[2]))
         if bins[-1] and filled + size > shard_bytes:
             bins.append([])
-            filled = 0
+            filled = head_bytes or 0
         bins[-1].append(row)
         filled += size
     return bins
+
+
+def _head_bytes(metadata: Mapping[str, str]) -> int:
+    """The most bytes of a header without arrays: its length, its metadata, its padding."""
+    return 8 + len(pretty({safetensors.METADATA: dict(metadata)})) + 8
+
+
+def _entry_bytes(key: str, part: Part) -> int:
+    """The most bytes that a header takes for one array; an offset has at most 16 digits (``limits.TENSOR_BYTES``)."""
+    return len(pretty({key: {"dtype": part.dtype, "shape": list(part.shape), "data_offsets": [10**16, 10**16]}}))
 
 
 def _index(files: Sequence[PlannedFile]) -> bytes:

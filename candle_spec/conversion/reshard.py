@@ -1,0 +1,247 @@
+"""Re-shard a finished checkpoint: the same model, its weights in files of another size.
+
+Tensors stream from file to file; each is digested where it was written and held against the digest that the manifest
+states. What brings the native file back is rewritten to name the new files, and its bytes are proved again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from candle_spec import pointer
+from candle_spec.atomic import Fs, Staging
+from candle_spec.canonical import pretty
+from candle_spec.checkpoint import manifest_file
+from candle_spec.checkpoint.checkpoint import Checkpoint
+from candle_spec.checkpoint.layout import MANIFEST
+from candle_spec.checkpoint.manifest_builder import FileRecord
+from candle_spec.checkpoint.relayout import Relayout, relayout
+from candle_spec.checkpoint.seal import refuse_newer
+from candle_spec.conversion.certificate import digest_blocks
+from candle_spec.conversion.convert import writing
+from candle_spec.conversion.splice import Splice, StoredExtent, checked_extents
+from candle_spec.digests import BLOCK, Progress, digest_bytes, digest_file, no_progress
+from candle_spec.errors import CorruptFileError, InvalidInputError, MissingPathError, ProofFailedError
+from candle_spec.problems import Report
+from candle_spec.validation import validate
+from candle_spec.weights.shards import SHARD_BYTES
+from candle_spec.weights.writer import Written, write_groups
+
+_ORIGINALS: Final = "/conversion/restore/originals"
+
+
+@dataclass(frozen=True, slots=True)
+class Resharded:
+    """What was made: where it is, its manifest, its report, and the sizes of its weights files."""
+
+    path: Path
+    manifest: dict[str, Any]
+    report: Report
+    weights: dict[str, int]
+
+
+def reshard(
+    checkpoint: str | Path,
+    output: str | Path,
+    shard_bytes: int = SHARD_BYTES,
+    *,
+    jobs: int | None = None,
+    progress: Progress = no_progress,
+    fs: Fs | None = None,
+) -> Resharded:
+    """Copy a checkpoint into a new folder whose weights files have at most ``shard_bytes`` bytes each.
+
+    Every listed file goes along; content, values and state digest stay. A seal is made anew; a signature, which is
+    of the old manifest, stays behind.
+
+    Args:
+        checkpoint: The checkpoint's folder; it is only read.
+        output: The new folder.
+        shard_bytes: Largest weights file in bytes, header included.
+        jobs: Threads; ``None`` for the default.
+        progress: Called with bytes written.
+        fs: The file system; replaced by tests.
+
+    Raises:
+        InvalidInputError: It holds no tensors, or what must be rewritten is not here.
+        LimitExceededError: A single tensor is larger than ``shard_bytes``.
+        OutputExistsError: The output exists.
+        CorruptFileError: A file or a tensor is not the one that the manifest states.
+        ProofFailedError: The native file would not come back byte for byte.
+        UnknownVersionError: The manifest is of a newer version.
+        WriteFailedError: The system refused to write. Whatever happens, a half-made output has no name.
+    """
+    opened = Checkpoint(checkpoint).checked()
+    refuse_newer(opened)
+    target = Path(output).parent.resolve() / Path(output).name
+    if not target.parent.is_dir():
+        raise MissingPathError(
+            "the folder for the output does not exist", location=str(target.parent), hint="make it first"
+        )
+    if target == opened.path or opened.path in target.parents:
+        raise InvalidInputError(
+            "the output would lie in the checkpoint", location=str(target), hint="name another output"
+        )
+    new = relayout(opened, shard_bytes)
+    with Staging(target, fs=fs) as staging, writing(target, jobs) as pool:
+        job = _Copying(opened, new, staging, pool, progress)
+        manifest = job.run()
+        report = validate(staging.path, jobs=jobs, known_digests=job.digests)
+        if report.errors:
+            raise InvalidInputError(
+                f"the new checkpoint would not be valid: {report.errors[0].message}",
+                location=str(opened.path),
+                hint="candle-spec validate says what is wrong with the old one",
+                code=report.errors[0].code,
+            )
+        staging.commit()
+    report.path = str(target)
+    weights = {file.name: file.header.file_size for plan in new.plans for file in plan.files}
+    return Resharded(target, manifest, report, weights)
+
+
+class _Copying:
+    """One re-sharding into a staging folder."""
+
+    def __init__(
+        self, checkpoint: Checkpoint, new: Relayout, staging: Staging, pool: ThreadPoolExecutor, progress: Progress
+    ) -> None:
+        self._checkpoint = checkpoint
+        self._new = new
+        self._staging = staging
+        self._pool = pool
+        self._progress = progress
+        self._rows = {row["path"]: row for row in checkpoint.manifest["files"]}
+        self._rewritten: dict[str, FileRecord] = {}
+        self.digests: dict[str | tuple[str, str], str] = {}
+
+    def run(self) -> dict[str, Any]:
+        """Write everything, prove it, and return the manifest."""
+        documents = self._extents()
+        self._inventory()
+        with Written() as written:
+            write_groups(self._new.plans, self._staging, self._pool, written, self._progress)
+            self._copy_others()
+            written.sync(self._staging.fs)
+            digests = {place: future.result() for place, future in written.part_digests.items()}
+            weights = self._weights(written)
+        for place, stated in self._new.stated.items():
+            if digests[place] != stated:
+                raise CorruptFileError(
+                    f"the tensor stored as {place[1]!r} is not the one of which the manifest speaks: it was changed",
+                    location=str(self._checkpoint.path),
+                    code="CKP4024",
+                )
+        self.digests |= digests
+        for document in documents:
+            self._prove(document)
+        manifest = self._new.manifest(weights, self._rewritten)
+        if "manifest_digest" in self._checkpoint.manifest:
+            manifest["manifest_digest"] = manifest_file.manifest_digest(manifest)
+        self._staging.write(MANIFEST, manifest_file.dump(manifest))
+        return manifest
+
+    def _weights(self, written: Written) -> list[FileRecord]:
+        """The records of the new weights files, with role and media type of the group's old ones."""
+        groups = self._checkpoint.manifest["weights"]["groups"]
+        old = {group["id"]: self._rows[group["files"][0]] for group in groups}
+        made: list[FileRecord] = []
+        for plan in self._new.plans:
+            about = old[plan.group]["media_type"], old[plan.group]["role"]
+            names = [(file.name, *about) for file in plan.files]
+            if plan.index_name:
+                names.append((plan.index_name, "application/json", "index"))
+            for name, media_type, role in names:
+                digest = written.file_digests[name].result()
+                made.append(FileRecord(name, written.sizes[name], digest, media_type, role))
+                self.digests[name] = digest
+        return made
+
+    def _copy_others(self) -> None:
+        """Copy what is no weights file and was not rewritten; each must be the file that is listed."""
+        for row in self._checkpoint.manifest["files"]:
+            path = row["path"]
+            here = self._checkpoint.path.joinpath(*path.split("/")).is_file()
+            if path in self._new.replaced or path in self._rewritten or ("withheld" in row and not here):
+                continue
+            state = hashlib.sha256()
+            source = self._checkpoint.file(path)
+            with source.open("rb", buffering=0) as old, self._staging.create(path) as new:
+                while block := old.read(BLOCK):
+                    self._staging.fs.write(new, block)
+                    state.update(block)
+                    self._progress(len(block))
+                self._staging.fs.sync_file(new)
+            self.digests[path] = "sha256:" + state.hexdigest()
+            if self.digests[path] != row["sha256"]:
+                raise _changed(source)
+
+    def _extents(self) -> list[dict[str, Any]]:
+        """Write each extents file with the new places of the arrays; returns their documents."""
+        documents: list[dict[str, Any]] = []
+        for original in pointer.get(self._checkpoint.manifest, _ORIGINALS) or []:
+            path = original["extents"]
+            if any("withheld" in self._rows.get(name, {}) for name in (path, original["residue"])):
+                raise InvalidInputError(
+                    "what brings the native file back was withheld from this copy, so it cannot be made to fit",
+                    location=f"{self._checkpoint.path}/{path}",
+                    hint="re-shard the checkpoint that still has it",
+                )
+            document = checked_extents(self._listed(path), path)
+            document["extents"] = [self._moved(extent, path) for extent in document["extents"]]
+            self._rewrite(path, document)
+            documents.append(document)
+        return documents
+
+    def _moved(self, extent: dict[str, Any], location: str) -> dict[str, Any]:
+        if "key" not in extent and extent["file"] not in self._new.replaced:
+            return extent  # the bytes of a file that stays as it is
+        place = self._new.moved.get((extent["file"], extent.get("key", "")))
+        if place is None:
+            raise CorruptFileError(
+                f"no stored array of {extent['file']} is named {extent.get('key')!r}", location=location, code="CKP4030"
+            )
+        return {**extent, "file": place[0], "key": place[1]}
+
+    def _inventory(self) -> None:
+        path = self._checkpoint.manifest["weights"].get("inventory")
+        if path:
+            document = self._listed(path)
+            document["tensors"] = self._new.entries(document["tensors"])
+            self._rewrite(path, document)
+
+    def _listed(self, path: str) -> Any:
+        """Return a JSON file of the checkpoint, which must be the one that is listed."""
+        if digest_file(self._checkpoint.file(path)) != self._rows[path]["sha256"]:
+            raise _changed(self._checkpoint.file(path))
+        return self._checkpoint.read_json(path)
+
+    def _rewrite(self, path: str, document: dict[str, Any]) -> None:
+        data, row = pretty(document, one_line=manifest_file.ONE_LINE), self._rows[path]
+        self._staging.write(path, data)
+        self.digests[path] = digest_bytes(data)
+        self._rewritten[path] = FileRecord(path, len(data), self.digests[path], row["media_type"], row["role"])
+
+    def _prove(self, document: dict[str, Any]) -> None:
+        """Splice the native file from the new files; its digest must be the one of the certificate."""
+        extents = [StoredExtent.from_json(extent) for extent in document["extents"]]
+        splice = Splice(self._staging.path, document["residue"]["path"], document["size"], extents)
+        digest = digest_blocks(splice.blocks())
+        if digest != document["sha256"]:
+            raise ProofFailedError(
+                f"the restored bytes would have {digest}, the native file had {document['sha256']}",
+                location=document["native"],
+                hint="candle-spec validate says what is wrong with the checkpoint",
+            )
+
+
+def _changed(path: Path) -> CorruptFileError:
+    return CorruptFileError(
+        "the file is not the one that the manifest lists: it was changed, or not fetched",
+        location=str(path),
+        code="CKP3003",
+    )
