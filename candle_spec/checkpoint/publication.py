@@ -1,4 +1,9 @@
-"""What of a checkpoint is published: all but ``original/``, which nobody looked at, unless that was asked for."""
+"""What of a checkpoint is published: all but ``original/``, which nobody looked at, unless that was asked for.
+
+Every file that is published has the bytes that it has here, and so has the manifest where nothing is left out. Where
+something is, the format wants the manifest to say so (a listed file is there, or described as withheld): it then
+differs in the member ``withheld`` of those rows and in its seal, and in nothing else. A receipt names both digests.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +11,9 @@ from collections.abc import Collection, Mapping
 from typing import Any, Final
 
 from candle_spec.checkpoint import manifest_file
+from candle_spec.checkpoint.checkpoint import Checkpoint
+from candle_spec.checkpoint.layout import MANIFEST
+from candle_spec.digests import digest_bytes
 
 ORIGINAL: Final = "original/"
 """Folder of what brings the native file back."""
@@ -32,3 +40,24 @@ def published_manifest(manifest: Mapping[str, Any], paths: Collection[str]) -> b
     if "manifest_digest" in changed:
         changed["manifest_digest"] = manifest_file.manifest_digest(changed)
     return manifest_file.dump(changed)
+
+
+def publication(checkpoint: Checkpoint, *, with_original: bool, path: str = "") -> dict[str, Any]:
+    """Return what a receipt says of one checkpoint: its identity, its manifest here and as published, what is left out.
+
+    Args:
+        checkpoint: The checkpoint whose files are sent.
+        with_original: Whether ``original/`` goes along.
+        path: Where it stands in a series (``epochs/001``).
+    """
+    local = checkpoint.read_file(MANIFEST)
+    withheld = left_out(checkpoint.manifest, with_original=with_original)
+    published = published_manifest(checkpoint.manifest, withheld) if withheld else local
+    return {
+        "path": path,
+        "folder": checkpoint.path.name,
+        "content_digest": checkpoint.manifest["weights"]["content_digest"],
+        "local_manifest": digest_bytes(local),
+        "published_manifest": digest_bytes(published),
+        "withheld": sorted(withheld),
+    }

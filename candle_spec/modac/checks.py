@@ -11,16 +11,15 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Final
 
+from candle_spec.checkpoint.layout import MANIFEST
 from candle_spec.modac import names
 from candle_spec.modac.metadata import Checked, check_collection, check_file, entry_list
-from candle_spec.modac.plan import Plan, Step
+from candle_spec.modac.oversize import largest_file, reshard_command
+from candle_spec.modac.plan import EPOCHS, Plan, Step
 from candle_spec.modac.rules import VALUE_BYTES
 from candle_spec.modac.settings import Settings
 from candle_spec.modac.vocabulary import WATCHED, Knowledge
 from candle_spec.validation.private_words import SECRETS
-
-ROOM: Final = 1 << 16
-"""Bytes of a request beside the file: metadata and boundaries."""
 
 _EMAIL: Final = re.compile(r"[^@\s]{1,64}@[^@\s.]{1,100}(\.[^@\s.]{1,63}){1,5}")
 _DOI: Final = re.compile(r"10\.[0-9]{4,9}/\S{1,200}")
@@ -123,15 +122,26 @@ def _place(step: Step, settings: Settings) -> Iterator[PlanProblem]:
         yield PlanProblem(step.path, fault)
     elif not step.path.startswith(settings.base_path + "/"):
         yield PlanProblem(step.path, f"the path is not below {settings.base_path}")
-    if step.kind == "file" and step.size + ROOM > settings.request_limit:
-        most = (settings.request_limit - ROOM) >> 20
-        words = f"{step.size} bytes are more than one upload takes: convert again with --shard-size {max(most, 1)}MiB"
-        yield PlanProblem(step.path, words)
+    if step.kind == "file" and step.size > largest_file(settings):
+        yield PlanProblem(step.path, f"{step.size} bytes are more than one upload takes: {_way_out(step, settings)}")
     if step.data is not None or (step.local is not None and step.path.endswith((".json", ".yaml", ".txt", ".md"))):
         text = _text(step)
         for what, pattern in SECRETS:
             if pattern.search(text):
                 yield PlanProblem(step.path, f"the file holds {what}: it is not sent")
+
+
+def _way_out(step: Step, settings: Settings) -> str:
+    """What can be done about a file that is too large."""
+    if step.metadata.get("ckpt_role") not in ("weights", "training-state"):
+        return "it is no weights file, so it cannot be cut; the service takes larger files by Globus or S3 alone"
+    if step.metadata.get("ckpt_path", "").startswith(f"{EPOCHS}/"):
+        return "add --reshard"
+    if step.local is not None:
+        for folder in step.local.parents:
+            if (folder / MANIFEST).is_file():
+                return f"add --reshard, or make a copy that fits: {reshard_command(folder, settings)}"
+    return "prepare it again with --reshard"
 
 
 def _text(step: Step) -> str:

@@ -135,7 +135,7 @@ class Client:
             raise LimitExceededError(
                 f"the upload has {body.length} bytes, the service takes {limit}",
                 location=str(file),
-                hint=f"convert the model again with --shard-size {max(1, (limit - (1 << 20)) >> 20)}MiB",
+                hint="candle-spec reshard cuts the weights of a checkpoint into smaller files",
             )
         headers = {**body.headers, "Accept": "application/json"}
         request = Request("PUT", f"/api/v2/dataObject{checked_path(path)}", body, headers)

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from candle_spec.checkpoint.checkpoint import Checkpoint
 from candle_spec.checkpoint.layout import MANIFEST, SIGNATURE
-from candle_spec.checkpoint.publication import left_out, published_manifest
+from candle_spec.checkpoint.publication import left_out, publication, published_manifest
 from candle_spec.errors import InvalidInputError, MissingPathError
 from candle_spec.modac.names import flat_names
 from candle_spec.modac.records import AssetPlan, AssetRecord, CollectionEntry, FileEntry
@@ -52,11 +52,22 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """All steps of one publication, in order, and the identity of what is published."""
+    """All steps of one publication, in order.
+
+    Attributes:
+        steps: The steps.
+        asset: Path of the asset.
+        checkpoints: What the receipt says of each checkpoint (:func:`candle_spec.checkpoint.publication.publication`).
+    """
 
     steps: tuple[Step, ...]
     asset: str
-    content_digests: tuple[str, ...] = ()
+    checkpoints: tuple[Mapping[str, Any], ...] = ()
+
+    @property
+    def content_digests(self) -> tuple[str, ...]:
+        """Identity of each checkpoint."""
+        return tuple(str(one["content_digest"]) for one in self.checkpoints)
 
     @property
     def files(self) -> list[Step]:
@@ -78,12 +89,14 @@ class Choices:
         with_original: Publish ``original/`` too.
         native: The restored native file and its like, by the name that they get in the asset.
         changes: Metadata of the asset that wins over the record's.
+        copies: Checkpoints of a series that are published as another copy of them, whose files are smaller.
     """
 
     study: str = ""
     with_original: bool = False
     native: Mapping[str, Path] = field(default_factory=dict)
     changes: Mapping[str, str] = field(default_factory=dict)
+    copies: Mapping[Path, Path] = field(default_factory=dict)
 
 
 def is_series(path: Path) -> bool:
@@ -116,25 +129,22 @@ def make_plan(source: Path, record: AssetPlan, choices: Choices) -> Plan:
     """
     moved = _moved(record, choices)
     steps = list(_above(moved))
-    digests: list[str] = []
+    made: list[Mapping[str, Any]] = []
     if not is_series(source):
-        steps += _files(Checkpoint(source), moved, moved.asset.path, "", choices)
-        digests.append(_identity(Checkpoint(source)))
+        checkpoint = Checkpoint(source)
+        steps += _files(checkpoint, moved, moved.asset.path, "", choices)
+        made.append(publication(checkpoint, with_original=choices.with_original))
     else:
         for folder in epochs_of(source):
-            checkpoint = Checkpoint(folder)
+            checkpoint = Checkpoint(choices.copies.get(folder, folder))
             path = f"{moved.asset.path}/epoch-{folder.name}"
             group = moved.asset.metadata.get("access_group", "")
             own = {"collection_type": "Folder", "folder_identifier": f"epoch-{folder.name}", "access_group": group}
             steps.append(Step("Folder", path, {name: value for name, value in own.items() if value}))
             steps += _files(checkpoint, moved, path, f"{EPOCHS}/{folder.name}/", replace(choices, native={}))
-            digests.append(_identity(checkpoint))
+            made.append(publication(checkpoint, with_original=choices.with_original, path=f"{EPOCHS}/{folder.name}"))
         steps += list(_pointers(source, moved.asset))
-    return Plan(tuple(steps), moved.asset.path, tuple(digests))
-
-
-def _identity(checkpoint: Checkpoint) -> str:
-    return str(checkpoint.manifest["weights"]["content_digest"])
+    return Plan(tuple(steps), moved.asset.path, tuple(made))
 
 
 def _moved(record: AssetPlan, choices: Choices) -> AssetRecord:

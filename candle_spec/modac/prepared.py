@@ -27,7 +27,7 @@ def prepare(plan: Plan, folder: Path, *, fs: Fs | None = None) -> None:
     """
     with Staging(folder, fs=fs) as staging:
         rows = [_write(staging, step, number) for number, step in enumerate(plan.steps)]
-        document = {"asset": plan.asset, "content_digests": list(plan.content_digests), "steps": rows}
+        document = {"asset": plan.asset, "checkpoints": [dict(one) for one in plan.checkpoints], "steps": rows}
         staging.write(PLAN, pretty(document))
         staging.commit()
 
@@ -63,8 +63,8 @@ def read_prepared(folder: Path) -> Plan:
     document = loads(path.read_bytes(), location=str(path))
     try:
         steps = tuple(_read(folder, row) for row in document["steps"])
-        return Plan(steps, str(document["asset"]), tuple(document["content_digests"]))
-    except (KeyError, TypeError, AttributeError) as error:
+        return Plan(steps, str(document["asset"]), tuple(dict(one) for one in document["checkpoints"]))
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise CorruptFileError(f"this is no plan: {error}", location=str(path)) from error
 
 

@@ -35,6 +35,7 @@ class Receipt:
         dme_data_id: The service's number of the asset.
         date: When, UTC.
         content_digests: Identity of each checkpoint.
+        checkpoints: Of each checkpoint, the digests of its manifest here and as published, and what was withheld.
         files: Path, size, checksum of each file, and whether the checksum could be verified.
     """
 
@@ -44,6 +45,7 @@ class Receipt:
     dme_data_id: str = ""
     date: str = ""
     content_digests: list[str] = field(default_factory=list)
+    checkpoints: list[dict[str, Any]] = field(default_factory=list)
     files: list[dict[str, Any]] = field(default_factory=list)
 
 
@@ -80,6 +82,7 @@ def publish(
         CandleSpecError: See :func:`candle_spec.modac.upload.upload_file`.
     """
     made = Receipt(client.settings.url, plan.asset, content_digests=list(plan.content_digests))
+    made.checkpoints = [dict(one) for one in plan.checkpoints]
 
     def keep() -> None:
         made.date = datetime.fromtimestamp(now(), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -24,6 +24,7 @@ class Receipt:
         state: ``incomplete`` where a run ended early, ``complete`` when all was read back.
         date: When, UTC.
         content_digest: Identity of the model.
+        checkpoints: Of each checkpoint, the digests of its manifest here and as published, and what was withheld.
         files: Path, size and checksum of each file that was verified.
     """
 
@@ -33,6 +34,7 @@ class Receipt:
     state: str = "incomplete"
     date: str = ""
     content_digest: str = ""
+    checkpoints: list[dict[str, Any]] = field(default_factory=list)
     files: list[dict[str, Any]] = field(default_factory=list)
 
     def keep(self, path: Path | None, now: Callable[[], float], fs: Fs | None = None) -> None:

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from candle_spec.checkpoint.layout import MANIFEST
+from candle_spec.checkpoint.seal import write_seal
+from candle_spec.digests import digest_file
 from candle_spec.errors import CandleSpecError, CorruptFileError, InvalidInputError, MissingPathError, OutputExistsError
 from candle_spec.modac.client import Client
 from candle_spec.modac.plan import Choices, Plan, make_plan
@@ -110,6 +112,27 @@ class TestCheckpoint:
         assert all(("withheld" in row) == path.startswith("original/") for path, row in rows.items())
         assert not (back / "original").exists()
         assert (folder / MANIFEST).read_bytes() == before
+
+    def test_published_and_local_manifest_differ_in_what_was_withheld_alone(
+        self, folder: Path, send: Callable[..., Receipt], client: Client, tmp_path: Path
+    ) -> None:
+        write_seal(folder)
+        (about,) = send(_plan(folder)).checkpoints
+        back = receive(client, ASSET_PATH, tmp_path / "back").path
+        assert about["local_manifest"] == digest_file(folder / MANIFEST)
+        assert about["published_manifest"] == digest_file(back / MANIFEST)
+        assert about["withheld"] == ["original/0.extents.json", "original/0.residue.gz"]
+        manifest = checkpoints.read_manifest(back)
+        for row in manifest["files"]:
+            row.pop("withheld", None)
+        checkpoints.seal(manifest)
+        checkpoints.write_manifest(back, manifest)
+        assert (back / MANIFEST).read_bytes() == (folder / MANIFEST).read_bytes()
+
+    def test_with_the_original_both_manifests_are_one(self, folder: Path, send: Callable[..., Receipt]) -> None:
+        (about,) = send(_plan(folder, Choices(with_original=True))).checkpoints
+        assert about["local_manifest"] == about["published_manifest"] == digest_file(folder / MANIFEST)
+        assert about["withheld"] == []
 
     def test_with_the_original_every_byte_comes_back(
         self, folder: Path, send: Callable[..., Receipt], client: Client, tmp_path: Path

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 @click.option("--create-parents", is_flag=True, help="Create a program and a study that are missing.")
 @click.option("--with-original", is_flag=True, help="Publish what brings the native file back, too.")
 @click.option("--with-native", is_flag=True, help="Add the restored native file, as readers of today expect it.")
+@click.option("--reshard", is_flag=True, help="Where weights are too large for one upload, send a copy that fits.")
 @click.option("--allow-public", is_flag=True, help="Accept access_group public.")
 @click.option("--dry-run", is_flag=True, help="Check and show the plan; send nothing.")
 @click.option("--prepare", type=click.Path(path_type=Path), help="Make all ready in a folder; send nothing.")
@@ -53,6 +54,7 @@ def command(
     create_parents: bool,
     with_original: bool,
     with_native: bool,
+    reshard: bool,
     allow_public: bool,
     dry_run: bool,
     prepare: Path | None,
@@ -91,11 +93,13 @@ def command(
             changes = metadata_of(entries)
             where = full_path(study, settings) if study else ""
             refuse_damage(checkpoint)
+            copies = _fitting(checkpoint, settings, quiet=as_json) if reshard else {}
+            sent = copies.get(checkpoint, checkpoint)
             mapping = MappingChoices(templates, model_file, site, where, frozenset(changes), accept_inferred)
-            made, problems = _read(record) if record else _mapped(checkpoint, settings, mapping)
+            made, problems = _read(record, whole=not copies) if record else _mapped(sent, settings, mapping)
             if made is None:
                 return _not_yet(checkpoint, problems, as_json=as_json)
-            plan = make_plan(checkpoint, made, Choices(where, with_original, native, changes))
+            plan = make_plan(sent, made, Choices(where, with_original, native, changes, copies))
             receipt = receipt_path(checkpoint.resolve())
         problems += check_plan(plan, settings, Knowledge(settings.place), allow_public=allow_public)
         blocking = [one for one in problems if one.blocking]
@@ -144,10 +148,26 @@ def refuse_damage(source: Path) -> None:
             )
 
 
-def _read(record: Path) -> tuple[AssetRecord | None, list[PlanProblem]]:
+def _fitting(source: Path, settings: Settings, *, quiet: bool) -> dict[Path, Path]:
+    """Make copies of what is too large for one upload, and say so."""
+    from candle_spec.cli.progress import size_of
+    from candle_spec.modac.oversize import fitting_copies
+
+    with bar("re-sharding", size_of(source), quiet=quiet) as progress:
+        copies = fitting_copies(source, settings, progress)
+    for copy in copies.values() if not quiet else ():
+        click.echo(f"re-sharded copy: {copy}")
+    return copies
+
+
+def _read(record: Path, *, whole: bool) -> tuple[AssetRecord | None, list[PlanProblem]]:
+    """Return a record; what it says of single files only where they are still the files that are sent."""
+    from dataclasses import replace
+
     from candle_spec.modac.records import load_record
 
-    return load_record(record), []
+    read = load_record(record)
+    return read if whole else replace(read, files={}), []
 
 
 def _mapped(
