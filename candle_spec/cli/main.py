@@ -58,6 +58,7 @@ GROUPS: Final = {
         ),
         "template": ("List, show, make and test templates.", "candle-spec template list"),
         "publish": ("Publish a checkpoint or a series.", "candle-spec publish model.candle --to modac"),
+        "fetch": ("Fetch what was published, validated.", "candle-spec fetch zenodo:1234567 uno.candle"),
         "modac": ("Talk to MoDaC, or rehearse with a stand-in.", "candle-spec modac serve"),
     },
     "Shell": {

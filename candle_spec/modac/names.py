@@ -92,7 +92,7 @@ def flat_names(paths: Iterable[str]) -> dict[str, str]:
     for name in made.values():
         counts[name.lower()] = counts.get(name.lower(), 0) + 1
     return {
-        path: name if counts[name.lower()] == 1 or name == path else _marked(path, name) for path, name in made.items()
+        path: name if counts[name.lower()] == 1 or name == path else marked_name(path) for path, name in made.items()
     }
 
 
@@ -101,8 +101,9 @@ def _flat(path: str) -> str:
     return f"_{name}" if segment_fault(name) else name
 
 
-def _marked(path: str, name: str) -> str:
-    stem, dot, suffix = name.partition(".")
+def marked_name(path: str) -> str:
+    """Return the name in a flat asset of a file whose plain name is taken."""
+    stem, dot, suffix = _flat(path).partition(".")
     return f"{stem}-{hashlib.sha256(path.encode()).hexdigest()[:8]}{dot}{suffix}"
 
 

@@ -23,7 +23,8 @@ from candle_spec.errors import (
 )
 from candle_spec.modac.checksums import Match
 from candle_spec.modac.client import Client
-from candle_spec.modac.download import PARTIAL, download_file
+from candle_spec.modac.download import download_file
+from candle_spec.modac.incoming import PARTIAL
 from candle_spec.modac.service import Service
 from candle_spec.modac.settings import Secret, Settings
 from candle_spec.modac.standin.config import DEMO_PASSWORD
