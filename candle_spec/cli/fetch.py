@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from candle_spec.cli.progress import bar
 from candle_spec.errors import InvalidInputError
 
 if TYPE_CHECKING:
@@ -27,11 +26,11 @@ _FORMS: Final = "huggingface:OWNER/NAME[@REVISION], zenodo:NUMBER or modac:PATH"
 @click.option("--token-file", type=click.Path(path_type=Path), help="File with the token, instead of the environment.")
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")
 def command(source: str, output: Path | None, series: bool, url: str, token_file: Path | None, quiet: bool) -> Any:
-    """Fetch a published checkpoint (or series): SOURCE is huggingface:OWNER/NAME[@REVISION], zenodo:NUMBER or modac:PATH.
+    """Fetch a checkpoint (or series) from SOURCE: huggingface:OWNER/NAME[@REVISION], zenodo:NUMBER or modac:PATH.
 
-    Every file is held against its size, checksum and digest, and the whole is validated. A download that broke off goes
-    on where it stopped; OUTPUT appears when all is there. A token ($HF_TOKEN, $ZENODO_TOKEN) is needed only for what is
-    not public.
+    Every file is held against its size, checksum and digest, and the whole is validated. A download that broke off
+    goes on where it stopped; OUTPUT appears when all is there. A token ($HF_TOKEN, $ZENODO_TOKEN) is needed only for
+    what is not public.
     """
     service, colon, name = source.partition(":")
     if not colon or not name or service not in ("huggingface", "zenodo", "modac"):
@@ -48,13 +47,11 @@ def command(source: str, output: Path | None, series: bool, url: str, token_file
             published, named = _zenodo(stack, name, url, token_file)
         else:
             published, named = _hugging_face(stack, name, url, token_file, series=series)
-        progress = stack.enter_context(bar("downloading", 0, quiet=quiet))
         received = assemble(
             published.parts,
             published.pointers,
             output or Path(named),
             tell=(lambda line: None) if quiet else (lambda line: click.echo(f"  {line}")),
-            progress=progress,
         )
     if not quiet:
         click.echo("\n".join([f"-> {received.path}", *(f"   {verdict(report)}" for report in received.reports)]))

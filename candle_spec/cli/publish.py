@@ -45,7 +45,7 @@ def _help() -> str:
     return "\n\n".join(
         (
             f"Usage: candle-spec publish CKPT --to [{'|'.join(TARGETS)}] [OPTIONS]",
-            "  Publish a checkpoint, or to MoDaC a series; nothing becomes public by itself.",
+            "  Publish a checkpoint or a series; nothing becomes public by itself.",
             "\n".join(f"  --to {target} --help{'':<{12 - len(target)}} its options" for target in TARGETS),
             f"  {_EXAMPLE}",
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Collection
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -30,25 +31,39 @@ def command(
     as_json: bool,
     **chosen: Any,
 ) -> int:
-    """Publish CHECKPOINT to Hugging Face: a private repository, one commit, every file read back.
+    """Publish CHECKPOINT (or a series) to Hugging Face: a private repository, every file read back.
+
+    A series is one repository with a commit and a tag for each epoch (epoch-003); main shows the best one.
 
     The token is taken from --token-file, $HF_TOKEN or $HF_TOKEN_FILE and never shown.
     """
     import os
 
+    from candle_spec.modac.plan import is_series
     from candle_spec.modac.settings import checked_url
     from candle_spec.publish import huggingface
+    from candle_spec.publish.fetch import EPOCH_TAG
     from candle_spec.publish.receipts import Receipt, receipt_path
     from candle_spec.publish.tokens import token_from
 
     huggingface.checked_repository(repository)
     endpoint = checked_url(url or os.environ.get("HF_ENDPOINT") or huggingface.ENDPOINT)
     with ExitStack() as scratch:
-        made = publishing.make(
-            checkpoint, huggingface.SERVICE, ("card", "results"), scratch, huggingface.marked, **chosen
-        )
+        what = checkpoint, huggingface.SERVICE, ("card", "results"), scratch, huggingface.marked
+        epochs: dict[str, publishing.Made] = {}
+        if is_series(checkpoint):
+            epochs = publishing.make_series(*what, **chosen)
+            made = publishing.joined(checkpoint, epochs)
+        else:
+            made = publishing.make(*what, **chosen)
+        tags = {f"{EPOCH_TAG}{name}": one.items for name, one in epochs.items()}
+        named = {name: EPOCH_TAG + value.rpartition("/")[2] for name, value in _pointers(checkpoint, epochs).items()}
         message = f"Publish {made.name} {made.content_digest[:19]}"
-        requests = huggingface.requests(repository, made.items, message, public=public)
+        requests = (
+            huggingface.series_requests(repository, tags, named, public=public)
+            if epochs
+            else huggingface.requests(repository, made.items, message, public=public)
+        )
         ended = publishing.prepared(
             made,
             requests,
@@ -61,16 +76,25 @@ def command(
         if ended is not None:
             return ended
         token = token_from("HF_TOKEN", token_file, where="https://huggingface.co/settings/tokens")
-        receipt = Receipt(endpoint, repository, content_digest=made.content_digest)
+        receipt = Receipt(endpoint, repository, content_digest=made.content_digest, checkpoints=made.checkpoints)
         path = receipt_path(checkpoint.resolve(), huggingface.SERVICE)
-        huggingface.Hub(token, endpoint).publish(
-            repository,
-            made.items,
-            receipt,
-            message=message,
-            public=public,
-            keep=lambda: receipt.keep(path, time.time),
-            tell=(lambda line: None) if as_json else (lambda line: click.echo(f"  {line}")),
-        )
+        hub = huggingface.Hub(token, endpoint)
+        shared: dict[str, Any] = {
+            "public": public,
+            "keep": lambda: receipt.keep(path, time.time),
+            "tell": (lambda line: None) if as_json else (lambda line: click.echo(f"  {line}")),
+        }
+        if epochs:
+            hub.publish_series(repository, tags, named, receipt, **shared)
+        else:
+            hub.publish(repository, made.items, receipt, message=message, **shared)
     publishing.show_receipt(receipt, path, as_json=as_json)
     return exit_codes.OK
+
+
+def _pointers(series: Path, epochs: Collection[str]) -> dict[str, str]:
+    """What ``best`` and ``last`` name, where they name an epoch that is there."""
+    from candle_spec.modac.plan import pointers_of
+
+    found = pointers_of(series) if epochs else {}
+    return {name: value for name, value in found.items() if value.rpartition("/")[2] in epochs}

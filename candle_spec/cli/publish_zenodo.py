@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -26,11 +27,13 @@ def command(
     as_json: bool,
     **chosen: Any,
 ) -> int:
-    """Publish CHECKPOINT to Zenodo: a draft deposit, every file verified; publishing it is left to you, on its page.
+    """Publish CHECKPOINT (or a series) to Zenodo: a draft deposit, every file verified.
 
+    Publishing the draft is left to you, on its page; a series is one deposit with flat names (epochs__001__…).
     The token is taken from --token-file, $ZENODO_TOKEN or $ZENODO_TOKEN_FILE and never shown. A second run goes on with
     the deposit that the receipt names.
     """
+    from candle_spec.modac.plan import is_series
     from candle_spec.modac.settings import checked_url
     from candle_spec.publish import zenodo
     from candle_spec.publish.receipts import Receipt, read_receipt, receipt_path
@@ -39,7 +42,12 @@ def command(
 
     endpoint = checked_url(url)
     with ExitStack() as scratch:
-        made = publishing.make(checkpoint, zenodo.SERVICE, ("deposit",), scratch, lambda files: {}, **chosen)
+        what = checkpoint, zenodo.SERVICE, ("deposit",), scratch, _no_files
+        if is_series(checkpoint):
+            made = publishing.joined(checkpoint, publishing.make_series(*what, **chosen))
+        else:
+            made = publishing.make(*what, **chosen)
+        zenodo.refuse_over_limits(made.items)
         deposit = made.documents.get("deposit", {})
         requests = zenodo.requests(deposit, made.items)
         ended = publishing.prepared(
@@ -51,7 +59,7 @@ def command(
         path = receipt_path(checkpoint.resolve(), zenodo.SERVICE)
         before = read_receipt(path)
         known = before.repository if before and before.service == endpoint else ""
-        receipt = Receipt(endpoint, known, content_digest=made.content_digest)
+        receipt = Receipt(endpoint, known, content_digest=made.content_digest, checkpoints=made.checkpoints)
         with Web(endpoint, token, extra="zenodo") as web:
             zenodo.Zenodo(web).publish(
                 deposit,
@@ -62,3 +70,8 @@ def command(
             )
     publishing.show_receipt(receipt, path, as_json=as_json)
     return exit_codes.OK
+
+
+def _no_files(record: Mapping[str, bytes]) -> Mapping[str, bytes]:
+    """The record is sent as metadata, not as files."""
+    return {}

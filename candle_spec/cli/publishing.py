@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -43,7 +43,7 @@ def options(command: Command) -> Command:
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """What would be sent: the record's documents, all files, and what speaks against it."""
+    """What would be sent: the record's documents, all files, what speaks against it, what the receipt says of it."""
 
     documents: Mapping[str, Any]
     items: list[Item]
@@ -51,6 +51,7 @@ class Made:
     leaks: list[Leak]
     name: str
     content_digest: str
+    checkpoints: list[dict[str, Any]]
 
     def blocked(self, *, accept_personal: bool) -> bool:
         """Whether it must not be sent."""
@@ -74,23 +75,17 @@ def make(
     """Validate, map, collect the files and look through them.
 
     Raises:
-        InvalidInputError: The checkpoint has errors, or is a series.
+        InvalidInputError: The checkpoint has errors.
     """
     from candle_spec.checkpoint.checkpoint import Checkpoint
+    from candle_spec.checkpoint.publication import publication
     from candle_spec.cli.modac.publish import native_files, refuse_damage
     from candle_spec.modac.mapping import problems_of
-    from candle_spec.modac.plan import is_series
     from candle_spec.publish.bundle import bundle
     from candle_spec.publish.privacy import leaks
     from candle_spec.repositories import search
     from candle_spec.repositories.mapper import map_source, write_documents
 
-    if is_series(checkpoint):
-        raise InvalidInputError(
-            "a series is published to MoDaC; here, name one of its checkpoints",
-            location=str(checkpoint),
-            hint=f"{checkpoint}/best",
-        )
     refuse_damage(checkpoint)
     pack = choose_pack(search.library(templates), template)
     source = open_source(checkpoint, model_file, site)
@@ -106,7 +101,55 @@ def make(
     items = bundle(opened, written, with_original=with_original, native=native)
     found = leaks(items, source.document)
     digest = str(opened.manifest["weights"]["content_digest"])
-    return Made(record.documents, items, problems, found, opened.name, digest)
+    about = publication(opened, with_original=with_original)
+    return Made(record.documents, items, problems, found, opened.name, digest, [about])
+
+
+def make_series(
+    series: Path,
+    template: str,
+    outputs: tuple[str, ...],
+    scratch: ExitStack,
+    files_of: Callable[[Mapping[str, bytes]], Mapping[str, bytes]],
+    **chosen: Any,
+) -> dict[str, Made]:
+    """Make every epoch of a series as :func:`make` does; returns them by the epoch's name.
+
+    Raises:
+        InvalidInputError: A checkpoint has errors, or the native file was asked for.
+    """
+    from candle_spec.modac.plan import epochs_of
+
+    if chosen["with_native"]:
+        raise InvalidInputError("--with-native is for a single checkpoint", location=str(series))
+    return {one.name: make(one, template, outputs, scratch, files_of, **chosen) for one in epochs_of(series)}
+
+
+def shown_epoch(series: Path, epochs: Collection[str]) -> str:
+    """Return the epoch that stands for a series: the best one, else the last."""
+    from candle_spec.modac.plan import pointers_of
+
+    named = {name: value.rpartition("/")[2] for name, value in pointers_of(series).items()}
+    found = named.get("best") or named.get("last") or ""
+    return found if found in epochs else list(epochs)[-1]
+
+
+def joined(series: Path, epochs: Mapping[str, Made]) -> Made:
+    """Return all epochs as one publication, each file below ``epochs/<name>/``; the record is that of the shown one."""
+    from candle_spec.modac.plan import EPOCHS, pointers_of
+    from candle_spec.publish.bundle import Item
+
+    shown = epochs[shown_epoch(series, epochs.keys())]
+    whole = replace(shown, items=[], problems=[], leaks=[], name=series.resolve().name, checkpoints=[])
+    for name, made in epochs.items():
+        prefix = f"{EPOCHS}/{name}"
+        whole.items.extend(replace(item, path=f"{prefix}/{item.path}") for item in made.items)
+        whole.problems.extend(f"{prefix} {problem}" for problem in made.problems)
+        whole.leaks.extend(replace(leak, path=f"{prefix}/{leak.path}") for leak in made.leaks)
+        whole.checkpoints.extend({**about, "path": prefix} for about in made.checkpoints)
+    pointers = pointers_of(series).items()
+    whole.items.extend(Item(f"{name}.txt", data=f"{value}\n".encode()) for name, value in pointers)
+    return whole
 
 
 def lines(made: Made, where: str) -> Iterator[str]:

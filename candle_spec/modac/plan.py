@@ -208,17 +208,27 @@ def _file(entry: FileEntry | None, path: str, source: str, row: Mapping[str, Any
     return Step("file", path, metadata)
 
 
-def _pointers(source: Path, asset: CollectionEntry) -> Iterator[Step]:
-    """What ``best`` and ``last`` of a series name, as metadata of the asset: sent at the end, when all is there."""
+def pointers_of(source: Path) -> dict[str, str]:
+    """Return what ``best`` and ``last`` of a series name: ``epochs/003``.
+
+    Raises:
+        InvalidInputError: One of them names no epoch.
+    """
     found: dict[str, str] = {}
     for name in ("best", "last"):
         link, text = source / name, source / f"{name}.txt"
         if link.is_symlink():
-            found[f"ckpt_{name}"] = link.readlink().as_posix()
+            found[name] = link.readlink().as_posix()
         elif text.is_file():
-            found[f"ckpt_{name}"] = text.read_text(encoding="utf-8").strip()
+            found[name] = text.read_text(encoding="utf-8").strip()
     for value in found.values():
         if not value.removeprefix(f"{EPOCHS}/").isdigit():
             raise InvalidInputError(f"best or last names {value!r}, which is no epoch", location=str(source))
-    if found:
-        yield Step("Asset", asset.path, {**asset.metadata, **found})
+    return found
+
+
+def _pointers(source: Path, asset: CollectionEntry) -> Iterator[Step]:
+    """What ``best`` and ``last`` of a series name, as metadata of the asset: sent at the end, when all is there."""
+    if found := pointers_of(source):
+        named = {f"ckpt_{name}": value for name, value in found.items()}
+        yield Step("Asset", asset.path, {**asset.metadata, **named})

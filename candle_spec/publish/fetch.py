@@ -1,7 +1,7 @@
 """Fetch what was published at Hugging Face or Zenodo back into a validated checkpoint, or a series of them.
 
-Only the files that a manifest lists are fetched, each streamed to a private name with a bound on its size, resumed where
-it broke off, and held against the service's checksum and the manifest's digest.
+Only the files that a manifest lists are fetched, each streamed to a private name with a bound on its size, resumed
+where it broke off, and held against the service's checksum and the manifest's digest.
 
 Endpoints: https://huggingface.co/docs/hub/api (revision, tree, refs, resolve) and https://developers.zenodo.org/
 (records, deposit files; the content of a file at ``/api/records/<n>[/draft]/files/<name>/content``). Large files of

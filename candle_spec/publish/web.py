@@ -1,4 +1,4 @@
-"""Requests to one service, perhaps with a token: repeated where that is harmless, bounded, the token to one place alone."""
+"""Requests to one service, perhaps with a token: repeated where that is harmless, bounded, no token elsewhere."""
 
 from __future__ import annotations
 

@@ -2,6 +2,10 @@
 
 Steps (https://developers.zenodo.org/): create the deposit with its metadata, PUT each file to its bucket, read the list
 of files back. Publishing cannot be undone and is left to a person on the web page.
+
+A series is one deposit: a deposit has no folders, so that ``epochs/001/model.safetensors`` is named
+``epochs__001__model.safetensors``; ``best.txt`` and ``last.txt`` name an epoch. Nothing is zipped: every file keeps its
+checksum and can be fetched, and resumed, alone.
 """
 
 from __future__ import annotations
@@ -12,6 +16,7 @@ from urllib.parse import quote, urlsplit
 
 from candle_spec.errors import InvalidInputError, LimitExceededError, ProofFailedError, ServiceError
 from candle_spec.modac.names import flat_names
+from candle_spec.modac.plan import EPOCHS
 from candle_spec.publish.bundle import Item
 from candle_spec.publish.receipts import Receipt
 from candle_spec.publish.web import Web
@@ -22,6 +27,10 @@ MOST_FILES: Final = 100
 MOST_BYTES: Final = 50_000_000_000
 """Of one deposit (https://help.zenodo.org/docs/deposit/manage-files/)."""
 
+_FEWER: Final = (
+    "publish its best checkpoint alone (SERIES/best), or a copy with fewer epochs: candle-spec series copy, then "
+    "series prune; Hugging Face and MoDaC take the whole"
+)
 _DEPOSITS: Final = "/api/deposit/depositions"
 
 
@@ -47,13 +56,15 @@ def refuse_over_limits(items: Sequence[Item]) -> None:
         LimitExceededError: Too many files, or too many bytes.
     """
     total = sum(item.size for item in items)
+    series = any(item.path.startswith(f"{EPOCHS}/") for item in items)
+    hint = _FEWER if series else "candle-spec reshard CKPT OUT with a larger --shard-size makes fewer files"
     if len(items) > MOST_FILES:
-        raise LimitExceededError(
-            f"{len(items)} files are more than the {MOST_FILES} of a deposit",
-            hint="convert again with larger shards (--shard-size)",
-        )
+        raise LimitExceededError(f"{len(items)} files are more than the {MOST_FILES} of a deposit", hint=hint)
     if total > MOST_BYTES:
-        raise LimitExceededError(f"{total} bytes are more than the {MOST_BYTES} of a deposit")
+        raise LimitExceededError(
+            f"{total} bytes are more than the {MOST_BYTES} of a deposit",
+            hint=_FEWER if series else "Zenodo grants more on request: https://zenodo.org/support",
+        )
 
 
 class Zenodo:
