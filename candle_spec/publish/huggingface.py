@@ -26,6 +26,7 @@ from candle_spec.errors import (
 )
 from candle_spec.modac.settings import Secret
 from candle_spec.optional import require
+from candle_spec.publish.bounded import bound_answers
 from candle_spec.publish.bundle import Item
 from candle_spec.publish.receipts import Receipt
 
@@ -125,6 +126,7 @@ class Hub:
     def __init__(self, token: Secret, endpoint: str = ENDPOINT) -> None:
         self.endpoint = endpoint
         self._hub = require("huggingface_hub", extra="huggingface", purpose="publish to Hugging Face")
+        bound_answers(self._hub.get_session())
         self._token = token
         self._api = self._hub.HfApi(endpoint=endpoint, token=token.reveal(), library_name="candle-spec")
 
