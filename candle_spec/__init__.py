@@ -17,6 +17,7 @@ from candle_spec._version import __version__
 if TYPE_CHECKING:
     from candle_spec.api import convert, inspect, load, seal
     from candle_spec.checkpoint.checkpoint import Checkpoint
+    from candle_spec.conversion.reshard import reshard
     from candle_spec.conversion.restore import restore
     from candle_spec.conversion.verify import verify_conversion
     from candle_spec.errors import CandleSpecError
@@ -32,6 +33,7 @@ __all__ = [
     "convert",
     "inspect",
     "load",
+    "reshard",
     "restore",
     "seal",
     "validate",
@@ -43,6 +45,7 @@ _WHERE = {
     "CandleSpecError": "candle_spec.errors",
     "Problem": "candle_spec.problems",
     "Report": "candle_spec.problems",
+    "reshard": "candle_spec.conversion.reshard",
     "restore": "candle_spec.conversion.restore",
     "validate": "candle_spec.validation",
     "verify_conversion": "candle_spec.conversion.verify",

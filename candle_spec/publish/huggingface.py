@@ -11,6 +11,7 @@ batch, commit, paths-info).
 from __future__ import annotations
 
 import base64
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
@@ -154,7 +155,8 @@ class Hub:
             raise ServiceError(
                 f"the connection to Hugging Face failed: {type(error).__name__}",
                 location=repository,
-                hint="what was sent stays sent: run the command again, it goes on",
+                hint="what was sent stays sent: run the command again, it goes on"
+                + ("; HF_HUB_DISABLE_XET=1 does without its second store" if _has_xet() else ""),
             ) from None
 
     def publish(
@@ -303,6 +305,13 @@ class Hub:
             rows = self._api.get_paths_info(repository, paths, revision=revision, repo_type="model")
             found |= {row.path: row for row in rows if hasattr(row, "blob_id")}
         return [item for item in items if not _same(item, found.get(item.path))]
+
+
+def _has_xet() -> bool:
+    """Whether the library sends large files by Xet, to a store at another host."""
+    import importlib.util
+
+    return importlib.util.find_spec("hf_xet") is not None and not os.environ.get("HF_HUB_DISABLE_XET")
 
 
 def _row(item: Item) -> dict[str, Any]:

@@ -327,6 +327,33 @@ class TestHostile:
         spy.close()
         assert spy.heard == b""
 
+    @pytest.mark.parametrize("path", ["/api/v2/dataObject/", "/api/collection/"])
+    def test_a_redirect_of_an_upload(self, server: Server, client: Client, asset: str, local: Path, path: str) -> None:
+        spy = Spy()
+        client.service.login()
+        server.faults.add("redirect", method="PUT", path=path, to=spy.url, times=0)
+        with pytest.raises(ServiceError, match="not followed"):
+            if "collection" in path:
+                client.put_collection(f"/{STUDY}/due", ASSET)
+            else:
+                upload_file(client, local, f"{asset}/m", {})
+        spy.close()
+        assert spy.heard == b""
+
+    @pytest.mark.parametrize("path", ["/api/v2/dataObject/", "/api/collection/", "/api/authenticate"])
+    def test_an_endless_answer_to_what_was_sent(
+        self, server: Server, client: Client, asset: str, local: Path, path: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("candle_spec.limits.SERVICE_ANSWER", 1 << 20)
+        if path != "/api/authenticate":
+            client.service.login()
+        server.faults.add("endless", method="" if "auth" in path else "PUT", path=path, times=0)
+        with pytest.raises(LimitExceededError, match="without an end"):
+            if "data" in path:
+                upload_file(client, local, f"{asset}/m", {})
+            else:
+                client.put_collection(f"/{STUDY}/due", ASSET)
+
     def test_no_token_goes_to_the_archive(
         self, server: Server, client: Client, stored: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:

@@ -102,9 +102,11 @@ def test_more_files_than_before(tmp_path: Path) -> None:
     assert set(index["weight_map"].values()) == set(names)
 
 
+@pytest.mark.framework
 def test_what_torch_stores_in_special_ways(tmp_path: Path) -> None:
     """Quantised, sparse, complex, bfloat16, tied and transposed tensors of a real ``.pt``."""
-    torch = pytest.importorskip("torch")
+    import torch
+
     weight = torch.arange(512, dtype=torch.float32).reshape(16, 32)
     state = {
         "quantised": torch.quantize_per_tensor(weight, 0.5, 3, torch.qint8),
