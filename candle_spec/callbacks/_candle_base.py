@@ -15,9 +15,9 @@ from candle_spec.callbacks import _supervisor
 from candle_spec.callbacks._adapter import Adapter
 from candle_spec.callbacks._candle_notes import NativeWriter, Noting, checksummed
 from candle_spec.callbacks._candle_old import POINTERS, has_series, moment, old_checkpoint
+from candle_spec.callbacks._candle_own import OwnState
+from candle_spec.callbacks._candle_upkeep import Upkeep, no_back_end
 from candle_spec.callbacks._recorder import Options, Recorder, Restart
-from candle_spec.checkpoint import manifest_file
-from candle_spec.checkpoint.layout import MANIFEST
 from candle_spec.errors import CorruptFileError, InvalidInputError, MissingPathError
 from candle_spec.series import ckpt_info, ckpt_log, old_layouts
 from candle_spec.series import policy as policies
@@ -27,6 +27,7 @@ from candle_spec.series.old_layouts import OldCheckpoint
 from candle_spec.series.params import CheckpointPolicy
 from candle_spec.series.policy import Moment
 from candle_spec.series.saving import Saved
+from candle_spec.series.series import Series
 
 _TERMINATED: Final = 143
 """Exit code of a process that SIGTERM ended: https://www.gnu.org/software/bash/manual/html_node/Exit-Status.html."""
@@ -43,10 +44,22 @@ class ModelType(Enum):
     PYTORCH = 2
 
 
-class CandleCkpt:
+class CandleCkpt(Upkeep):
     """Saves a training as the ``ckpt_*`` hyperparameters say, and restarts it.
 
-    Use :class:`CandleCkptPyTorch` or :class:`CandleCkptKeras`.
+    Use :class:`CandleCkptPyTorch` or :class:`CandleCkptKeras`; or, for a format of your own, a subclass with two hooks:
+
+    >>> class MyCkpt(candle.CandleCkpt):                                     # doctest: +SKIP
+    ...     model_file = "model.npz"
+    ...     def write_model_backend(self, model, epoch):
+    ...         numpy.savez(self.model_file, **model)
+    ...     def build_model(self, model_file):
+    ...         self.model = dict(numpy.load(model_file))
+
+    Attributes:
+        model_file: Name of the model's file; while :meth:`write_model_backend` runs, the path to write to.
+        framework: Who makes the models of such a subclass; where it is empty, that is found out from the file.
+        epoch_max: Planned epochs.
 
     Args:
         gParams: All hyperparameters of the program; they are not changed.
@@ -54,12 +67,13 @@ class CandleCkpt:
         verbose: Whether details are said too.
     """
 
+    framework: str = ""
+
     def __init__(
         self, gParams: Mapping[str, Any], logger: logging.Logger | str | None = "DEFAULT", verbose: bool = True
     ) -> None:
         self.log = CkptLog(logger, verbose=verbose)
         self.gParams = gParams
-        self.model_file = "model.h5"
         self.stop_training = False
         self.recorder: Recorder | None = None
         self.objects: Any = None
@@ -75,22 +89,40 @@ class CandleCkpt:
         """
         self.policy = CheckpointPolicy.from_params(gParams)
         self.ckpt_directory = self.policy.folder(_supervisor.output_folder(gParams))
-        self.epochs = self.policy.epochs
+        self.epoch_max = self.policy.epochs
         self.best_metric_last = self.policy.save.best_value
 
     # What the frameworks fill in
 
     def make_adapter(self, model: Any) -> Adapter:
         """Return the adapter of the framework to the objects of a training."""
-        raise InvalidInputError("use CandleCkptPyTorch or CandleCkptKeras", location=type(model).__name__)
+        if type(self).write_model_backend is Upkeep.write_model_backend:
+            raise no_back_end(self)
+        return OwnState(weakref.ref(self), self.ckpt_directory)
 
-    def native_writer(self, model: Any) -> NativeWriter:
-        """Return what writes the state to a path, after so many epochs, as the framework does."""
-        raise InvalidInputError("this class has no native format", location=type(model).__name__)
+    def native_writer(self, model: Any) -> NativeWriter | None:
+        """Return what writes the state to a path, after so many epochs, as the framework does.
+
+        ``None`` where the checkpoint holds that file anyway.
+        """
+        return None
+
+    def write_to(self, folder: Path, epoch: int) -> str:
+        """Let :meth:`write_model_backend` write the model below a folder; return the name that it was given."""
+        with self.writing_to(folder) as path:
+            self.write_model_backend(self.model, epoch)
+        return path.name
+
+    def read_from(self, path: Path) -> None:
+        """Let :meth:`build_model` read the model."""
+        found = self.build_model(str(path))
+        if found is not None:
+            self.model = found
 
     def restore_old(self, old: OldCheckpoint) -> str:
         """Restore the objects from a checkpoint that CANDLE wrote; return what was restored, in words."""
-        raise InvalidInputError("this class reads no checkpoints of CANDLE", location=str(old.model))
+        self.read_from(old.model)
+        return "restored: model"
 
     def rank(self) -> int:
         """Return the number of this process among those that train one model together."""
@@ -106,13 +138,32 @@ class CandleCkpt:
         """Say a detail."""
         self.log.debug(message)
 
-    def enabled(self) -> bool:
-        """Whether anything is ever saved."""
-        return self.policy.enabled
+    def enabled(self, key: str = "") -> bool:
+        """Whether a hyperparameter is set and true; without a name, whether anything is ever saved."""
+        return self._is_on(key) is True if key else self.policy.enabled
 
-    def disabled(self) -> bool:
-        """Whether nothing is ever saved."""
-        return not self.policy.enabled
+    def disabled(self, key: str = "") -> bool:
+        """Whether a hyperparameter is set and false; without a name, whether nothing is ever saved."""
+        return self._is_on(key) is False if key else not self.policy.enabled
+
+    @property
+    def model(self) -> Any:
+        """What is saved and restored; :meth:`build_model` may put another one in its place."""
+        return self.objects
+
+    @model.setter
+    def model(self, model: Any) -> None:
+        self.objects = model
+
+    @property
+    def epochs(self) -> list[int]:
+        """The epochs whose checkpoints are there, those of earlier parts of the run too."""
+        if self.recorder is not None:
+            entries = self.recorder.entries()
+        else:
+            folder = Path(self.ckpt_directory)
+            entries = Series.read(folder).entries() if has_series(folder) else ()
+        return sorted({entry.epoch for entry in entries if entry.complete and not entry.superseded})
 
     # The training
 
@@ -183,6 +234,8 @@ class CandleCkpt:
         if recorder.records and completed == recorder.epochs and completed >= self.policy.save.skip_epochs:
             self.info(ckpt_log.final_epoch(completed))
         saved = recorder.epoch_end(completed, values)
+        if recorder.records:
+            self.best_metric_last = recorder.past.best
         if recorder.records and self.policy.save.metric not in values:
             self._warn_of_metric(values)
         self._stop(recorder)
@@ -214,7 +267,7 @@ class CandleCkpt:
         """Whether the end of an epoch (counted from 1, as in CANDLE) would be saved; nothing is saved."""
         save, past = self._policy_and_past()
         metrics = {} if metric_value is None else {save.metric: float(metric_value)}
-        final = self.epochs is not None and epoch >= self.epochs
+        final = self.epoch_max is not None and epoch >= self.epoch_max
         return bool(policies.save_reason(save, Moment(epoch, metrics=metrics, is_final=final), past))
 
     def save_check_best(self, epoch: int, direction: str = "", metric_value: Any = None) -> bool:
@@ -255,7 +308,7 @@ class CandleCkpt:
             say=say,
             on_saved=(_Listener(weakref.ref(self)),),
         )
-        self.recorder = noting.recorder = Recorder(noting, self.policy, options, epochs=self.epochs)
+        self.recorder = noting.recorder = Recorder(noting, self.policy, options, epochs=self.epoch_max)
         self.recorder.past = policies.history((), self.policy.save)
         weakref.finalize(self, self.recorder.close)  # a program that drops the object lets the directory go
         self.recorder.start()
@@ -295,19 +348,10 @@ class CandleCkpt:
 
     def _note_of(self, restarted: Restart) -> CkptInfo:
         """Return the note of the checkpoint restored; one that another callback saved has none."""
-        note = restarted.path / ckpt_info.NAME
-        if not note.is_file():
+        if not (restarted.path / ckpt_info.NAME).is_file():
             return CkptInfo(restarted.epoch, self.policy.save.metric, metrics=restarted.metrics)
-        info = ckpt_info.read(note)
-        digest = manifest_file.read(restarted.path / MANIFEST)["weights"].get("state_digest", "")
-        info = replace(info, extra={**info.extra, "state_digest": digest})
-        path = restarted.path / Path(info.model_file).name
-        if self.policy.checksum and info.crc32 is not None and path.is_file():
-            found = checksummed(path, path.stat().st_size, self.info)
-            if found != info.crc32:
-                fault = f"the CRC-32 is {found}, {ckpt_info.NAME} states {info.crc32}"
-                raise CorruptFileError(fault, location=str(path))
-        return info
+        info = self._checked_note(restarted.path)
+        return replace(info, extra={**info.extra, "state_digest": self._digest(restarted.path)})
 
     def _check_epoch(self, epoch: int) -> None:
         """Say it once where a program restored a training and then begins it from 0 all the same."""

@@ -113,7 +113,7 @@ class Noting:
         weights = [record for record in records if record.role == "weights"]
         index = [record for record in records if record.role == "index"]
         native = [record for record in records if record.path == MODEL_FILE]
-        payload = [record for record in records if record.role == "payload"]
+        payload = [record for record in records if record.role in ("payload", "code")]
         named = next(iter((*native, *(index if len(weights) > 1 else weights), *payload)), None)
         digests = {record.path: record.digest for record in (*weights, *native, *payload)}
         info = replace(info, extra={**info.extra, "sha256": digests})

@@ -61,7 +61,7 @@ xent = pytorch_xent
 _KERAS: Final = ("TerminateOnTimeOut", "LoggingCallback", "CandleRemoteMonitor", "PermanentDropout")
 _CHECKPOINTS: Final = (
     "CandleCheckpointCallback", "CandleCkpt", "CandleCkptKeras", "CandleCkptPyTorch", "MultiGPUCheckpoint", "ModelType",
-    "restart",
+    "ParamRequired", "ParamType", "restart",
 )  # fmt: skip
 
 __all__ = [
