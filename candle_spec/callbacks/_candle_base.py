@@ -7,18 +7,18 @@ import warnings
 import weakref
 from collections.abc import Mapping
 from dataclasses import replace
-from enum import Enum
 from pathlib import Path
 from typing import Any, Final
 
 from candle_spec.callbacks import _supervisor
 from candle_spec.callbacks._adapter import Adapter
 from candle_spec.callbacks._candle_notes import NativeWriter, Noting, checksummed
-from candle_spec.callbacks._candle_old import POINTERS, has_series, moment, old_checkpoint
+from candle_spec.callbacks._candle_notes_alone import NotesAlone
+from candle_spec.callbacks._candle_old import POINTERS, has_series, moment, nothing_to_restart_from, old_checkpoint
 from candle_spec.callbacks._candle_own import OwnState
 from candle_spec.callbacks._candle_upkeep import Upkeep, no_back_end
 from candle_spec.callbacks._recorder import Options, Recorder, Restart
-from candle_spec.errors import CorruptFileError, InvalidInputError, MissingPathError
+from candle_spec.errors import InvalidInputError
 from candle_spec.series import ckpt_info, ckpt_log, old_layouts
 from candle_spec.series import policy as policies
 from candle_spec.series.ckpt_info import CkptInfo
@@ -35,13 +35,6 @@ _TERMINATED: Final = 143
 _open: weakref.WeakValueDictionary[str, CandleCkpt] = weakref.WeakValueDictionary()
 _trained: set[str] = set()
 """Directories in which this process has saved already."""
-
-
-class ModelType(Enum):
-    """The two frameworks that CANDLE knows."""
-
-    KERAS = 1
-    PYTORCH = 2
 
 
 class CandleCkpt(Upkeep):
@@ -76,6 +69,7 @@ class CandleCkpt(Upkeep):
         self.gParams = gParams
         self.stop_training = False
         self.recorder: Recorder | None = None
+        self.notes: NotesAlone | None = None
         self.objects: Any = None
         self.J: dict[str, Any] | None = None
         self._next: int | None = None
@@ -107,18 +101,6 @@ class CandleCkpt(Upkeep):
         """
         return None
 
-    def write_to(self, folder: Path, epoch: int) -> str:
-        """Let :meth:`write_model_backend` write the model below a folder; return the name that it was given."""
-        with self.writing_to(folder) as path:
-            self.write_model_backend(self.model, epoch)
-        return path.name
-
-    def read_from(self, path: Path) -> None:
-        """Let :meth:`build_model` read the model."""
-        found = self.build_model(str(path))
-        if found is not None:
-            self.model = found
-
     def restore_old(self, old: OldCheckpoint) -> str:
         """Restore the objects from a checkpoint that CANDLE wrote; return what was restored, in words."""
         self.read_from(old.model)
@@ -145,15 +127,6 @@ class CandleCkpt(Upkeep):
     def disabled(self, key: str = "") -> bool:
         """Whether a hyperparameter is set and false; without a name, whether nothing is ever saved."""
         return self._is_on(key) is False if key else not self.policy.enabled
-
-    @property
-    def model(self) -> Any:
-        """What is saved and restored; :meth:`build_model` may put another one in its place."""
-        return self.objects
-
-    @model.setter
-    def model(self, model: Any) -> None:
-        self.objects = model
 
     @property
     def epochs(self) -> list[int]:
@@ -198,11 +171,11 @@ class CandleCkpt(Upkeep):
             info = self._restart_old(recorder, old, passed)
         else:
             if not has_series(Path(self.ckpt_directory)) and self.policy.restart_mode in POINTERS:
-                self._nothing(passed)
+                self.info(nothing_to_restart_from(self.policy.restart_mode, passed, self._key()))
                 return None
             restarted = recorder.restart()
             if restarted is None:
-                self._nothing(passed)
+                self.info(nothing_to_restart_from(self.policy.restart_mode, passed, self._key()))
                 return None
             info = self._note_of(restarted)
         self.best_metric_last = info.best_metric_last
@@ -234,6 +207,9 @@ class CandleCkpt(Upkeep):
         if recorder.records and completed == recorder.epochs and completed >= self.policy.save.skip_epochs:
             self.info(ckpt_log.final_epoch(completed))
         saved = recorder.epoch_end(completed, values)
+        if self.notes is not None:
+            final = self.epoch_max is not None and completed >= self.epoch_max
+            saved = self.notes.epoch_end(completed, values, final=final)
         if recorder.records:
             self.best_metric_last = recorder.past.best
         if recorder.records and self.policy.save.metric not in values:
@@ -245,6 +221,8 @@ class CandleCkpt(Upkeep):
         """Save where the training ends, unless that is done, and say what is left."""
         if self.recorder is not None:
             self.recorder.train_end(self.recorder.stop_reason or "train end")
+            if self.notes is not None:
+                self.notes.train_end(self.recorder.stop_reason or "train end")
         self.report_final()
 
     def report_final(self) -> None:
@@ -312,7 +290,10 @@ class CandleCkpt(Upkeep):
         self.recorder.past = policies.history((), self.policy.save)
         weakref.finalize(self, self.recorder.close)  # a program that drops the object lets the directory go
         self.recorder.start()
-        if self.recorder.records:
+        if not self.policy.weights_file and self.policy.save.enabled and self.rank() == 0:
+            self.notes = NotesAlone(Path(self.ckpt_directory), self.policy, say)
+            self.notes.start()
+        if self.recorder.records or self.notes is not None:
             self.log.open(Path(self.ckpt_directory) / "ckpt.log")
         return self.recorder
 
@@ -328,23 +309,6 @@ class CandleCkpt(Upkeep):
         recorder.epoch = info.epoch
         recorder.past = replace(recorder.past, best=best if best is not None else recorder.past.best)
         return info
-
-    def _nothing(self, passed: list[old_layouts.Refused]) -> None:
-        """Say that there is nothing to restart from; never begin from scratch where there was something."""
-        why = "; ".join(f"{each.folder}: {each.reason}" for each in passed)
-        if self.policy.restart_mode == "required":
-            raise MissingPathError(
-                f"a restart is required, and there is no checkpoint{f' that can be used ({why})' if why else ''}",
-                location=self._key(),
-                hint="ckpt_restart_mode auto starts from scratch then",
-            )
-        if passed:
-            raise CorruptFileError(
-                f"no checkpoint can be used: {why}",
-                location=self._key(),
-                hint="ckpt_restart_mode off starts from scratch",
-            )
-        self.info(f"no checkpoint in {self.ckpt_directory}: the training begins from scratch")
 
     def _note_of(self, restarted: Restart) -> CkptInfo:
         """Return the note of the checkpoint restored; one that another callback saved has none."""

@@ -10,6 +10,13 @@ from candle_spec.errors import InvalidInputError
 from candle_spec.series import values
 
 
+class ModelType(Enum):
+    """The two frameworks that CANDLE knows."""
+
+    KERAS = 1
+    PYTORCH = 2
+
+
 class ParamType(Enum):
     """Types of hyperparameters; NN is "not negative", GZ "greater than zero"."""
 

@@ -88,6 +88,27 @@ class Upkeep(Parameters, ABC):
         finally:
             self.model_file = before
 
+    @property
+    def model(self) -> Any:
+        """What is saved and restored; :meth:`build_model` may put another one in its place."""
+        return self.objects
+
+    @model.setter
+    def model(self, model: Any) -> None:
+        self.objects = model
+
+    def write_to(self, folder: Path, epoch: int) -> str:
+        """Let :meth:`write_model_backend` write the model below a folder; return the name that it was given."""
+        with self.writing_to(folder) as path:
+            self.write_model_backend(self.model, epoch)
+        return path.name
+
+    def read_from(self, path: Path) -> None:
+        """Let :meth:`build_model` read the model."""
+        found = self.build_model(str(path))
+        if found is not None:
+            self.model = found
+
     # Model and note in a folder of the caller's
 
     def write_model(self, dir_work: str | Path, epoch: int) -> None:

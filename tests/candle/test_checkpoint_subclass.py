@@ -461,3 +461,57 @@ def test_the_public_methods_are_all_there() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert [name for name in names if not callable(getattr(candle.CandleCkpt, name, None))] == []
+
+
+class TestNotesAlone:
+    """``ckpt_save_weights_file`` False."""
+
+    def notes(self, folder: Path) -> dict[str, dict]:
+        return {
+            path.parent.name: json.loads(path.read_text())
+            for path in sorted((folder / "ckpts/epochs").glob("*/ckpt-info.json"))
+        }
+
+    def test_the_history_and_nothing_else(self, tmp_path: Path) -> None:
+        ckpt = train(tmp_path, [5, 1, 3, 4, 6], ckpt_save_weights_file="False", ckpt_keep_limit=1)
+        ckpt.report_final()
+        notes = self.notes(tmp_path)
+        assert [note["metrics"]["val_loss"] for note in notes.values()] == [5, 1, 3, 4, 6]
+        assert [note["best_metric_last"] for note in notes.values()] == [5, 1, 1, 1, 1]
+        assert all(note.keys().isdisjoint({"model_file", "checksum"}) for note in notes.values())
+        assert isinstance(notes["002"]["time_elapsed"], float)
+        assert sorted(path.name for path in (tmp_path / "ckpts").iterdir()) == ["ckpt.log", "epochs"]
+        assert "NO checkpoint is saved" in (tmp_path / "ckpts/ckpt.log").read_text()
+
+    def test_which_epochs_and_an_early_end(self, tmp_path: Path) -> None:
+        ckpt = started(tmp_path, ckpt_save_weights_file=False, ckpt_save_interval=2, ckpt_save_best=False, epochs=9)
+        saved = [ckpt.ckpt_epoch(epoch, "-", 1.0) for epoch in range(3)]
+        assert saved == [False, True, False]
+        ckpt.on_train_end()
+        assert list(self.notes(tmp_path)) == ["002", "003"]
+
+    def test_interval_0_writes_none(self, tmp_path: Path) -> None:
+        train(tmp_path, ckpt_save_weights_file=False, ckpt_save_interval=0).report_final()
+        assert not (tmp_path / "ckpts").exists()
+
+    def test_started_again(self, tmp_path: Path) -> None:
+        train(tmp_path, ckpt_save_weights_file=False, epochs=2).close()
+        assert started(tmp_path, ckpt_save_weights_file=False).restart() is None  # no error, no restart: from scratch
+        ckpt = started(tmp_path)
+        assert ckpt.restart() is None
+        ckpt.ckpt_epoch(0, "-", 1.0)  # and with weights in the same folder
+        ckpt.close()
+        assert [entry.epoch for entry in Series.read(tmp_path / "ckpts").entries()] == [1]
+        sound(last(tmp_path))
+        assert list(self.notes(tmp_path)) == ["001", "002"]
+
+    def test_checkpoints_stay(self, tmp_path: Path) -> None:
+        train(tmp_path, epochs=1).close()
+        ckpt = started(tmp_path, ckpt_save_weights_file=False, ckpt_restart_mode="off")
+        for epoch in range(2):
+            ckpt.ckpt_epoch(epoch, "-", 1.0)
+        ckpt.close()
+        sound(last(tmp_path))
+        assert "model_file" in self.notes(tmp_path)["001"]
+        assert "model_file" not in self.notes(tmp_path)["002"]
+        assert started(tmp_path).restart()["epoch"] == 1
