@@ -113,7 +113,10 @@ def read(path: Path) -> CkptInfo:
 
 def is_note_alone(folder: Path) -> bool:
     """Whether a folder holds a note and no model: its weights were not wanted, or were cleaned away; no checkpoint."""
-    return {path.name for path in folder.iterdir()} == {NAME}
+    try:
+        return {path.name for path in folder.iterdir()} == {NAME}
+    except OSError:  # no folder, or not any more: a reader holds no lock
+        return False
 
 
 def _finite(data: bytes) -> bytes:
