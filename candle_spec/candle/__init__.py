@@ -69,6 +69,25 @@ from candle_spec.candle.pytorch import (
     set_pytorch_threads,
 )
 from candle_spec.candle.tables import load_csv_data, load_Xy_data2, load_Xy_data_noheader, load_Xy_one_hot_data2
+from candle_spec.candle.uncertainty import (
+    abstention_acc_class_i_metric,
+    abstention_acc_metric,
+    abstention_class,
+    abstention_class_i_metric,
+    abstention_loss,
+    abstention_metric,
+    acc_class_i_metric,
+    add_model_output,
+    heteroscedastic_loss,
+    mae_heteroscedastic_metric,
+    meanS_heteroscedastic_metric,
+    modify_labels,
+    mse_heteroscedastic_metric,
+    quantile_loss,
+    quantile_metric,
+    r2_heteroscedastic_metric,
+    triple_quantile_loss,
+)
 
 ListOfListsAction = ListOfLists
 build_activation = build_pytorch_activation
@@ -83,19 +102,22 @@ _CHECKPOINTS: Final = (
 )  # fmt: skip
 
 __all__ = [
-    "ArgumentStruct", "Benchmark", "ListOfLists", "ListOfListsAction", "Progbar", "add_cluster_noise",
-    "add_column_noise", "add_gaussian_noise", "add_noise", "build_activation", "build_initializer",
-    "build_keras_optimizer", "build_loss", "build_optimizer", "build_pytorch_activation", "build_pytorch_optimizer",
-    "check_flag_conflicts", "clr_callback", "clr_check_args", "clr_set_args", "compute_trainable_params",
-    "convert_to_class", "corr", "covariance", "create_params", "directory_tree_from_parameters", "discretize_array",
-    "eval_string_as_list", "eval_string_as_list_of_lists", "fetch_file", "finalize_parameters", "get_file",
-    "get_function", "get_pytorch_function", "impute_and_scale_array", "initialize", "initialize_parameters",
-    "keras_default_config", "label_flip", "label_flip_correlated", "load_Xy_data2", "load_Xy_data_noheader",
-    "load_Xy_one_hot_data2", "load_csv_data", "mae", "mse", "parse_from_dictlist", "plot_array", "plot_history",
-    "plot_metrics", "plot_scatter", "pytorch_initialize", "pytorch_mse", "pytorch_xent", "r2",
-    "register_permanent_dropout", "scale_array", "set_parallelism_threads", "set_pytorch_seed",
-    "set_pytorch_threads", "set_seed", "set_up_logger", "str2bool", "to_categorical", "validate_file",
-    "verify_path", "xent",
+    "ArgumentStruct", "Benchmark", "ListOfLists", "ListOfListsAction", "Progbar", "abstention_acc_class_i_metric",
+    "abstention_acc_metric", "abstention_class_i_metric", "abstention_loss", "abstention_metric",
+    "acc_class_i_metric", "add_cluster_noise", "add_column_noise", "add_gaussian_noise", "add_model_output",
+    "add_noise", "build_activation", "build_initializer", "build_keras_optimizer", "build_loss", "build_optimizer",
+    "build_pytorch_activation", "build_pytorch_optimizer", "check_flag_conflicts", "clr_callback", "clr_check_args",
+    "clr_set_args", "compute_trainable_params", "convert_to_class", "corr", "covariance", "create_params",
+    "directory_tree_from_parameters", "discretize_array", "eval_string_as_list", "eval_string_as_list_of_lists",
+    "fetch_file", "finalize_parameters", "get_file", "get_function", "get_pytorch_function", "heteroscedastic_loss",
+    "impute_and_scale_array", "initialize", "initialize_parameters", "keras_default_config", "label_flip",
+    "label_flip_correlated", "load_Xy_data2", "load_Xy_data_noheader", "load_Xy_one_hot_data2", "load_csv_data",
+    "mae", "mae_heteroscedastic_metric", "meanS_heteroscedastic_metric", "modify_labels", "mse",
+    "mse_heteroscedastic_metric", "parse_from_dictlist", "plot_array", "plot_history", "plot_metrics",
+    "plot_scatter", "pytorch_initialize", "pytorch_mse", "pytorch_xent", "quantile_loss", "quantile_metric", "r2",
+    "r2_heteroscedastic_metric", "register_permanent_dropout", "scale_array", "set_parallelism_threads",
+    "set_pytorch_seed", "set_pytorch_threads", "set_seed", "set_up_logger", "str2bool", "to_categorical",
+    "triple_quantile_loss", "validate_file", "verify_path", "xent",
 ]  # fmt: skip
 
 
@@ -114,11 +136,13 @@ def __getattr__(name: str) -> Any:
         return keras_class(name)
     if name == "CyclicLR":
         return cyclic_class()
+    if name == "AbstentionAdapt_Callback":
+        return abstention_class()
     if name in _CHECKPOINTS:
         from candle_spec.callbacks import candle_classes
 
         return getattr(candle_classes, name)
     raise AttributeError(
         f"candle_spec.candle has no {name!r}: it has what defines, runs and checkpoints a CANDLE program; "
-        "plots, feature selection and uncertainty losses are in candle_lib"
+        "selection of features, correction of batch effects and calibration are in candle_lib"
     )
