@@ -146,7 +146,10 @@ class CandleCkpt(Upkeep):
 
     def report_initial(self) -> None:
         """Say what will be saved, when, where, and what is kept; done at the first call of anything."""
-        self._start()
+        if self.objects is None:
+            self.info(self.policy.describe(self.ckpt_directory))
+        else:
+            self._start()
 
     def restart(self, model: Any = None, verbose: bool = True) -> dict[str, Any] | None:
         """Restore the training, and return what its note says; ``None``: from the beginning.
@@ -243,19 +246,19 @@ class CandleCkpt(Upkeep):
 
     def save_check(self, epoch: int, direction: str = "", metric_value: Any = None) -> bool:
         """Whether the end of an epoch (counted from 1, as in CANDLE) would be saved; nothing is saved."""
-        save, past = self._policy_and_past()
+        save, past = self._policy_and_past(direction)
         metrics = {} if metric_value is None else {save.metric: float(metric_value)}
         final = self.epoch_max is not None and epoch >= self.epoch_max
         return bool(policies.save_reason(save, Moment(epoch, metrics=metrics, is_final=final), past))
 
     def save_check_best(self, epoch: int, direction: str = "", metric_value: Any = None) -> bool:
         """Whether an epoch (counted from 1) is the best so far."""
-        save, past = self._policy_and_past()
+        save, past = self._policy_and_past(direction)
         metrics = {} if metric_value is None else {save.metric: float(metric_value)}
         return save.save_best and policies.improves(save, Moment(epoch, metrics=metrics), past)
 
-    def _policy_and_past(self) -> tuple[policies.SavePolicy, policies.History]:
-        save = self.policy.save
+    def _policy_and_past(self, direction: str) -> tuple[policies.SavePolicy, policies.History]:
+        save = _directed(self.policy.save, direction)
         past = self.recorder.past if self.recorder is not None else policies.history((), save)
         return save, past
 
@@ -340,11 +343,10 @@ class CandleCkpt(Upkeep):
             self.info(f"there is no {self.policy.save.metric} among {', '.join(values) or 'nothing'}: no epoch is best")
 
     def _take_direction(self, recorder: Recorder, direction: str) -> None:
-        save = recorder.policy.save
-        if direction in ("+", "-") and save.mode == "auto" and not policies.direction(save.metric):
-            mode: Any = "max" if direction == "+" else "min"
-            keep = replace(self.policy.keep, mode_of_metric=mode)
-            self.policy = recorder.policy = replace(self.policy, save=replace(save, mode=mode), keep=keep)
+        save = _directed(recorder.policy.save, direction)
+        if save is not recorder.policy.save:
+            keep = replace(self.policy.keep, mode_of_metric=save.mode)
+            self.policy = recorder.policy = replace(self.policy, save=save, keep=keep)
 
     def _stop(self, recorder: Recorder) -> None:
         """A loop of one's own cannot be ended from here, but by SIGTERM, which was to end the process."""
@@ -364,6 +366,13 @@ class CandleCkpt(Upkeep):
             plan = policies.keep(recorder.entries(), self.policy.keep)
             for line in ckpt_log.kept(sorted({entry.epoch for entry in plan.keep}, reverse=True)):
                 self.info(line)
+
+
+def _directed(save: policies.SavePolicy, direction: str) -> policies.SavePolicy:
+    """Return the policy with the direction that the program gives, where the name of the metric does not say it."""
+    if direction not in ("+", "-") or save.mode != "auto" or policies.direction(save.metric):
+        return save
+    return replace(save, mode="max" if direction == "+" else "min")
 
 
 class _Listener:

@@ -110,7 +110,7 @@ class OwnState:
         structure = restored(checkpoint) if "state_tree" in checkpoint.manifest.get("training_state", {}) else {}
         name = str(structure.get(FILE, paths[0]))
         # The name may be that of a folder, or what several names begin with; nothing of it leaves the checkpoint.
-        if not any(path.startswith(name) for path in paths):
+        if not name or not any(path.startswith(name) for path in paths):
             name = paths[0]
         self._back_end().read_from(checkpoint.path / name)
         parts = [RestoredPart("model", restored=True)]

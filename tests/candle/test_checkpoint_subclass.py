@@ -415,6 +415,18 @@ class TestModelAndNoteByHand:
         assert model.weight.tolist() == before
 
 
+def test_what_would_be_saved(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    ckpt = Arrays({**PARAMS, "output_dir": str(tmp_path), "ckpt_save_best_metric": "wibble", "ckpt_save_interval": 4})
+    ckpt.report_initial()  # before there is a model
+    assert "every 4 epochs" in capsys.readouterr().out
+    ckpt.set_model({"w": numpy.zeros(3)})
+    ckpt.ckpt_epoch(0, "+", 1.0)
+    assert [ckpt.save_check_best(2, "+", value) for value in (0.5, 2.0)] == [False, True]
+    assert [ckpt.save_check(epoch, "+", 0.5) for epoch in (2, 4, 5)] == [False, True, True]
+    fresh = Arrays({**PARAMS, "ckpt_save_best_metric": "wibble", "ckpt_best_metric_last": 1.0})
+    assert [fresh.save_check_best(2, way, 0.5) for way in "+-"] == [False, True]
+
+
 class TestParam:
     def ckpt(self, **params: object) -> candle.CandleCkpt:
         return Arrays({"ckpt_save_interval": 1, **params})
