@@ -129,7 +129,7 @@ class OwnState:
 
     def _recognised(self, path: Path) -> tuple[Framework, list[InertPickle]]:
         """Look at what was written: who makes such files, and which pickles are in it, none of which is run."""
-        from candle_spec.conversion.convert import read_native
+        from candle_spec.conversion.native import read_native
 
         if not path.exists():
             return self.framework, []

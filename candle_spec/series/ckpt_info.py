@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from candle_spec import limits
 from candle_spec.canonical import loads, pretty, tag_number
-from candle_spec.errors import CorruptFileError, LimitExceededError, MissingPartError
+from candle_spec.errors import CandleSpecError, CorruptFileError, LimitExceededError, MissingPartError
 
 NAME: Final = "ckpt-info.json"
 DISABLED: Final = "__DISABLED__"
@@ -112,10 +112,12 @@ def read(path: Path) -> CkptInfo:
 
 
 def is_note_alone(folder: Path) -> bool:
-    """Whether a folder holds a note and no model: its weights were not wanted, or were cleaned away; no checkpoint."""
+    """Whether a folder holds nothing but a note that names no model: the weights were not wanted; no checkpoint."""
     try:
-        return {path.name for path in folder.iterdir()} == {NAME}
-    except OSError:  # no folder, or not any more: a reader holds no lock
+        if {path.name for path in folder.iterdir()} != {NAME}:
+            return False
+        return "model_file" not in loads(_finite((folder / NAME).read_bytes()), location=str(folder))
+    except (OSError, TypeError, CandleSpecError):  # no folder, or not any more (a reader holds no lock), or no note
         return False
 
 
