@@ -62,7 +62,7 @@ class NotesAlone:
 
     def _write(self, epoch: int) -> None:
         place = Layout(self.folder).epochs / folder_name(epoch)
-        if place.is_dir() and not ckpt_info.is_note_alone(place):
+        if place.is_dir() and any(each.name[0] != "." and each.name != ckpt_info.NAME for each in place.iterdir()):
             self.say(f"{place} is a checkpoint and stays as it is: no note on epoch {epoch}")
             return
         now = datetime.now().astimezone()
