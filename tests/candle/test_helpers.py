@@ -414,3 +414,12 @@ class TestKeras:
         assert "Timeout==>" in capsys.readouterr().out
         assert lines[0].startswith("[Epoch: 0] loss: ")
         assert json.loads((tmp_path / "run.R1.json").read_text())[0]["epoch"] == 0
+
+
+def test_a_line_that_says_how_far_a_loop_is(capsys: pytest.CaptureFixture[str]) -> None:
+    bar = candle.Progbar(3, interval=60)
+    for _ in range(3):
+        bar.add(1, [("loss", 0.5)])
+    assert capsys.readouterr().out == "\r1/3 - loss: 0.5000\r3/3 - loss: 0.5000\n"
+    candle.Progbar(3, verbose=0).update(3)
+    assert capsys.readouterr().out == ""
