@@ -7,18 +7,18 @@ import warnings
 import weakref
 from collections.abc import Mapping
 from dataclasses import replace
-from enum import Enum
 from pathlib import Path
 from typing import Any, Final
 
 from candle_spec.callbacks import _supervisor
 from candle_spec.callbacks._adapter import Adapter
 from candle_spec.callbacks._candle_notes import NativeWriter, Noting, checksummed
-from candle_spec.callbacks._candle_old import POINTERS, has_series, moment, old_checkpoint
+from candle_spec.callbacks._candle_notes_alone import NotesAlone
+from candle_spec.callbacks._candle_old import POINTERS, has_series, moment, nothing_to_restart_from, old_checkpoint
+from candle_spec.callbacks._candle_own import OwnState
+from candle_spec.callbacks._candle_upkeep import Upkeep, no_back_end
 from candle_spec.callbacks._recorder import Options, Recorder, Restart
-from candle_spec.checkpoint import manifest_file
-from candle_spec.checkpoint.layout import MANIFEST
-from candle_spec.errors import CorruptFileError, InvalidInputError, MissingPathError
+from candle_spec.errors import InvalidInputError
 from candle_spec.series import ckpt_info, ckpt_log, old_layouts
 from candle_spec.series import policy as policies
 from candle_spec.series.ckpt_info import CkptInfo
@@ -27,6 +27,7 @@ from candle_spec.series.old_layouts import OldCheckpoint
 from candle_spec.series.params import CheckpointPolicy
 from candle_spec.series.policy import Moment
 from candle_spec.series.saving import Saved
+from candle_spec.series.series import Series
 
 _TERMINATED: Final = 143
 """Exit code of a process that SIGTERM ended: https://www.gnu.org/software/bash/manual/html_node/Exit-Status.html."""
@@ -36,17 +37,22 @@ _trained: set[str] = set()
 """Directories in which this process has saved already."""
 
 
-class ModelType(Enum):
-    """The two frameworks that CANDLE knows."""
-
-    KERAS = 1
-    PYTORCH = 2
-
-
-class CandleCkpt:
+class CandleCkpt(Upkeep):
     """Saves a training as the ``ckpt_*`` hyperparameters say, and restarts it.
 
-    Use :class:`CandleCkptPyTorch` or :class:`CandleCkptKeras`.
+    Use :class:`CandleCkptPyTorch` or :class:`CandleCkptKeras`; or, for a format of your own, a subclass with two hooks:
+
+    >>> class MyCkpt(candle.CandleCkpt):                                     # doctest: +SKIP
+    ...     model_file = "model.npz"
+    ...     def write_model_backend(self, model, epoch):
+    ...         numpy.savez(self.model_file, **model)
+    ...     def build_model(self, model_file):
+    ...         self.model = dict(numpy.load(model_file))
+
+    Attributes:
+        model_file: Name of the model's file; while :meth:`write_model_backend` runs, the path to write to.
+        framework: Who makes the models of such a subclass; where it is empty, that is found out from the file.
+        epoch_max: Planned epochs.
 
     Args:
         gParams: All hyperparameters of the program; they are not changed.
@@ -54,14 +60,16 @@ class CandleCkpt:
         verbose: Whether details are said too.
     """
 
+    framework: str = ""
+
     def __init__(
         self, gParams: Mapping[str, Any], logger: logging.Logger | str | None = "DEFAULT", verbose: bool = True
     ) -> None:
         self.log = CkptLog(logger, verbose=verbose)
         self.gParams = gParams
-        self.model_file = "model.h5"
         self.stop_training = False
         self.recorder: Recorder | None = None
+        self.notes: NotesAlone | None = None
         self.objects: Any = None
         self.J: dict[str, Any] | None = None
         self._next: int | None = None
@@ -75,22 +83,28 @@ class CandleCkpt:
         """
         self.policy = CheckpointPolicy.from_params(gParams)
         self.ckpt_directory = self.policy.folder(_supervisor.output_folder(gParams))
-        self.epochs = self.policy.epochs
+        self.epoch_max = self.policy.epochs
         self.best_metric_last = self.policy.save.best_value
 
     # What the frameworks fill in
 
     def make_adapter(self, model: Any) -> Adapter:
         """Return the adapter of the framework to the objects of a training."""
-        raise InvalidInputError("use CandleCkptPyTorch or CandleCkptKeras", location=type(model).__name__)
+        if type(self).write_model_backend is Upkeep.write_model_backend:
+            raise no_back_end(self)
+        return OwnState(weakref.ref(self), self.ckpt_directory)
 
-    def native_writer(self, model: Any) -> NativeWriter:
-        """Return what writes the state to a path, after so many epochs, as the framework does."""
-        raise InvalidInputError("this class has no native format", location=type(model).__name__)
+    def native_writer(self, model: Any) -> NativeWriter | None:
+        """Return what writes the state to a path, after so many epochs, as the framework does.
+
+        ``None`` where the checkpoint holds that file anyway.
+        """
+        return None
 
     def restore_old(self, old: OldCheckpoint) -> str:
         """Restore the objects from a checkpoint that CANDLE wrote; return what was restored, in words."""
-        raise InvalidInputError("this class reads no checkpoints of CANDLE", location=str(old.model))
+        self.read_from(old.model)
+        return "restored: model"
 
     def rank(self) -> int:
         """Return the number of this process among those that train one model together."""
@@ -106,13 +120,23 @@ class CandleCkpt:
         """Say a detail."""
         self.log.debug(message)
 
-    def enabled(self) -> bool:
-        """Whether anything is ever saved."""
-        return self.policy.enabled
+    def enabled(self, key: str = "") -> bool:
+        """Whether a hyperparameter is set and true; without a name, whether anything is ever saved."""
+        return self._is_on(key) is True if key else self.policy.enabled
 
-    def disabled(self) -> bool:
-        """Whether nothing is ever saved."""
-        return not self.policy.enabled
+    def disabled(self, key: str = "") -> bool:
+        """Whether a hyperparameter is set and false; without a name, whether nothing is ever saved."""
+        return self._is_on(key) is False if key else not self.policy.enabled
+
+    @property
+    def epochs(self) -> list[int]:
+        """The epochs whose checkpoints are there, those of earlier parts of the run too."""
+        if self.recorder is not None:
+            entries = self.recorder.entries()
+        else:
+            folder = Path(self.ckpt_directory)
+            entries = Series.read(folder).entries() if has_series(folder) else ()
+        return sorted({entry.epoch for entry in entries if entry.complete and not entry.superseded})
 
     # The training
 
@@ -122,7 +146,10 @@ class CandleCkpt:
 
     def report_initial(self) -> None:
         """Say what will be saved, when, where, and what is kept; done at the first call of anything."""
-        self._start()
+        if self.objects is None:
+            self.info(self.policy.describe(self.ckpt_directory))
+        else:
+            self._start()
 
     def restart(self, model: Any = None, verbose: bool = True) -> dict[str, Any] | None:
         """Restore the training, and return what its note says; ``None``: from the beginning.
@@ -147,11 +174,11 @@ class CandleCkpt:
             info = self._restart_old(recorder, old, passed)
         else:
             if not has_series(Path(self.ckpt_directory)) and self.policy.restart_mode in POINTERS:
-                self._nothing(passed)
+                self.info(nothing_to_restart_from(self.policy.restart_mode, passed, self._key()))
                 return None
             restarted = recorder.restart()
             if restarted is None:
-                self._nothing(passed)
+                self.info(nothing_to_restart_from(self.policy.restart_mode, passed, self._key()))
                 return None
             info = self._note_of(restarted)
         self.best_metric_last = info.best_metric_last
@@ -183,6 +210,11 @@ class CandleCkpt:
         if recorder.records and completed == recorder.epochs and completed >= self.policy.save.skip_epochs:
             self.info(ckpt_log.final_epoch(completed))
         saved = recorder.epoch_end(completed, values)
+        if self.notes is not None:
+            final = self.epoch_max is not None and completed >= self.epoch_max
+            saved = self.notes.epoch_end(completed, values, final=final)
+        if recorder.records:
+            self.best_metric_last = recorder.past.best
         if recorder.records and self.policy.save.metric not in values:
             self._warn_of_metric(values)
         self._stop(recorder)
@@ -192,6 +224,8 @@ class CandleCkpt:
         """Save where the training ends, unless that is done, and say what is left."""
         if self.recorder is not None:
             self.recorder.train_end(self.recorder.stop_reason or "train end")
+            if self.notes is not None:
+                self.notes.train_end(self.recorder.stop_reason or "train end")
         self.report_final()
 
     def report_final(self) -> None:
@@ -212,19 +246,19 @@ class CandleCkpt:
 
     def save_check(self, epoch: int, direction: str = "", metric_value: Any = None) -> bool:
         """Whether the end of an epoch (counted from 1, as in CANDLE) would be saved; nothing is saved."""
-        save, past = self._policy_and_past()
+        save, past = self._policy_and_past(direction)
         metrics = {} if metric_value is None else {save.metric: float(metric_value)}
-        final = self.epochs is not None and epoch >= self.epochs
+        final = self.epoch_max is not None and epoch >= self.epoch_max
         return bool(policies.save_reason(save, Moment(epoch, metrics=metrics, is_final=final), past))
 
     def save_check_best(self, epoch: int, direction: str = "", metric_value: Any = None) -> bool:
         """Whether an epoch (counted from 1) is the best so far."""
-        save, past = self._policy_and_past()
+        save, past = self._policy_and_past(direction)
         metrics = {} if metric_value is None else {save.metric: float(metric_value)}
         return save.save_best and policies.improves(save, Moment(epoch, metrics=metrics), past)
 
-    def _policy_and_past(self) -> tuple[policies.SavePolicy, policies.History]:
-        save = self.policy.save
+    def _policy_and_past(self, direction: str) -> tuple[policies.SavePolicy, policies.History]:
+        save = _directed(self.policy.save, direction)
         past = self.recorder.past if self.recorder is not None else policies.history((), save)
         return save, past
 
@@ -255,11 +289,14 @@ class CandleCkpt:
             say=say,
             on_saved=(_Listener(weakref.ref(self)),),
         )
-        self.recorder = noting.recorder = Recorder(noting, self.policy, options, epochs=self.epochs)
+        self.recorder = noting.recorder = Recorder(noting, self.policy, options, epochs=self.epoch_max)
         self.recorder.past = policies.history((), self.policy.save)
         weakref.finalize(self, self.recorder.close)  # a program that drops the object lets the directory go
         self.recorder.start()
-        if self.recorder.records:
+        if not self.policy.weights_file and self.policy.save.enabled and self.rank() == 0:
+            self.notes = NotesAlone(Path(self.ckpt_directory), self.policy, say)
+            self.notes.start()
+        if self.recorder.records or self.notes is not None:
             self.log.open(Path(self.ckpt_directory) / "ckpt.log")
         return self.recorder
 
@@ -276,38 +313,12 @@ class CandleCkpt:
         recorder.past = replace(recorder.past, best=best if best is not None else recorder.past.best)
         return info
 
-    def _nothing(self, passed: list[old_layouts.Refused]) -> None:
-        """Say that there is nothing to restart from; never begin from scratch where there was something."""
-        why = "; ".join(f"{each.folder}: {each.reason}" for each in passed)
-        if self.policy.restart_mode == "required":
-            raise MissingPathError(
-                f"a restart is required, and there is no checkpoint{f' that can be used ({why})' if why else ''}",
-                location=self._key(),
-                hint="ckpt_restart_mode auto starts from scratch then",
-            )
-        if passed:
-            raise CorruptFileError(
-                f"no checkpoint can be used: {why}",
-                location=self._key(),
-                hint="ckpt_restart_mode off starts from scratch",
-            )
-        self.info(f"no checkpoint in {self.ckpt_directory}: the training begins from scratch")
-
     def _note_of(self, restarted: Restart) -> CkptInfo:
         """Return the note of the checkpoint restored; one that another callback saved has none."""
-        note = restarted.path / ckpt_info.NAME
-        if not note.is_file():
+        if not (restarted.path / ckpt_info.NAME).is_file():
             return CkptInfo(restarted.epoch, self.policy.save.metric, metrics=restarted.metrics)
-        info = ckpt_info.read(note)
-        digest = manifest_file.read(restarted.path / MANIFEST)["weights"].get("state_digest", "")
-        info = replace(info, extra={**info.extra, "state_digest": digest})
-        path = restarted.path / Path(info.model_file).name
-        if self.policy.checksum and info.crc32 is not None and path.is_file():
-            found = checksummed(path, path.stat().st_size, self.info)
-            if found != info.crc32:
-                fault = f"the CRC-32 is {found}, {ckpt_info.NAME} states {info.crc32}"
-                raise CorruptFileError(fault, location=str(path))
-        return info
+        info = self._checked_note(restarted.path)
+        return replace(info, extra={**info.extra, "state_digest": self._digest(restarted.path)})
 
     def _check_epoch(self, epoch: int) -> None:
         """Say it once where a program restored a training and then begins it from 0 all the same."""
@@ -332,11 +343,10 @@ class CandleCkpt:
             self.info(f"there is no {self.policy.save.metric} among {', '.join(values) or 'nothing'}: no epoch is best")
 
     def _take_direction(self, recorder: Recorder, direction: str) -> None:
-        save = recorder.policy.save
-        if direction in ("+", "-") and save.mode == "auto" and not policies.direction(save.metric):
-            mode: Any = "max" if direction == "+" else "min"
-            keep = replace(self.policy.keep, mode_of_metric=mode)
-            self.policy = recorder.policy = replace(self.policy, save=replace(save, mode=mode), keep=keep)
+        save = _directed(recorder.policy.save, direction)
+        if save is not recorder.policy.save:
+            keep = replace(self.policy.keep, mode_of_metric=save.mode)
+            self.policy = recorder.policy = replace(self.policy, save=save, keep=keep)
 
     def _stop(self, recorder: Recorder) -> None:
         """A loop of one's own cannot be ended from here, but by SIGTERM, which was to end the process."""
@@ -356,6 +366,13 @@ class CandleCkpt:
             plan = policies.keep(recorder.entries(), self.policy.keep)
             for line in ckpt_log.kept(sorted({entry.epoch for entry in plan.keep}, reverse=True)):
                 self.info(line)
+
+
+def _directed(save: policies.SavePolicy, direction: str) -> policies.SavePolicy:
+    """Return the policy with the direction that the program gives, where the name of the metric does not say it."""
+    if direction not in ("+", "-") or save.mode != "auto" or policies.direction(save.metric):
+        return save
+    return replace(save, mode="max" if direction == "+" else "min")
 
 
 class _Listener:

@@ -74,26 +74,38 @@ class _Mixin(CandleCkpt):
         super().set_model(model)
 
     def make_adapter(self, model: Any) -> Adapter:
-        """See :class:`CandleCkpt`."""
+        """See :class:`CandleCkpt`; a subclass with a ``write_model_backend`` of its own saves what that writes."""
+        if type(self).write_model_backend is not _Mixin.write_model_backend:
+            return super().make_adapter(model)
         self.compiled_later = CompiledLater(KerasState(model))
         return self.compiled_later
 
-    def native_writer(self, model: Any) -> NativeWriter:
+    def native_writer(self, model: Any) -> NativeWriter | None:
         """See :class:`CandleCkpt`: the whole model as HDF5."""
-        return lambda path, epoch: model.save(str(path))
+        own = type(self).write_model_backend is not _Mixin.write_model_backend
+        return None if own else lambda path, epoch: model.save(str(path))
+
+    def write_model_backend(self, model: Any, epoch: int) -> None:
+        """Write the whole model as HDF5 to ``self.model_file``."""
+        self.objects.save(str(self.model_file))
 
     def restore_old(self, old: OldCheckpoint) -> str:
-        """See :class:`CandleCkpt`: weights of an HDF5 file, which holds no pickle."""
-        with old.model.open("rb") as file:
-            if file.read(4) != b"\x89HDF":
-                raise InvalidInputError("no HDF5 file of Keras", location=str(old.model))
-        self.objects.load_weights(str(old.model))
-        return "restored: model; not restored: optimizer (CANDLE does not restore it either)"
+        """See :class:`CandleCkpt`."""
+        if type(self).build_model is not _Mixin.build_model:
+            return super().restore_old(old)
+        return self._restore_file(old.model)
 
-    def build_model(self, model_file: str) -> None:
+    def build_model(self, model_file: str) -> Any:
         """Restore the weights from a native file."""
-        path = Path(model_file)
-        self.restore_old(OldCheckpoint(path.parent, path, None))
+        self._restore_file(Path(model_file))
+
+    def _restore_file(self, path: Path) -> str:
+        """Restore the weights of an HDF5 file, which holds no pickle."""
+        with path.open("rb") as file:
+            if file.read(4) != b"\x89HDF":
+                raise InvalidInputError("no HDF5 file of Keras", location=str(path))
+        self.objects.load_weights(str(path))
+        return "restored: model; not restored: optimizer (CANDLE does not restore it either)"
 
     def rank(self) -> int:
         """See :class:`CandleCkpt`: Horovod's, where it runs."""
@@ -159,6 +171,9 @@ def _classes(keras: ModuleType) -> dict[str, type]:
             logger: Where lines go, see :class:`CandleCkpt`.
             verbose: Whether details are said too.
         """
+
+        if hasattr(base, "model"):
+            model = base.model  # Keras 3 keeps the model itself
 
         def __init__(
             self, gParams: Mapping[str, Any], logger: logging.Logger | str | None = "DEFAULT", verbose: bool = True

@@ -20,6 +20,7 @@ from candle_spec.series import ckpt_info, ckpt_log
 from candle_spec.series.best import better, upwards
 from candle_spec.series.ckpt_info import CkptInfo
 from candle_spec.series.old_layouts import crc32
+from candle_spec.series.params import CheckpointPolicy
 from candle_spec.series.policy import SavePolicy
 
 if TYPE_CHECKING:
@@ -89,31 +90,17 @@ class Noting:
             return found
 
     def _info(self, extra: Mapping[str, Any], recorder: Recorder) -> CkptInfo:
-        policy, now = recorder.policy, datetime.now().astimezone()
         history = list(extra.get(HISTORY) or [{}])
-        elapsed: float | str = ckpt_info.FIRST
-        if self.elapsed_from is not None:
-            elapsed = round((now - self.elapsed_from).total_seconds(), 3)
-        self.elapsed_from = now
-        local, utc = ckpt_info.stamps(now)
-        about = {"step": extra.get("step"), "timestamp_utc": utc}
-        return CkptInfo(
-            epoch=int(extra["epoch"]),
-            save_best_metric=policy.save.metric if policy.save.save_best else None,
-            best_metric_last=best_so_far(history, policy.save),
-            timestamp=local,
-            time_elapsed=elapsed,
-            metadata=policy.metadata,
-            metrics={key: value for key, value in history[-1].items() if key != "epoch"},
-            extra={key: value for key, value in about.items() if value is not None},
-        )
+        now = datetime.now().astimezone()
+        before, self.elapsed_from = self.elapsed_from, now
+        return note(recorder.policy, int(extra["epoch"]), history, now, before, extra.get("step"))
 
     def _document(self, info: CkptInfo, folder: Path, records: Sequence[FileRecord]) -> list[SideFile]:
         """Make ``ckpt-info.json``: it names the file of the weights that is really there."""
         weights = [record for record in records if record.role == "weights"]
         index = [record for record in records if record.role == "index"]
         native = [record for record in records if record.path == MODEL_FILE]
-        payload = [record for record in records if record.role == "payload"]
+        payload = [record for record in records if record.role in ("payload", "code")]
         named = next(iter((*native, *(index if len(weights) > 1 else weights), *payload)), None)
         digests = {record.path: record.digest for record in (*weights, *native, *payload)}
         info = replace(info, extra={**info.extra, "sha256": digests})
@@ -125,6 +112,39 @@ class Noting:
         if self.recorder is None or not self.recorder.policy.checksum:
             return ckpt_info.DISABLED
         return str(checksummed(path, size, self.say))
+
+
+def note(
+    policy: CheckpointPolicy,
+    epoch: int,
+    history: Sequence[Mapping[str, Any]],
+    now: datetime,
+    before: datetime | None,
+    step: int | None = None,
+) -> CkptInfo:
+    """Return the note on a training after so many epochs; the model file is not named yet.
+
+    Args:
+        policy: The hyperparameters.
+        epoch: Number of completed epochs.
+        history: Values of all epochs, the newest last.
+        now: When it is saved.
+        before: When it was saved before; ``None``: never.
+        step: Number of completed steps.
+    """
+    elapsed = ckpt_info.FIRST if before is None else round((now - before).total_seconds(), 3)
+    local, utc = ckpt_info.stamps(now)
+    about = {"step": step, "timestamp_utc": utc}
+    return CkptInfo(
+        epoch=epoch,
+        save_best_metric=policy.save.metric if policy.save.save_best else None,
+        best_metric_last=best_so_far(history, policy.save),
+        timestamp=local,
+        time_elapsed=elapsed,
+        metadata=policy.metadata,
+        metrics={key: value for key, value in history[-1].items() if key != "epoch"},
+        extra={key: value for key, value in about.items() if value is not None},
+    )
 
 
 def checksummed(path: Path, size: int, say: Callable[[str], None]) -> int:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from candle_spec.checkpoint.layout import MANIFEST
-from candle_spec.errors import InvalidInputError
+from candle_spec.errors import CorruptFileError, InvalidInputError, MissingPathError
 from candle_spec.series import ckpt_info, old_layouts
 from candle_spec.series.old_layouts import OldCheckpoint, Refused
 from candle_spec.series.params import CheckpointPolicy
@@ -48,6 +48,27 @@ def old_checkpoint(
         if found is not None:
             return found, passed
     return None, passed
+
+
+def nothing_to_restart_from(mode: str, passed: list[Refused], place: str) -> str:
+    """Return what to say where there is no checkpoint; never begin from scratch where there was something.
+
+    Raises:
+        MissingPathError: A restart is required.
+        CorruptFileError: There is something, and none of it can be used.
+    """
+    why = "; ".join(f"{each.folder}: {each.reason}" for each in passed)
+    if mode == "required":
+        raise MissingPathError(
+            f"a restart is required, and there is no checkpoint{f' that can be used ({why})' if why else ''}",
+            location=place,
+            hint="ckpt_restart_mode auto starts from scratch then",
+        )
+    if passed:
+        raise CorruptFileError(
+            f"no checkpoint can be used: {why}", location=place, hint="ckpt_restart_mode off starts from scratch"
+        )
+    return f"no checkpoint in {place}: the training begins from scratch"
 
 
 def moment(text: str | None) -> datetime | None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from candle_spec.callbacks._adapter import Adapter
 from candle_spec.callbacks._candle_base import CandleCkpt
 from candle_spec.callbacks._candle_notes import NativeWriter
 from candle_spec.callbacks._native_copy import converted
@@ -62,35 +64,47 @@ class CandleCkptPyTorch(CandleCkpt):
         """
         return super().ckpt_epoch(epoch, direction, metric_value, **metrics)
 
-    def make_adapter(self, model: Any) -> TorchState:
-        """See :class:`CandleCkpt`."""
+    def make_adapter(self, model: Any) -> Adapter:
+        """See :class:`CandleCkpt`; a subclass with a ``write_model_backend`` of its own saves what that writes."""
+        if type(self).write_model_backend is not CandleCkptPyTorch.write_model_backend:
+            return super().make_adapter(model)
         return TorchState(**model)
 
-    def native_writer(self, model: Any) -> NativeWriter:
-        """See :class:`CandleCkpt`: a dictionary as CANDLE saves it."""
+    def native_writer(self, model: Any) -> NativeWriter | None:
+        """See :class:`CandleCkpt`."""
+        own = type(self).write_model_backend is not CandleCkptPyTorch.write_model_backend
+        return None if own else partial(_write_native, model)
 
-        def write(path: Path, epoch: int) -> None:
-            import torch
-
-            optimizer = model.get("optimizer")
-            state = {"epoch": epoch, "model_state_dict": model["model"].state_dict()}
-            state["optimizer_state_dict"] = optimizer.state_dict() if optimizer is not None else {}
-            torch.save({**state, "loss": 0}, path)
-
-        return write
+    def write_model_backend(self, model: Any, epoch: int) -> None:
+        """Write a dictionary as CANDLE saves it to ``self.model_file``."""
+        _write_native(self.objects, Path(self.model_file), epoch)
 
     def restore_old(self, old: OldCheckpoint) -> str:
-        """See :class:`CandleCkpt`: the file is read by its converter, no pickle of it is run."""
-        with converted(old.model) as checkpoint:
-            return self.make_adapter(self.objects).restore(checkpoint).text()
+        """See :class:`CandleCkpt`."""
+        if type(self).build_model is not CandleCkptPyTorch.build_model:
+            return super().restore_old(old)
+        return self._restore_file(old.model)
 
-    def build_model(self, model_file: str) -> None:
+    def build_model(self, model_file: str) -> Any:
         """Restore the objects from a native file."""
-        path = Path(model_file)
-        self.restore_old(OldCheckpoint(path.parent, path, None))
+        self._restore_file(Path(model_file))
+
+    def _restore_file(self, path: Path) -> str:
+        """Restore the objects from a file that its converter reads: no pickle of it is run."""
+        with converted(path) as checkpoint:
+            return TorchState(**self.objects).restore(checkpoint).text()
 
     def rank(self) -> int:
         """See :class:`CandleCkpt`."""
         distributed = getattr(sys.modules.get("torch"), "distributed", None)
         ready = distributed is not None and distributed.is_available() and distributed.is_initialized()
         return int(distributed.get_rank()) if distributed is not None and ready else 0
+
+
+def _write_native(objects: Mapping[str, Any], path: Path, epoch: int) -> None:
+    import torch
+
+    optimizer = objects.get("optimizer")
+    state = {"epoch": epoch, "model_state_dict": objects["model"].state_dict()}
+    state["optimizer_state_dict"] = optimizer.state_dict() if optimizer is not None else {}
+    torch.save({**state, "loss": 0}, path)

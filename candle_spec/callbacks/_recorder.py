@@ -107,6 +107,13 @@ class Recorder:
         if self._series is not None:
             self._series.clear_best()
 
+    def series(self) -> Series | None:
+        """Return the open series, behind all saves under way; ``None`` where this process does not record."""
+        self.start()
+        if self._writer is not None:
+            self._writer.drain()
+        return self._series
+
     def entries(self) -> tuple[Entry, ...]:
         """Return the checkpoints of the series; none where this process does not record."""
         return self._series.entries() if self._series is not None else ()

@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from candle_spec.callbacks._candle_base import CandleCkpt, ModelType
+from candle_spec.callbacks._candle_base import CandleCkpt
 from candle_spec.callbacks._candle_keras import keras_class
+from candle_spec.callbacks._candle_params import ModelType, ParamRequired, ParamType
 from candle_spec.callbacks._candle_pytorch import CandleCkptPyTorch
 
-__all__ = ["CandleCkpt", "CandleCkptPyTorch", "ModelType", "restart"]
+__all__ = ["CandleCkpt", "CandleCkptPyTorch", "ModelType", "ParamRequired", "ParamType", "restart"]
 
 
 def restart(gParameters: Mapping[str, Any], model: Any, verbose: bool = True) -> dict[str, Any] | None:

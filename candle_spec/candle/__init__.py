@@ -8,6 +8,13 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from candle_spec.candle.arrays import (
+    convert_to_class,
+    discretize_array,
+    impute_and_scale_array,
+    scale_array,
+    to_categorical,
+)
 from candle_spec.candle.benchmark import (
     ArgumentStruct,
     Benchmark,
@@ -16,6 +23,7 @@ from candle_spec.candle.benchmark import (
     finalize_parameters,
     initialize_parameters,
 )
+from candle_spec.candle.cyclic import clr_callback, clr_check_args, clr_set_args, cyclic_class
 from candle_spec.candle.files import fetch_file, get_file, validate_file, verify_path
 from candle_spec.candle.helpers import (
     Progbar,
@@ -31,15 +39,24 @@ from candle_spec.candle.keras import (
     build_keras_optimizer,
     compute_trainable_params,
     corr,
+    covariance,
     keras_class,
     mae,
     mse,
     r2,
     register_permanent_dropout,
 )
-from candle_spec.candle.noise import add_column_noise, add_gaussian_noise, label_flip, label_flip_correlated
+from candle_spec.candle.noise import (
+    add_cluster_noise,
+    add_column_noise,
+    add_gaussian_noise,
+    add_noise,
+    label_flip,
+    label_flip_correlated,
+)
 from candle_spec.candle.options import ListOfLists, parse_from_dictlist, str2bool
 from candle_spec.candle.paths import directory_tree_from_parameters
+from candle_spec.candle.plots import plot_array, plot_history, plot_metrics, plot_scatter
 from candle_spec.candle.pytorch import (
     build_loss,
     build_pytorch_activation,
@@ -51,30 +68,56 @@ from candle_spec.candle.pytorch import (
     set_pytorch_seed,
     set_pytorch_threads,
 )
-from candle_spec.candle.tables import load_csv_data, load_Xy_data_noheader, load_Xy_one_hot_data2
+from candle_spec.candle.tables import load_csv_data, load_Xy_data2, load_Xy_data_noheader, load_Xy_one_hot_data2
+from candle_spec.candle.uncertainty import (
+    abstention_acc_class_i_metric,
+    abstention_acc_metric,
+    abstention_class,
+    abstention_class_i_metric,
+    abstention_loss,
+    abstention_metric,
+    acc_class_i_metric,
+    add_model_output,
+    heteroscedastic_loss,
+    mae_heteroscedastic_metric,
+    meanS_heteroscedastic_metric,
+    modify_labels,
+    mse_heteroscedastic_metric,
+    quantile_loss,
+    quantile_metric,
+    r2_heteroscedastic_metric,
+    triple_quantile_loss,
+)
 
 ListOfListsAction = ListOfLists
 build_activation = build_pytorch_activation
+get_function = get_pytorch_function
 initialize = pytorch_initialize
 xent = pytorch_xent
 
 _KERAS: Final = ("TerminateOnTimeOut", "LoggingCallback", "CandleRemoteMonitor", "PermanentDropout")
 _CHECKPOINTS: Final = (
     "CandleCheckpointCallback", "CandleCkpt", "CandleCkptKeras", "CandleCkptPyTorch", "MultiGPUCheckpoint", "ModelType",
-    "restart",
+    "ParamRequired", "ParamType", "restart",
 )  # fmt: skip
 
 __all__ = [
-    "ArgumentStruct", "Benchmark", "ListOfLists", "ListOfListsAction", "Progbar", "add_column_noise",
-    "add_gaussian_noise", "build_activation", "build_initializer", "build_keras_optimizer", "build_loss",
-    "build_optimizer", "build_pytorch_activation", "build_pytorch_optimizer", "check_flag_conflicts",
-    "compute_trainable_params", "corr", "create_params", "directory_tree_from_parameters", "eval_string_as_list",
-    "eval_string_as_list_of_lists", "fetch_file", "finalize_parameters", "get_file", "get_pytorch_function",
-    "initialize", "initialize_parameters", "keras_default_config", "label_flip", "label_flip_correlated",
-    "load_Xy_data_noheader", "load_Xy_one_hot_data2", "load_csv_data", "mae", "mse", "parse_from_dictlist",
-    "pytorch_initialize", "pytorch_mse", "pytorch_xent", "r2", "register_permanent_dropout", "set_parallelism_threads",
-    "set_pytorch_seed", "set_pytorch_threads", "set_seed", "set_up_logger", "str2bool", "validate_file", "verify_path",
-    "xent",
+    "ArgumentStruct", "Benchmark", "ListOfLists", "ListOfListsAction", "Progbar", "abstention_acc_class_i_metric",
+    "abstention_acc_metric", "abstention_class_i_metric", "abstention_loss", "abstention_metric",
+    "acc_class_i_metric", "add_cluster_noise", "add_column_noise", "add_gaussian_noise", "add_model_output",
+    "add_noise", "build_activation", "build_initializer", "build_keras_optimizer", "build_loss", "build_optimizer",
+    "build_pytorch_activation", "build_pytorch_optimizer", "check_flag_conflicts", "clr_callback", "clr_check_args",
+    "clr_set_args", "compute_trainable_params", "convert_to_class", "corr", "covariance", "create_params",
+    "directory_tree_from_parameters", "discretize_array", "eval_string_as_list", "eval_string_as_list_of_lists",
+    "fetch_file", "finalize_parameters", "get_file", "get_function", "get_pytorch_function", "heteroscedastic_loss",
+    "impute_and_scale_array", "initialize", "initialize_parameters", "keras_default_config", "label_flip",
+    "label_flip_correlated", "load_Xy_data2", "load_Xy_data_noheader", "load_Xy_one_hot_data2", "load_csv_data",
+    "mae", "mae_heteroscedastic_metric", "meanS_heteroscedastic_metric", "modify_labels", "mse",
+    "mse_heteroscedastic_metric", "parse_from_dictlist", "plot_array", "plot_history", "plot_metrics",
+    "plot_scatter", "pytorch_initialize", "pytorch_mse", "pytorch_xent", "quantile_loss", "quantile_metric", "r2",
+    "r2_heteroscedastic_metric", "register_permanent_dropout", "scale_array", "set_parallelism_threads",
+    "set_pytorch_seed", "set_pytorch_threads", "set_seed", "set_up_logger", "str2bool", "to_categorical",
+    "triple_quantile_loss", "validate_file", "verify_path", "xent",
 ]  # fmt: skip
 
 
@@ -91,11 +134,15 @@ def __getattr__(name: str) -> Any:
     """Find what needs a framework, when a program asks for it."""
     if name in _KERAS:
         return keras_class(name)
+    if name == "CyclicLR":
+        return cyclic_class()
+    if name == "AbstentionAdapt_Callback":
+        return abstention_class()
     if name in _CHECKPOINTS:
         from candle_spec.callbacks import candle_classes
 
         return getattr(candle_classes, name)
     raise AttributeError(
         f"candle_spec.candle has no {name!r}: it has what defines, runs and checkpoints a CANDLE program; "
-        "plots, feature selection and uncertainty losses are in candle_lib"
+        "selection of features, correction of batch effects and calibration are in candle_lib"
     )

@@ -6,6 +6,7 @@ import logging
 import os
 import random
 import sys
+import time
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -103,18 +104,23 @@ class Progbar:
         target: The count at which it is done.
         width: Unused; the line has no bar.
         verbose: 0 says nothing.
+        interval: Seconds between two lines at least; the last count is always said.
     """
 
-    def __init__(self, target: int, width: int = 30, verbose: int = 1) -> None:
+    def __init__(self, target: int, width: int = 30, verbose: int = 1, interval: float = 0.01) -> None:
         self.target = target
         self.width = width
         self.verbose = verbose
+        self.interval = interval
         self.seen_so_far = 0
+        self._said = 0.0
 
     def update(self, current: int, values: Any = (), force: bool = False) -> None:
         """Say a new count, and named values."""
         self.seen_so_far = current
-        if self.verbose:
+        due = force or current >= self.target or time.monotonic() - self._said >= self.interval
+        if self.verbose and due:
+            self._said = time.monotonic()
             rows = "".join(f" - {name}: {value:.4f}" for name, value in values)
             end = "\n" if current >= self.target else ""
             sys.stdout.write(f"\r{current}/{self.target}{rows}{end}")

@@ -24,11 +24,13 @@ from candle_spec.series import params as ckpt_params
 PARTIAL: Final = ".partial"
 """Ending of the folder of a training that is not complete."""
 
+LOG: Final = "param_log_file.txt"
+
 _COMMON: Final[tuple[Mapping[str, Any], ...]] = (
     {"name": "input_dir", "type": str, "default": "./", "abv": "i", "help": "folder of the prepared data"},
     {"name": "output_dir", "type": str, "default": "./", "abv": "o", "help": "folder of the trained model"},
     {"name": "config_file", "type": str, "default": None, "abv": "cfg", "help": "file of parameters"},
-    {"name": "param_log_file", "type": str, "default": "param_log_file.txt", "help": "where the parameters are logged"},
+    {"name": "param_log_file", "type": str, "default": LOG, "help": "where the parameters are logged"},
     {"name": "data_format", "type": str, "default": ".parquet", "help": "ending of the data files"},
     {"name": "model_file_name", "type": str, "default": "model", "help": "name of the model file"},
     {"name": "model_file_format", "type": str, "default": ".pt", "help": "ending of the model file"},
@@ -45,9 +47,18 @@ _COMMON: Final[tuple[Mapping[str, Any], ...]] = (
 
 
 def train_params() -> list[dict[str, Any]]:
-    """Return the definitions of all ckpt_* parameters, for a script's list of training parameters."""
+    """Return the definitions of all ckpt_* parameters, for a script's list of training parameters.
+
+    Truth values are text here: improvelib 0.1 stops reading its file of parameters at the first option whose type is
+    not one that it knows, and leaves that option and all behind it at their defaults, without a word.
+    """
     names = {row["name"] for row in ckpt_params.definitions()}
-    return [{**each, "default": None} for each in options.common_definitions() if each["name"] in names]
+    rows = [each for each in options.common_definitions() if each["name"] in names]
+    return [{**each, "default": None, "type": _known_to_improvelib(each["type"])} for each in rows]
+
+
+def _known_to_improvelib(kind: Any) -> Any:
+    return kind if kind in (int, float) else str
 
 
 def initialize_parameters(
@@ -109,6 +120,8 @@ def training_folder(output_dir: str | Path) -> Iterator[Path]:
     if is_complete(target):
         raise OutputExistsError("the model is trained already", location=str(target), hint="name another output_dir")
     make_folders(partial, fs)
+    if target.is_dir() and all(entry.name == LOG for entry in target.iterdir()):
+        _take_over(target, partial, fs)  # while it is there, the runners skip this training
     yield partial
     if target.exists():
         _take_over(target, partial, fs)

@@ -101,20 +101,27 @@ def mae(y_true: Any, y_pred: Any) -> Any:
 
 def r2(y_true: Any, y_pred: Any) -> Any:
     """Return the coefficient of determination of a batch."""
-    ops = _ops()
+    ops = keras_operations()
     rest = ops.sum(ops.square(y_true - y_pred))
     total = ops.sum(ops.square(y_true - ops.mean(y_true)))
     return 1 - rest / (total + 1e-7)
 
 
+def covariance(x: Any, y: Any) -> Any:
+    """Return the covariance of a batch."""
+    ops = keras_operations()
+    return ops.mean(x * y) - ops.mean(x) * ops.mean(y)
+
+
 def corr(y_true: Any, y_pred: Any) -> Any:
     """Return Pearson's correlation of a batch."""
-    ops = _ops()
+    ops = keras_operations()
     left, right = y_true - ops.mean(y_true), y_pred - ops.mean(y_pred)
     return ops.mean(left * right) / (ops.sqrt(ops.mean(left * left) * ops.mean(right * right)) + 1e-7)
 
 
-def _ops() -> Any:
+def keras_operations() -> Any:
+    """Return the functions on tensors of the Keras in use: ``keras.ops``, or the back end of tf_keras."""
     keras = keras_module()
     return keras.ops if hasattr(keras, "ops") else keras.backend
 

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from candle_spec import limits
 from candle_spec.canonical import loads, pretty, tag_number
-from candle_spec.errors import CorruptFileError, LimitExceededError, MissingPartError
+from candle_spec.errors import CandleSpecError, CorruptFileError, LimitExceededError, MissingPartError
 
 NAME: Final = "ckpt-info.json"
 DISABLED: Final = "__DISABLED__"
@@ -37,7 +37,7 @@ class CkptInfo:
         epoch: Number of completed epochs.
         save_best_metric: The metric that says which epoch is best.
         best_metric_last: Its best value so far; ``None`` where there is none yet.
-        model_file: Name of the file with the weights, beside the note.
+        model_file: Name of the file with the weights, beside the note; empty where no weights were wanted.
         checksum: CRC-32 of that file in decimal, or ``__DISABLED__``.
         timestamp: Local time of the save.
         time_elapsed: Seconds since the save before, or ``__FIRST__``.
@@ -69,8 +69,7 @@ class CkptInfo:
             "epoch": self.epoch,
             "save_best_metric": self.save_best_metric,
             "best_metric_last": best,
-            "model_file": self.model_file,
-            "checksum": self.checksum,
+            **({"model_file": self.model_file, "checksum": self.checksum} if self.model_file else {}),
             "timestamp": self.timestamp,
             "time_elapsed": self.time_elapsed,
             "metadata": self.metadata,
@@ -110,6 +109,16 @@ def read(path: Path) -> CkptInfo:
     if not isinstance(document, dict):
         raise CorruptFileError("the note is not a JSON object", location=str(path))
     return parse(document, location=str(path))
+
+
+def is_note_alone(folder: Path) -> bool:
+    """Whether a folder holds nothing but a note that names no model: the weights were not wanted; no checkpoint."""
+    try:
+        if {path.name for path in folder.iterdir()} != {NAME}:
+            return False
+        return "model_file" not in loads(_finite((folder / NAME).read_bytes()), location=str(folder))
+    except (OSError, TypeError, CandleSpecError):  # no folder, or not any more (a reader holds no lock), or no note
+        return False
 
 
 def _finite(data: bytes) -> bytes:

@@ -14,6 +14,7 @@ from candle_spec.checkpoint.checkpoint import Checkpoint
 from candle_spec.checkpoint.inventory import StoredArray
 from candle_spec.checkpoint.layout import MANIFEST
 from candle_spec.errors import CandleSpecError, CorruptFileError
+from candle_spec.series.ckpt_info import is_note_alone
 from candle_spec.series.layout import Layout, epoch_of
 from candle_spec.series.record import Point
 
@@ -163,7 +164,7 @@ def scan(layout: Layout) -> tuple[list[Live], list[tuple[Path, str]]]:
     if not layout.epochs.is_dir():
         return found, faulty
     for path in sorted(layout.epochs.iterdir()):
-        if epoch_of(path.name) is None or not path.is_dir() or path.is_symlink():
+        if epoch_of(path.name) is None or not path.is_dir() or path.is_symlink() or is_note_alone(path):
             continue
         try:
             found.append(read_live(path))

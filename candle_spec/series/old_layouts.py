@@ -64,7 +64,7 @@ def candidates(directory: Path) -> Iterator[Path]:
 def _epochs(folder: Path) -> list[Path]:
     if not folder.is_dir():
         return []
-    named = [entry for entry in folder.iterdir() if _EPOCH.fullmatch(entry.name)]
+    named = [entry for entry in folder.iterdir() if _EPOCH.fullmatch(entry.name) and not ckpt_info.is_note_alone(entry)]
     # By number: 1000 comes after 999, not before 101.
     return sorted(named, key=lambda entry: int(entry.name), reverse=True)
 

@@ -21,7 +21,10 @@ from candle_spec.series.policy import KeepPolicy, SavePolicy, direction, upwards
 
 TABLE: Final = "vocabularies/ckpt-parameters.json"
 PREFIX: Final = "ckpt_"
-WITHOUT_WEIGHTS: Final = "ckpt_save_weights_file is False: NO checkpoint is saved, since one without weights is none"
+WITHOUT_WEIGHTS: Final = (
+    "ckpt_save_weights_file is False: NO checkpoint is saved, since one without weights is none; "
+    "CANDLE's classes write the note ckpt-info.json of each epoch"
+)
 
 
 @cache

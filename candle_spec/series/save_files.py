@@ -6,6 +6,7 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import BinaryIO
 
+from candle_spec.checkpoint.code_files import START, kind_of_code
 from candle_spec.checkpoint.contents import SideFile
 from candle_spec.checkpoint.manifest_builder import FileRecord
 from candle_spec.digests import digest_bytes
@@ -126,3 +127,9 @@ class SaveFiles:
 def _starts_with(path: Path, head: bytes) -> bool:
     with path.open("rb") as file:
         return file.read(len(head)) == head
+
+
+def payload_role(side: SideFile) -> str:
+    """Return the role of a file that is the model: one that could run when it is opened is code (CS-081)."""
+    start = side.data[:START] if isinstance(side.data, bytes) else b""
+    return "code" if kind_of_code(side.path, start) else "payload"

@@ -23,7 +23,7 @@ from candle_spec.series import describe, replacing
 from candle_spec.series.grouping import Seen, seen_in
 from candle_spec.series.layout import folder_name
 from candle_spec.series.live import Live, read_live, scan
-from candle_spec.series.save_files import SaveFiles
+from candle_spec.series.save_files import SaveFiles, payload_role
 from candle_spec.series.sharing import Sharing
 from candle_spec.series.staged import Staged
 from candle_spec.series.store import GROUP_SAVES, GROUP_SECONDS, Certify, Describe, Store
@@ -175,7 +175,7 @@ class Saving:
             if plan.index_name:
                 files.small(plan.index_name, plan.index, "application/json", "index")
         for side in (*contents.side_files, *contents.payload):
-            files.side(side, "payload" if side in contents.payload else side.role)
+            files.side(side, payload_role(side) if side in contents.payload else side.role)
         for name, data in self._state_documents():
             files.small(name, data, "application/json", "state-tree")
         for side in self.document(staged.path, tuple(files.records)) if self.document else ():

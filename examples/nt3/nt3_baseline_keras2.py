@@ -43,6 +43,7 @@ def load_data(params):
     x_train, y_train, x_test, y_test = candle.load_Xy_data_noheader(
         *paths, params["classes"], scaling="minabs", dtype=params["data_type"]
     )
+    x_train, y_train = candle.add_noise(x_train, y_train, params)  # only training data is noisy
     return x_train[..., None], y_train, x_test[..., None], y_test
 
 

@@ -39,7 +39,7 @@ def load_data(params):
     path = os.path.join(params["data_dir"], params["train_data"])
     if not os.path.exists(path):
         make_data(params, path)
-    x_train, _, x_val, *_ = candle.load_csv_data(
+    return candle.load_csv_data(
         path,
         scaling=params["scaling"],
         dtype=params["data_type"],
@@ -47,7 +47,6 @@ def load_data(params):
         return_dataframe=False,
         seed=params["rng_seed"],
     )
-    return x_train, x_val
 
 
 class P1B1Model(torch.nn.Module):

@@ -174,3 +174,58 @@ def test_the_function_and_the_class_of_2022(keras: Any, tmp_path: Path) -> None:
     new.params["ckpt_best_metric_last"] = J["best_metric_last"]
     new.fit(J["epoch"], candle.CandleCheckpointCallback(new.params, verbose=True))
     assert epochs(tmp_path) == [1, 2, 3, 4]
+
+
+def test_a_subclass_with_files_of_its_own(keras: ModuleType, tmp_path: Path) -> None:
+    class Mine(candle.CandleCkptKeras):
+        model_file = "mine.npz"
+        built = 0
+
+        def write_model_backend(self, model: Any, epoch: int) -> None:
+            numpy.savez(self.model_file, *model.get_weights())
+
+        def build_model(self, model_file: str) -> None:
+            with numpy.load(model_file) as arrays:
+                self.model.set_weights([arrays[name] for name in arrays])
+            type(self).built += 1
+
+    first = Training(keras, tmp_path, epochs=2)
+    for part in (first, Training(keras, tmp_path, seed=5, epochs=3)):
+        ckpt = Mine(part.params, verbose=False)
+        ckpt.set_model(part.model)
+        J = ckpt.restart(part.model)
+        if J is not None:
+            assert J["model_file"] == "mine.npz"
+            assert all(map(numpy.array_equal, part.model.get_weights(), first.model.get_weights()))
+        part.fit(J["epoch"] if J else 0, ckpt)
+    assert Mine.built == 1
+    assert [entry.epoch for entry in Series.read(tmp_path / "ckpts").entries()] == [1, 2, 3]
+    assert (tmp_path / "ckpts/last/mine.npz").is_file()
+
+
+def test_a_model_and_its_note_by_hand(keras: ModuleType, tmp_path: Path) -> None:
+    class Watched(candle.CandleCkptKeras):
+        def build_model(self, model_file: str) -> None:
+            super().build_model(model_file)
+
+    training = Training(keras, tmp_path)
+    ckpt = Watched(training.params, verbose=False)
+    ckpt.set_model(training.model)
+    assert ckpt.model is training.model
+    ckpt.write_model(tmp_path / "out", 4)
+    before = training.model.get_weights()
+    training.model.set_weights([numpy.zeros_like(each) for each in before])
+    ckpt.build_model(str(tmp_path / "out/model.h5"))
+    assert all(map(numpy.array_equal, training.model.get_weights(), before))
+    assert json.loads((tmp_path / "out/ckpt-info.json").read_text())["epoch"] == 4
+
+
+def test_a_cyclic_rate(keras: ModuleType, tmp_path: Path) -> None:
+    training = Training(keras, tmp_path, epochs=2)
+    cyclic = candle.CyclicLR(base_lr=0.0, max_lr=1.0, step_size=4)
+    history = training.fit(0, cyclic)
+    assert cyclic.history["lr"] == [0.25, 0.5, 0.75, 1.0, 0.75, 0.5, 0.25, 0.0]
+    assert history.history["lr"] == [1.0, 0.0]
+    assert float(training.model.optimizer.learning_rate.numpy()) == 0.0
+    with pytest.raises(InvalidInputError, match="no cyclic learning rate"):
+        candle.clr_callback("up")

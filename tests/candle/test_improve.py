@@ -14,6 +14,7 @@ import pytest
 
 from candle_spec.candle import improve
 from candle_spec.errors import InvalidInputError, MissingPathError, OutputExistsError
+from candle_spec.series.params import CheckpointPolicy
 from candle_spec.series.series import Series
 
 DEFINITIONS = [{"name": "hidden", "type": int, "default": 16, "help": "units"}]
@@ -42,6 +43,9 @@ def test_definitions_for_improvelib() -> None:
     rows = improve.train_params()
     assert {"ckpt_save_interval", "ckpt_keep_mode", "ckpt_directory"} <= {row["name"] for row in rows}
     assert all(row.keys() >= {"name", "type", "default", "help"} for row in rows)
+    # What improvelib 0.1 knows (initializer/config.py, _add_option); at another type it stops reading its file.
+    assert {row["type"] for row in rows} == {str, int, float}
+    assert CheckpointPolicy.from_params({"ckpt_save_best": "False", "ckpt_save_interval": 3}).save.every_epochs == 3
 
 
 @pytest.mark.parametrize(
@@ -62,6 +66,7 @@ def test_a_folder_is_there_when_it_is_complete(tmp_path: Path) -> None:
     (target / "param_log_file.txt").write_text("{}")
     with improve.training_folder(target) as folder:
         assert (folder / "half").exists()
+        assert not target.exists()  # so that a runner does not take it for a finished model
         improve.write_scores({"mse": 0.5}, folder)
     assert improve.is_complete(target)
     assert sorted(path.name for path in target.iterdir()) == ["half", "param_log_file.txt", "val_scores.json"]

@@ -38,6 +38,15 @@ def candle() -> dict[str, Any]:
     return {**names, "train_epoch": lambda: [names["train_step"](x, y) for x, y in names["loader"]]}
 
 
+def own() -> dict[str, Any]:
+    import numpy as np
+
+    def train_epoch(arrays: dict[str, Any]) -> None:
+        arrays["w"] = arrays["w"] * 0.5
+
+    return {"arrays": {"w": np.ones(3)}, "train_epoch": train_epoch, "validate": lambda: 0.5}
+
+
 def keras() -> dict[str, Any]:
     import keras
     import numpy as np
@@ -104,7 +113,7 @@ def lightgbm() -> dict[str, Any]:
     return {"lightgbm": lightgbm, "params": {"verbose": -1}, "data": lightgbm.Dataset(x, x[:, 0], free_raw_data=False)}
 
 
-MAKERS: list[Callable[[], dict[str, Any]]] = [pytorch, candle, keras, lightning, transformers, jax, lightgbm]
+MAKERS: list[Callable[[], dict[str, Any]]] = [pytorch, candle, own, keras, lightning, transformers, jax, lightgbm]
 
 
 def test_every_block_is_run() -> None:
