@@ -22,7 +22,7 @@ RULES: Final = "rules.yaml"
 IMPORT: Final = "import.yaml"
 EXTENSION: Final = "extension.schema.json"
 VOCABULARIES: Final = "vocab/"
-TEXT_SUFFIXES: Final = (".md", ".txt")
+TEXT_SUFFIXES: Final = (".md", ".rst", ".txt")
 
 DOCUMENTS: Final = {
     TEMPLATE: "template",

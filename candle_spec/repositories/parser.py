@@ -33,7 +33,7 @@ from candle_spec.repositories.language import (
     parse_pointer,
 )
 from candle_spec.repositories.text import Text, TextParser
-from candle_spec.repositories.transforms import wrong_argument
+from candle_spec.repositories.transforms import escaped, wrong_argument
 
 
 @dataclass(slots=True)
@@ -146,7 +146,11 @@ class MappingParser:
     def _text(self, text: Any, at: str, scopes: Sequence[str], file: str = "") -> Text | None:
         if not isinstance(text, str):
             return None
-        parser = TextParser(text, lambda path, names: parse_pointer(path, self._aliases, names), self._use, scopes)
+
+        def point(path: str, names: Sequence[str]) -> Pointer | str:
+            return parse_pointer(path, self._aliases, names)
+
+        parser = TextParser(text, point, self._use, scopes, lambda uses: escaped(uses, file))
         for line, sentence in parser.wrong:
             self._wrong(at, f"{file}:{line}: {sentence}" if file else sentence)
         return parser.text

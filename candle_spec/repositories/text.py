@@ -7,7 +7,7 @@
     {{ if /title }} … {{ else }} … {{ end }}               where there is a value; also: if not /title
 
 A line that holds only ``each``, ``if``, ``else`` or ``end`` leaves no line behind. A text has no value where an
-insertion outside of ``if`` and ``each`` has none.
+insertion outside of ``if`` and ``each`` has none. In a text of Markdown or reStructuredText every value is escaped.
 """
 
 from __future__ import annotations
@@ -58,6 +58,7 @@ Part = str | Insert | Loop | Choice
 Text = tuple[Part, ...]
 ParsePointer = Callable[[str, Sequence[str]], Pointer | str]
 ParseUse = Callable[[str, Any], Use | str]
+Finish = Callable[[tuple[Use, ...]], tuple[Use, ...]]
 
 
 def inserts(text: Text) -> Iterator[Insert | Loop | Choice]:
@@ -79,11 +80,20 @@ class TextParser:
         source: The text.
         pointer: Parses a pointer among the names in scope.
         use: Makes a transform of name and argument.
+        scopes: Names in scope.
+        finish: Adds what every value of this text goes through.
     """
 
-    def __init__(self, source: str, pointer: ParsePointer, use: ParseUse, scopes: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        source: str,
+        pointer: ParsePointer,
+        use: ParseUse,
+        scopes: Sequence[str] = (),
+        finish: Finish = lambda uses: uses,
+    ) -> None:
         self.wrong: list[tuple[int, str]] = []
-        self._pointer, self._use = pointer, use
+        self._pointer, self._use, self._finish = pointer, use, finish
         self._tokens = list(_tokens(source))
         self._next = 0
         self._depth = 0
@@ -140,7 +150,7 @@ class TextParser:
         path, *calls = content.split("|")
         found = self._point(line, path.strip(), scopes)
         uses = tuple(use for call in calls if (use := self._call(line, call.strip())))
-        return Insert(found, uses) if found else None
+        return Insert(found, self._finish(uses)) if found else None
 
     def _at(self, word: str) -> bool:
         return self._next < len(self._tokens) and self._tokens[self._next][1:] == (True, word)

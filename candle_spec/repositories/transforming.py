@@ -182,6 +182,13 @@ def plain(value: Any, _: Any, __: Context) -> Any:
     return to_text(plain_text(value))
 
 
+def in_rst(value: Any, argument: Any, _: Context) -> Any:
+    """An address as a link of reStructuredText, with the text given."""
+    from candle_spec.repositories import rst
+
+    return rst.link(plain_text(value), argument)
+
+
 def identifier_url(value: Any, _: Any, __: Context) -> Any:
     """``{scheme, value}`` as an address that resolves, where its scheme has one."""
     if not isinstance(value, dict):

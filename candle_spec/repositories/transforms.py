@@ -12,8 +12,10 @@ from typing import Any, Final
 
 from candle_spec import pointer as pointers
 from candle_spec.manifest.words import nearest
+from candle_spec.repositories import markdown, rst
 from candle_spec.repositories import transforming as do
 from candle_spec.repositories.conditions import is_absent
+from candle_spec.repositories.language import Use
 from candle_spec.repositories.transforming import Context, Run, TransformError, plain_text
 
 __all__ = ["TRANSFORMS", "Context", "Transform", "TransformError", "plain_text", "wrong_argument"]
@@ -28,6 +30,7 @@ class Transform:
         argument: What it takes: ``none``, ``text``, ``number``, ``vocabulary``, or the words it takes.
         does: What it does, in one sentence.
         example: Value, argument, result.
+        markup: Whether it writes markup; in a text of Markdown or reStructuredText nothing is escaped after it.
     """
 
     name: str
@@ -35,6 +38,7 @@ class Transform:
     argument: tuple[str, ...]
     does: str
     example: tuple[Any, Any, Any]
+    markup: bool = False
 
 
 _ALL: Final = (
@@ -123,6 +127,78 @@ _ALL: Final = (
         ("none",),
         "Makes plain text of HTML.",
         ("<p>a &lt; <b>b</b></p>", None, "a < b"),
+    ),
+    Transform(
+        "markdown-text",
+        do.of_texts(markdown.words),
+        ("none",),
+        "Writes a text on one line so that Markdown shows that very text.",
+        ("<b> *x*", None, "\\<b\\> \\*x\\*"),
+        markup=True,
+    ),
+    Transform(
+        "markdown",
+        do.of_texts(markdown.contained),
+        ("none",),
+        "Keeps Markdown, but for what would reach beyond it: raw HTML, blocks left open, large headings.",
+        ("# A *b* <i>", None, "#### A *b* \\<i\\>"),
+        markup=True,
+    ),
+    Transform(
+        "markdown-code",
+        do.of_texts(markdown.code),
+        ("none",),
+        "Writes a text as a code span of Markdown.",
+        ("a`b", None, "`` a`b ``"),
+        markup=True,
+    ),
+    Transform(
+        "markdown-link",
+        do.of_texts(markdown.link),
+        ("none",),
+        "Writes an address of the web as a link of Markdown, any other text as markdown-text does.",
+        ("https://example.org/a", None, "<https://example.org/a>"),
+        markup=True,
+    ),
+    Transform(
+        "rst-text",
+        do.of_texts(rst.words),
+        ("none",),
+        "Writes a text on one line so that reStructuredText shows that very text.",
+        ("a_ *x*", None, "a\\_ \\*x\\*"),
+        markup=True,
+    ),
+    Transform(
+        "rst-title",
+        do.of_texts(rst.title),
+        ("none",),
+        "Writes a text as a title of reStructuredText, with its line below.",
+        ("A net", None, "A net\n====="),
+        markup=True,
+    ),
+    Transform(
+        "rst-prose",
+        do.of_texts(rst.prose),
+        ("none",),
+        "Writes the paragraphs and lists of a text so that reStructuredText shows their very words.",
+        ("a\n\n- *b*", None, "a\n\n* \\*b\\*"),
+        markup=True,
+    ),
+    Transform(
+        "rst-link",
+        do.in_rst,
+        ("text",),
+        "Writes an address of the web as a link of reStructuredText, under the text given.",
+        ("https://example.org/a", "Data", "`Data <https://example.org/a>`__"),
+        markup=True,
+    ),
+    Transform(
+        "verbatim",
+        do.of_texts(markdown.one_line),
+        ("none",),
+        "Writes a text on one line, nothing escaped: for a line in a block of code.",
+        ("a\n*b*", None, "a *b*"),
+        markup=True,
     ),
     Transform(
         "truncate",
@@ -244,6 +320,18 @@ _ALL: Final = (
 
 TRANSFORMS: Final[Mapping[str, Transform]] = {transform.name: transform for transform in _ALL}
 """All transforms by name."""
+
+
+ESCAPES: Final[Mapping[str, str]] = {".md": "markdown-text", ".rst": "rst-text"}
+"""What a value goes through in a text file of a template, where no transform that writes markup stands on its way."""
+
+
+def escaped(uses: tuple[Use, ...], file: str) -> tuple[Use, ...]:
+    """Return the transforms of a value in a text file, with the escape that the file's suffix asks for."""
+    escape = ESCAPES.get(file[file.rfind(".") :]) if "." in file else None
+    if escape is None or any(TRANSFORMS[use.name].markup for use in uses):
+        return uses
+    return (*uses, Use(escape))
 
 
 def wrong_argument(name: str, argument: Any, vocabularies: Mapping[str, Any]) -> str:
