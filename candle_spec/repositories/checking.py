@@ -13,6 +13,7 @@ from candle_spec.manifest import check
 from candle_spec.manifest.documents import Document
 from candle_spec.problems import Location, Problem, Severity
 from candle_spec.repositories import target
+from candle_spec.repositories.coverage import Coverage
 from candle_spec.repositories.folder import Folder
 from candle_spec.repositories.language import Mistake
 from candle_spec.repositories.pack import (
@@ -26,7 +27,7 @@ from candle_spec.repositories.pack import (
     Sources,
     build,
 )
-from candle_spec.repositories.reading import Reader, open_fields
+from candle_spec.repositories.reading import Reader
 from candle_spec.repositories.schema_places import Place, Places
 from candle_spec.repositories.vocabulary import parse
 
@@ -103,14 +104,16 @@ def _beyond(pack: Pack, sources: Sources) -> Iterator[tuple[str, str, Mistake]]:
         if instruction is None or "schema" not in output or not _usable(pack.folder, output["schema"]):
             continue
         schema, places = _target_places(pack.folder, output["schema"])
-        found = open_fields(instruction, places, schema, reader, {"": reader.places.root})
-        yield from ((OPEN, MAPPING, mistake) for mistake in found)
+        coverage = Coverage(places, schema, reader, pack.vocabularies, pack.tree.pools)
+        yield from ((OPEN, MAPPING, mistake) for mistake in coverage.mistakes(instruction))
 
 
 def _target_places(folder: Folder, reference: str) -> tuple[Place, Places]:
     name, _, fragment = reference.partition("#")
     document = folder.json(name)
-    places = Places({}, document)
+    others = {other: folder.json(other) for other in folder.schemas()}
+    others |= {str(each["$id"]): each for each in others.values() if isinstance(each, dict) and "$id" in each}
+    places = Places({}, document, others)
     return Place(((pointers.get(document, fragment), document),)), places
 
 

@@ -10,7 +10,6 @@ from candle_spec import pointer as pointers
 from candle_spec.repositories.conditions import Condition
 from candle_spec.repositories.language import (
     Const,
-    Demand,
     From,
     FromText,
     Instruction,
@@ -55,6 +54,17 @@ class Reader:
             text = body.text if isinstance(body, FromText) else body.id
             return all(self._is_certain(part.pointer, names) for part in text if isinstance(part, Insert))
         return True
+
+    def values(self, pointer: Pointer, names: Names) -> list[Any] | None:
+        """Return all values that may stand at a place, where a schema lists them; otherwise ``None``."""
+        found = self._find(pointer, names)
+        if isinstance(found, Place):
+            for schema, _ in self.places.certainly(found.schemas):
+                if "const" in schema:
+                    return [schema["const"]]
+                if isinstance(schema.get("enum"), list):
+                    return list(schema["enum"])
+        return None
 
     def names_below(self, instruction: Instruction, names: Names) -> Names:
         """Return what names stand for inside an instruction."""
@@ -133,55 +143,6 @@ def _inner(instruction: Instruction) -> Iterator[Instruction]:
         yield from (member for _, member in instruction.body.members)
     elif isinstance(instruction.body, Items):
         yield from instruction.body.items
-
-
-def open_fields(
-    instruction: Instruction, target: Places, place: Place, reader: Reader, names: Names, *, sure: bool = True
-) -> Iterator[Mistake]:
-    """Yield a mistake for every field that the target's schema requires and that is neither mapped nor asked for.
-
-    Args:
-        instruction: What makes the document, or a part of it.
-        target: The target's schema.
-        place: The part's place in it.
-        reader: Knows what the source always has.
-        names: What names stand for.
-        sure: Whether the part is in every record: then each required field needs a value, a default or a question.
-    """
-    if place.free:
-        return
-    names = reader.names_below(instruction, names)
-    if instruction.each is not None:
-        place = target.items(place)
-    sure = sure and instruction.each is None and instruction.when is None and instruction.level is not Demand.MAY
-    body = instruction.body
-    if isinstance(body, Items):
-        for item in body.items:
-            inner_place = place if item.each is not None else target.items(place)
-            yield from open_fields(item, target, inner_place, reader, names, sure=False)
-    if not isinstance(body, Shape) or instruction.use:  # what is transformed has another shape than its target
-        return
-    members = dict(body.members)
-    for key in required(target, place):
-        if key not in members:
-            yield Mistake(instruction.at, f"the mandatory target field {key!r} is neither mapped nor asked for")
-        elif sure and not isinstance(members[key].body, (Shape, Items)):
-            asked = members[key].ask is not None and members[key].level is Demand.MUST
-            if not asked and not reader.certain(members[key], names):
-                message = f"the mandatory target field {key!r} may get no value, and no question asks for it"
-                yield Mistake(members[key].at, message, "give it $level: must with $ask, or a $default")
-    for key, member in members.items():
-        below = target.below(place, key)
-        if below is not None:
-            yield from open_fields(member, target, below, reader, names, sure=sure)
-
-
-def required(target: Places, place: Place) -> list[str]:
-    """Return the members that a schema requires at a place, whatever else is there."""
-    names: dict[str, Any] = {}
-    for schema, _ in target.resolved(place):
-        names |= dict.fromkeys(schema.get("required", ()))
-    return list(names)
 
 
 def fields(tree: MappingTree) -> Iterator[tuple[str, Instruction]]:

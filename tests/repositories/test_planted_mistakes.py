@@ -301,6 +301,102 @@ def test_a_planted_mistake_is_found_at_its_place(folder: Path, what: str) -> Non
     assert all(problem.location.column for problem in problems)
 
 
+REQUIRED = '"required": ["label", "ward"]'
+BRANCHES: dict[str, tuple[str, str, str]] = {
+    # what: (in the place of the schema's required, words of the message, words of the hint)
+    "allOf": ('"allOf": [{"required": ["label"]}, {"allOf": [{"required": ["site"]}]}]', "field 'site' is neither", ""),
+    "$ref": (
+        '"allOf": [{"$ref": "#/definitions/more"}], "definitions": {"more": {"required": ["site"]}}',
+        "the mandatory target field 'site' is neither mapped",
+        "",
+    ),
+    "$ref of a file beside": ('"allOf": [{"$ref": "more.schema.json"}]', "field 'site' is neither", ""),
+    "$ref in the other's place": (
+        '"allOf": [{"$ref": "more.schema.json#/definitions/deep"}]',
+        "field 'deep' is neither",
+        "",
+    ),
+    "if and then": (
+        '"if": {"properties": {"ward": {"const": "oncology"}}, "required": ["ward"]}, "then": {"required": ["stage"]}',
+        "field 'stage', mandatory in some cases, is neither mapped nor asked for",
+        "where 'ward' is 'oncology'",
+    ),
+    "else": (
+        '"if": {"properties": {"ward": {"const": "oncology"}}}, "else": {"required": ["organ"]}',
+        "field 'organ', mandatory in some cases",
+        "not so that 'ward' is 'oncology'",
+    ),
+    "then by $ref": (
+        '"if": {"properties": {"ward": {"enum": ["radiology"]}}}, "then": {"$ref": "#/definitions/more"},'
+        ' "definitions": {"more": {"required": ["site"]}}',
+        "field 'site', mandatory in some cases",
+        "'radiology'",
+    ),
+    "if in allOf": (
+        '"allOf": [{"if": {"required": ["note"]}, "then": {"required": ["author"]}}]',
+        "field 'author', mandatory in some cases",
+        "'note' is there",
+    ),
+    "dependencies": ('"dependencies": {"note": ["author"]}', "field 'author', mandatory in some", "'note' is there"),
+    "anyOf": (
+        '"anyOf": [{"required": ["site"]}, {"required": ["label", "city"]}]',
+        "alternatives none is mapped or asked for: 'site' or 'label' and 'city'",
+        "",
+    ),
+    "oneOf": ('"oneOf": [{"required": ["site"]}, {"$ref": "more.schema.json"}]', "none is mapped", ""),
+}
+HARMLESS = {
+    "a case that the list does not have": (
+        '"if": {"properties": {"ward": {"const": "cardiology"}}}, "then": {"required": ["stage"]}'
+    ),
+    "a case of a field that is not mapped": '"if": {"required": ["site"]}, "then": {"required": ["stage"]}',
+    "one of the alternatives": '"anyOf": [{"required": ["site"]}, {"required": ["label", "ward"]}]',
+    "an alternative that asks nothing": '"anyOf": [{"required": ["site"]}, {"maxProperties": 9}]',
+    "a case that is mapped": '"if": {"required": ["note"]}, "then": {"required": ["label"]}',
+}
+
+
+def with_schema(folder: Path, instead: str) -> list[tuple[str, int | None, str, str]]:
+    more = {"required": ["site"], "definitions": {"deep": {"required": ["deep"]}}}
+    (folder / "more.schema.json").write_text(json.dumps(more))
+    edit("target.schema.json", REQUIRED, instead)(folder)
+    edit("target.schema.json", '"additionalProperties": false', '"title": "Entry"')(folder)
+    problems = proof_of(folder).problems
+    return [(each.location.file, each.location.line, each.message, each.hint) for each in problems]
+
+
+@pytest.mark.parametrize("what", BRANCHES)
+def test_what_a_branch_of_the_target_schema_requires_is_seen(folder: Path, what: str) -> None:
+    instead, words, hint = BRANCHES[what]
+    (found,) = with_schema(folder, instead)
+    assert found[:2] == ("mapping.yaml", 5)
+    assert words in found[2]
+    assert hint in found[3]
+
+
+@pytest.mark.parametrize("what", HARMLESS)
+def test_a_branch_that_asks_for_nothing_more_is_no_mistake(folder: Path, what: str) -> None:
+    assert with_schema(folder, HARMLESS[what]) == []
+
+
+def test_a_condition_of_a_shipped_schema_is_seen() -> None:
+    """Zenodo wants the end of an embargo where there is one."""
+    import dataclasses
+
+    from candle_spec.repositories.checking import check_documents
+    from candle_spec.repositories.pack import read_sources
+
+    folder = Folder(packs.ROOT / "zenodo/1.0.0", "zenodo/1.0.0")
+    sources, documents, failed = read_sources(folder)
+    assert check_documents(folder, sources, documents, failed) == []
+    mapping = json.loads(json.dumps(sources.documents["mapping.yaml"]))
+    del mapping["records"]["deposit"]["metadata"]["embargo_date"]
+    changed = dataclasses.replace(sources, documents={**sources.documents, "mapping.yaml": mapping})
+    (problem,) = check_documents(folder, changed, documents, failed)
+    assert "'embargo_date', mandatory in some cases" in problem.message
+    assert problem.hint == "it is where 'access_right' is 'embargoed'"
+
+
 def test_all_mistakes_are_told_at_once(folder: Path) -> None:
     for what in ("pointer to nothing", "unknown transform", "unknown condition", "term twice"):
         MISTAKES[what][0](folder)
