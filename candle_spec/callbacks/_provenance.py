@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import platform
 import re
-import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Final
 
 from candle_spec.checkpoint.contents import Field
+from candle_spec.readers import git
 
 _PACKAGES: Final = """
 torch lightning pytorch-lightning transformers accelerate tensorflow keras tf_keras jax jaxlib flax optax equinox
@@ -25,7 +25,6 @@ lightgbm xgboost xgboost-cpu scikit-learn numpy scipy pandas candle-spec improve
 """Packages whose version can matter to the numbers."""
 
 _MODULES: Final = {"scikit-learn": "sklearn", "pytorch-lightning": "pytorch_lightning", "xgboost-cpu": "xgboost"}
-_GIT_SECONDS: Final = 5
 _COMMIT: Final = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 _LINE: Final = 2000
 
@@ -119,31 +118,12 @@ def _code(program: Path | None) -> Iterator[Field]:
     if program is None or not program.exists():
         return
     folder = program.resolve().parent
-    commit = _git(folder, "rev-parse", "HEAD")
+    commit = git.ask(folder, "rev-parse", "HEAD")
     if not _COMMIT.fullmatch(commit):
         return
-    changed = _git(folder, "status", "--porcelain", "--untracked-files=no")
+    changed = git.ask(folder, "status", "--porcelain", "--untracked-files=no")
     detail = "git, with changes that are not committed" if changed else "git"
     yield Field("/model/implementation/commit", commit, "environment", detail)
-    remote = _address(_git(folder, "config", "--get", "remote.origin.url"))
+    remote = git.web_address(git.ask(folder, "config", "--get", "remote.origin.url"))
     if remote:
         yield Field("/model/implementation/repository", remote, "environment", "git remote origin")
-
-
-def _git(folder: Path, *words: str) -> str:
-    """Return what git says of a folder; nothing where there is no git, no repository, or no answer in time."""
-    call: Sequence[str] = ("git", "-C", str(folder), *words)
-    try:
-        done = subprocess.run(call, capture_output=True, text=True, timeout=_GIT_SECONDS, check=False)  # noqa: S603
-    except (OSError, subprocess.SubprocessError):
-        return ""
-    return done.stdout.strip() if done.returncode == 0 else ""
-
-
-def _address(remote: str) -> str:
-    """Return a remote as a web address without user and password; nothing for a path of this machine."""
-    ssh = re.fullmatch(r"(?:ssh://)?[\w.-]+@([\w.-]+)[:/](?:\d+/)?(.+)", remote)
-    if ssh:
-        remote = f"https://{ssh[1]}/{ssh[2]}"
-    web = re.fullmatch(r"(https?)://(?:[^/@]*@)?([^/]+/.+)", remote)
-    return f"{web[1]}://{web[2].removesuffix('.git')}"[:_LINE] if web else ""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,14 +17,23 @@ from candle_spec.errors import InvalidInputError
 if TYPE_CHECKING:
     from candle_spec.repositories.pack import Pack
     from candle_spec.repositories.readiness import Question
+    from candle_spec.repositories.source import Origin, Source
+    from candle_spec.repositories.suggesting import Suggestion, Surroundings
 
 _SHOWN = 30
+_WIDTH = 60
 
 
 @click.command("describe", epilog="Example: candle-spec describe model.pt.candle --for modac --answers answers.yaml")
 @click.argument("checkpoint", type=click.Path(path_type=Path))
 @click.option("--for", "wanted", multiple=True, help="A repository; may be repeated (default: all).")
 @click.option("--answers", "file", type=click.Path(path_type=Path), help="Take the answers from a YAML or JSON file.")
+@click.option(
+    "--config",
+    type=click.Path(path_type=Path),
+    help="Settings of the training, which suggest answers: INI, YAML, JSON or a log (default: the manifest's).",
+)
+@click.option("--accept-suggestions", is_flag=True, help="Take what is suggested, and ask nothing.")
 @click.option("--all-questions", is_flag=True, help="Ask for what is only recommended too.")
 @click.option("--into-manifest", is_flag=True, help="Also write what the description says into the manifest.")
 @click.option("--dry-run", is_flag=True, help="Show what would be written, write nothing.")
@@ -31,6 +42,8 @@ def command(
     checkpoint: Path,
     wanted: tuple[str, ...],
     file: Path | None,
+    config: Path | None,
+    accept_suggestions: bool,
     all_questions: bool,
     into_manifest: bool,
     dry_run: bool,
@@ -41,21 +54,26 @@ def command(
     """Ask what repositories still want to know of CHECKPOINT, and write the answers to candle-model.yaml.
 
     The description is found upwards from the checkpoint, or made beside it; it holds for every checkpoint below.
+    Several answers stand with commas between them, one that has a comma itself in double quotes. Suggestions come from
+    the training's settings, git, and the job's environment; one that is taken keeps where it is from.
     """
-    from candle_spec.repositories import description, interview, readiness, search
+    from candle_spec.repositories import description, interview, readiness, search, suggesting
 
     library = search.library(templates)
     packs = [choose_pack(library, name) for name in wanted or search.newest(library)]
     source = open_source(checkpoint, model_file if model_file and model_file.exists() else None, site)
-    rows = [readiness.row(pack, source) for pack in packs]
-    questions = readiness.questions(rows, recommended=all_questions)
+    questions = readiness.questions([readiness.row(pack, source) for pack in packs], recommended=all_questions)
+    around = suggesting.surroundings(checkpoint.resolve().parent, source, config)
+    talk = _Talk(source, packs, around)
     if file is not None:
-        answers = interview.answers_of(description.read(file))
-    else:
-        answers = _ask(
-            questions, {pack.key: pack for pack in packs}, interview.suggestions(checkpoint.resolve().parent)
-        )
-    wrong = interview.faults(answers, source.document, packs)
+        talk.answers = interview.answers_of(description.read(file))
+    if accept_suggestions:
+        talk.accept(questions)
+    elif file is None:
+        talk.ask(questions)
+        if config is not None or all_questions:
+            talk.offer()
+    wrong = interview.faults(talk.answers, source.document, packs)
     for at, message in wrong:
         click.echo(f"{at}: {message}", err=True)
     if wrong:
@@ -63,16 +81,17 @@ def command(
     path = model_file or description.find_description(checkpoint)
     path = path or checkpoint.resolve().parent / description.DESCRIPTION
     if dry_run:
-        click.echo(description.updated(path, answers).decode("utf-8"), nl=False)
+        click.echo(description.updated(path, talk.answers, talk.origins).decode("utf-8"), nl=False)
         return exit_codes.OK
-    if answers:
-        description.update(path, answers)
-        click.echo(f"-> {path}  {plural(len(answers), 'answer')}")
+    if talk.answers:
+        description.update(path, talk.answers, talk.origins)
+        click.echo(f"-> {path}  {plural(len(talk.answers), 'answer')}")
     else:
-        click.echo("nothing to ask: no answer is missing")
+        click.echo("nothing to write: no question was answered" if questions else "nothing to ask: nothing is missing")
     if into_manifest:
         _into_manifest(checkpoint, path, site)
-    after = [readiness.row(pack, open_source(checkpoint, path, site)) for pack in packs]
+    described = path if path.exists() else None
+    after = [readiness.row(pack, open_source(checkpoint, described, site)) for pack in packs]
     click.echo(", ".join(f"{row.template.partition('/')[0]}: {'ready' if row.ready else 'not ready'}" for row in after))
     return exit_codes.OK
 
@@ -90,32 +109,102 @@ def _into_manifest(checkpoint: Path, described: Path, site: Path | None) -> None
     click.echo(f"-> {opened.path}  manifest")
 
 
-def _ask(questions: list[Question], packs: dict[str, Pack], likely: dict[str, str]) -> dict[str, Any]:
-    answers: dict[str, Any] = {}
-    for number, question in enumerate(questions, start=1):
-        names = ", ".join(template.partition("/")[0] for template in question.templates)
-        click.echo(f"{number}/{len(questions)}  {question.ask.question}  ({names})")
-        if question.ask.help:
-            click.echo(f"     {question.ask.help}")
-        value = _answer(question, packs[question.templates[0]], likely.get(question.ask.to, ""))
-        if value not in ("", [], None):
-            answers[question.ask.to] = value
-    return answers
+@dataclass(slots=True)
+class _Talk:
+    """Questions put to a person, and what was answered.
+
+    Attributes:
+        answers: Values by JSON Pointer.
+        origins: Where those are from that were suggested and taken.
+    """
+
+    source: Source
+    packs: list[Pack]
+    around: Surroundings
+    answers: dict[str, Any] = field(default_factory=dict)
+    origins: dict[str, Origin] = field(default_factory=dict)
+
+    def ask(self, questions: list[Question]) -> None:
+        """Ask one after another; an answer that no manifest takes is asked for again."""
+        for number, question in enumerate(questions, start=1):
+            names = ", ".join(template.partition("/")[0] for template in question.templates)
+            click.echo(f"{number}/{len(questions)}  {question.ask.question}  ({names})")
+            if question.ask.help:
+                click.echo(f"     {question.ask.help}")
+            self._answer(question)
+
+    def accept(self, questions: list[Question]) -> None:
+        """Answer with what is suggested, where something is and no other answer was given."""
+        from candle_spec.repositories.interview import choices, parse_answer
+
+        for question in questions:
+            pack, to = self._pack(question), question.ask.to
+            likely = self.around.suggest(question.ask, pack.vocabularies.get(question.ask.vocabulary))
+            if likely is not None and to not in self.answers:
+                self._take(to, parse_answer(question.ask, likely.value, choices(question.ask, pack)), likely)
+        for at, suggestion in self._offered().items():
+            self._take(at, suggestion.value, suggestion)
+
+    def offer(self) -> None:
+        """Show what is known beside, and take it if a person says so."""
+        offered = self._offered()
+        for at, suggestion in offered.items():
+            text = json.dumps(suggestion.value, ensure_ascii=False)
+            short = text if len(text) <= _WIDTH else f"{text[:_WIDTH]}…"
+            click.echo(f"     {at}  {short}  (from {suggestion.detail})")
+        if offered and click.confirm("     take these into the description, too?", default=True):
+            for at, suggestion in offered.items():
+                self._take(at, suggestion.value, suggestion)
+
+    def _offered(self) -> dict[str, Suggestion]:
+        return {at: each for at, each in self.around.offered(self.source).items() if at not in self.answers}
+
+    def _pack(self, question: Question) -> Pack:
+        return next(pack for pack in self.packs if pack.key == question.templates[0])
+
+    def _take(self, at: str, value: Any, suggestion: Suggestion | None) -> None:
+        from candle_spec.repositories.source import Origin
+
+        self.answers[at] = value
+        if suggestion is not None:
+            self.origins[at] = Origin(suggestion.source, suggestion.detail)
+
+    def _answer(self, question: Question) -> None:
+        from candle_spec.repositories.interview import choices, parse_answer
+
+        pack, to = self._pack(question), question.ask.to
+        offered = choices(question.ask, pack)
+        for number, word in enumerate(offered.words[:_SHOWN], start=1):
+            click.echo(f"     {number:>3}  {word}")
+        if len(offered.words) > _SHOWN:
+            click.echo(f"          and {len(offered.words) - _SHOWN} more")
+        likely = self.around.suggest(question.ask, pack.vocabularies.get(question.ask.vocabulary))
+        while True:
+            text = _prompt(likely).strip()
+            if not text:
+                return
+            try:
+                value = parse_answer(question.ask, text, offered)
+                self._refuse_faults(to, value)
+            except InvalidInputError as error:
+                click.echo(error_text(error), err=True)
+                continue
+            if value not in ("", [], None):
+                self._take(to, value, likely if likely is not None and text == likely.value else None)
+            return
+
+    def _refuse_faults(self, at: str, value: Any) -> None:
+        from candle_spec.repositories.interview import faults
+
+        for place, message in faults({**self.answers, at: value}, self.source.document, self.packs):
+            if place == at or place.startswith(f"{at}/"):
+                raise InvalidInputError(message, location=place)
 
 
-def _answer(question: Question, pack: Pack, likely: str) -> Any:
-    from candle_spec.repositories.interview import choices, parse_answer
-
-    offered = choices(question.ask, pack)
-    for number, word in enumerate(offered.words[:_SHOWN], start=1):
-        click.echo(f"     {number:>3}  {word}")
-    if len(offered.words) > _SHOWN:
-        click.echo(f"          and {len(offered.words) - _SHOWN} more")
-    while True:
-        text = click.prompt("     (empty: skip)" if not likely else "    ", default=likely, show_default=bool(likely))
-        if not str(text).strip():
-            return ""
-        try:
-            return parse_answer(question.ask, str(text), offered)
-        except InvalidInputError as error:
-            click.echo(error_text(error), err=True)
+def _prompt(likely: Suggestion | None) -> str:
+    if likely is None:
+        text = str(click.prompt("     (empty: skip)", default="", show_default=False))
+    else:
+        click.echo(f"     suggested by {likely.detail}; a dash skips")
+        text = str(click.prompt("    ", default=likely.value))
+    return "" if text.strip() == "-" else text

@@ -19,7 +19,7 @@ from candle_spec.errors import CorruptFileError, MissingPathError
 from candle_spec.manifest import check
 from candle_spec.manifest.documents import Document, load_document
 from candle_spec.problems import Severity
-from candle_spec.repositories.source import Source, merge
+from candle_spec.repositories.source import SOURCES, Origin, Source, merge
 
 DESCRIPTION: Final = "candle-model.yaml"
 SITE_VARIABLE: Final = "CANDLE_SPEC_SITE"
@@ -108,23 +108,26 @@ def described_manifest(manifest: Mapping[str, Any], source: Source) -> dict[str,
     return made
 
 
-def update(path: Path, answers: Mapping[str, Any], *, fs: Fs | None = None) -> bytes:
+def update(
+    path: Path, answers: Mapping[str, Any], origins: Mapping[str, Origin] | None = None, *, fs: Fs | None = None
+) -> bytes:
     """Write answers into a description (a new one where there is none), with its comments and order kept.
 
     Args:
         path: The description.
         answers: Values by JSON Pointer.
+        origins: Where those are from that the user did not give, by JSON Pointer.
         fs: The file system; replaced by tests.
 
     Returns:
         The bytes written.
     """
-    data = updated(path, answers)
+    data = updated(path, answers, origins)
     replace_file(path, data, fs=fs)
     return data
 
 
-def updated(path: Path, answers: Mapping[str, Any]) -> bytes:
+def updated(path: Path, answers: Mapping[str, Any], origins: Mapping[str, Origin] | None = None) -> bytes:
     """Return the description with answers in it; nothing is written."""
     from ruamel.yaml import YAML
     from ruamel.yaml.comments import CommentedMap
@@ -138,6 +141,12 @@ def updated(path: Path, answers: Mapping[str, Any]) -> bytes:
         document = yaml.load(path.read_bytes())
     for at, value in answers.items():
         pointers.put(document, at, value)
+    rows = [row for row in document.get(SOURCES) or () if row.get("pointer") not in answers]
+    for at, origin in (origins or {}).items():
+        row = {"pointer": at, "source": origin.source, "detail": origin.detail}
+        rows.append({**row, "value_digest": digest_json(answers[at])})
+    if rows or SOURCES in document:
+        document[SOURCES] = rows
     text = io.BytesIO()
     yaml.dump(document, text)
     return text.getvalue()

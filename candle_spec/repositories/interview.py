@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import subprocess
+import csv
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
 from candle_spec import pointer as pointers
+from candle_spec.canonical import loads
 from candle_spec.errors import InvalidInputError
 from candle_spec.manifest import check
 from candle_spec.manifest.documents import Document
@@ -18,7 +19,7 @@ from candle_spec.repositories import target
 from candle_spec.repositories.language import Ask
 from candle_spec.repositories.pack import EXTENSION, Pack
 
-_SECONDS: Final = 5
+_ORCID: Final = re.compile(r"\(?(?:https://orcid\.org/)?([0-9]{4}-[0-9]{4}-[0-9]{4}-[0-9]{3}[0-9X])\)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,7 @@ def parse_answer(ask: Ask, text: str, offered: Choices) -> Any:
         case "person":
             return _person(answer)
         case "list":
-            return [part.strip() for part in answer.split(",") if part.strip()]
+            return _list(answer)
         case "yes-no":
             if answer.lower() not in ("y", "n", "yes", "no"):
                 raise InvalidInputError(f"{answer!r} is neither yes nor no")
@@ -71,9 +72,28 @@ def parse_answer(ask: Ask, text: str, offered: Choices) -> Any:
     return answer
 
 
+def _list(answer: str) -> list[Any]:
+    """Items with a comma between two (one that has a comma itself, in double quotes), or a list as JSON.
+
+    Raises:
+        InvalidInputError: The quotes, or the JSON, are not right.
+    """
+    if answer.startswith("["):
+        found = loads(answer.encode(), location="the answer")
+        if isinstance(found, list):
+            return found
+    try:
+        items = next(csv.reader([answer], skipinitialspace=True, strict=True), [])
+    except csv.Error as error:
+        hint = 'such as: one, "two, with a comma", three'
+        raise InvalidInputError(f"the quotes are not right: {error}", hint=hint) from error
+    return [item.strip() for item in items if item.strip()]
+
+
 def _person(text: str) -> dict[str, str]:
-    """``Given Family <mail>`` or ``Family, Given``."""
-    name, _, rest = text.partition("<")
+    """``Given Family <mail> ORCID`` or ``Family, Given``; mail and ORCID may be left out."""
+    orcid = _ORCID.search(text)
+    name, _, rest = _ORCID.sub("", text).partition("<")
     family, comma, given = (part.strip() for part in name.partition(","))
     if not comma:
         given, _space, family = name.strip().rpartition(" ")
@@ -81,7 +101,8 @@ def _person(text: str) -> dict[str, str]:
     if given and family:
         person |= {"given_name": given, "family_name": family}
     mail = rest.partition(">")[0].strip()
-    return {**person, "email": mail} if mail else person
+    person |= {"email": mail} if mail else {}
+    return {**person, "orcid": orcid[1]} if orcid else person
 
 
 def answers_of(document: Document) -> dict[str, Any]:
@@ -132,22 +153,3 @@ def _copy(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {key: _copy(inner) for key, inner in value.items()}
     return [_copy(inner) for inner in value] if isinstance(value, list) else value
-
-
-def suggestions(folder: Path) -> dict[str, str]:
-    """Return likely answers by pointer, from the git repository around a folder."""
-    name, mail = _git(folder, "user.name"), _git(folder, "user.email")
-    found = {"/contact/name": name, "/contact/email": mail}
-    if name:
-        found["/creators"] = f"{name} <{mail}>" if mail else name
-    found["/model/implementation/repository"] = _git(folder, "remote.origin.url")
-    return {at: text for at, text in found.items() if text}
-
-
-def _git(folder: Path, key: str) -> str:
-    try:
-        command = ["git", "-C", str(folder), "config", "--get", key]
-        result = subprocess.run(command, capture_output=True, text=True, timeout=_SECONDS, check=False)  # noqa: S603
-    except (OSError, subprocess.TimeoutExpired):  # no git here: no suggestion
-        return ""
-    return result.stdout.strip()

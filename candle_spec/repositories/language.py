@@ -28,6 +28,13 @@ ITEM: Final = "item"
 _POINTER: Final = re.compile(r"(?:(?P<scope>[a-z][a-z0-9_-]*):)?(?P<path>(?:/[^/]*)*)")
 
 
+CONFIG: Final = "config:"
+"""Before the key of a training's settings, where ``suggest`` names one."""
+
+FACTS: Final = ("user-name", "user-email", "person", "orcid", "repository", "tag", "site")
+"""What the surroundings say; nothing else of them is ever read."""
+
+
 class Demand(StrEnum):
     """How much the repository wants a field."""
 
@@ -80,6 +87,7 @@ class Ask:
         vocabulary: Name of the vocabulary that has the answers.
         many: Whether several answers may be given.
         shape: ``text``, ``number``, ``yes-no``, ``person``, ``people`` or ``list``.
+        suggest: Where likely answers are: ``config:<key>`` of a training's settings, or facts of the surroundings.
     """
 
     question: str
@@ -89,6 +97,7 @@ class Ask:
     vocabulary: str = ""
     many: bool = False
     shape: str = "text"
+    suggest: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,8 @@ from candle_spec.errors import InvalidInputError
 from candle_spec.repositories.conditions import Condition, ConditionParser
 from candle_spec.repositories.language import (
     BODIES,
+    CONFIG,
+    FACTS,
     ITEM,
     MODIFIERS,
     Ask,
@@ -207,7 +209,13 @@ class MappingParser:
             vocabulary,
             bool(about.get("many")),
             str(about.get("shape", "text")),
+            tuple(self._suggestion(str(word), f"{at}/suggest") for word in about.get("suggest", ())),
         )
+
+    def _suggestion(self, word: str, at: str) -> str:
+        if not word.startswith(CONFIG) and word not in FACTS:
+            self._wrong(at, f"nothing suggests {word!r}", f"{CONFIG}<key>, or one of {', '.join(FACTS)}")
+        return word
 
     def _condition(self, source: Any, at: str, scopes: Sequence[str]) -> Condition | None:
         parser = ConditionParser(self._aliases, [])

@@ -51,13 +51,11 @@ class Question:
         ask: The question.
         templates: The repositories that want the answer.
         mandatory: Those of them that cannot do without.
-        suggestion: What would be a likely answer.
     """
 
     ask: Ask
     templates: list[str] = field(default_factory=list)
     mandatory: list[str] = field(default_factory=list)
-    suggestion: str = ""
 
 
 def row(pack: Pack, source: Source) -> Row:

@@ -12,11 +12,15 @@ from pathlib import PurePath
 from typing import Any, Final
 
 from candle_spec import pointer as pointers
+from candle_spec.digests import digest_json
 from candle_spec.errors import InvalidInputError
 from candle_spec.manifest.documents import Document
 from candle_spec.manifest.plain import scan
 from candle_spec.repositories.conditions import is_absent
 from candle_spec.repositories.language import Pointer
+
+SOURCES: Final = "field_sources"
+_DETAIL: Final = 2000
 
 NOT_METADATA: Final = ("$schema", "schema_version", "manifest_digest", "field_sources", "conformsTo", "extensions")
 """Members of the manifest that speak about the manifest itself: no target needs a place for them."""
@@ -92,8 +96,24 @@ def merge(manifest: Mapping[str, Any], *added: Document) -> Source:
             source.origins[entry["pointer"]] = Origin(str(entry.get("source")), str(entry.get("detail", "")))
     for document in added:
         if isinstance(document.value, dict):
-            _add(source, document, source.document, document.value, "")
+            own = {key: value for key, value in document.value.items() if key != SOURCES}
+            _add(source, document, source.document, own, "")
+            _refine(source, document)
     return source
+
+
+def _refine(source: Source, document: Document) -> None:
+    """Take over what a description says of where its values are from; a value changed since then is the user's."""
+    rows = document.value.get(SOURCES)
+    for row in rows if isinstance(rows, list) else ():
+        at = row.get("pointer") if isinstance(row, dict) else None
+        if not isinstance(at, str) or row.get("value_digest") != digest_json(pointers.get(document.value, at)):
+            continue
+        name = PurePath(document.location).name
+        for place, origin in list(source.origins.items()):
+            if origin.detail.startswith(f"{name}:") and (place == at or at.startswith(f"{place}/")):
+                detail = f"{row.get('detail', '')}, taken in {origin.detail}"
+                source.origins[at] = Origin(str(row.get("source")), detail[:_DETAIL])
 
 
 def refuse_what_is_no_json(document: Any) -> None:

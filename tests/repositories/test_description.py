@@ -150,6 +150,11 @@ def test_an_answer_that_no_manifest_takes_is_refused(
     [
         (Ask("?", "/x", choices=("open", "closed")), "2", "closed"),
         (Ask("?", "/x", shape="list"), "a, b", ["a", "b"]),
+        (Ask("?", "/x", shape="list"), 'a, "b, c", d', ["a", "b, c", "d"]),
+        (Ask("?", "/x", shape="list"), '5" disk, x', ['5" disk', "x"]),
+        (Ask("?", "/x", shape="list"), '[{"name": "x"}, "a, b"]', [{"name": "x"}, "a, b"]),
+        (Ask("?", "/x", shape="person"), "Ada Lovelace (0000-0002-1825-0097)",
+         {"name": "Ada Lovelace", "given_name": "Ada", "family_name": "Lovelace", "orcid": "0000-0002-1825-0097"}),
         (Ask("?", "/x", shape="yes-no"), "Yes", True),
         (Ask("?", "/x", shape="number"), "1.5", 1.5),
         (Ask("?", "/x", shape="person"), "Ada Lovelace <a@b.org>",
@@ -162,24 +167,16 @@ def test_answers_become_values(ask: Ask, text: str, value: Any) -> None:
     assert interview.parse_answer(ask, text, interview.Choices(ask.choices, closed=True)) == value
 
 
+@pytest.mark.parametrize("text", ['"never closed, b', '"a"b, c', "[1, 2"])
+def test_quotes_that_are_not_right_are_told(text: str) -> None:
+    with pytest.raises(ValueError, match=r"quotes are not right|not JSON"):
+        interview.parse_answer(Ask("?", "/x", shape="list"), text, interview.Choices())
+
+
 def test_an_answer_beside_the_choices_is_refused_with_the_nearest() -> None:
     ask = Ask("?", "/x", choices=("open", "closed"))
     with pytest.raises(ValueError, match="did you mean 'open'"):
         interview.parse_answer(ask, "opne", interview.Choices(ask.choices, closed=True))
-
-
-def test_likely_answers_come_from_git(tmp_path: Path) -> None:
-    import subprocess
-
-    for words in (
-        ["init", "-q"],
-        ["config", "user.name", "Ada"],
-        ["config", "remote.origin.url", "https://git.example/x"],
-    ):
-        subprocess.run(["git", "-C", str(tmp_path), *words], check=True)
-    found = interview.suggestions(tmp_path)
-    assert found["/contact/name"] == "Ada"
-    assert found["/model/implementation/repository"] == "https://git.example/x"
 
 
 def test_a_site_profile_of_the_user_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
