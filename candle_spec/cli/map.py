@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from candle_spec.cli import exit_codes
-from candle_spec.cli.repository_options import choose_pack, open_source, shared
+from candle_spec.cli.repository_options import choose_pack, epoch_option, expand, open_source, shared
 from candle_spec.cli.repository_words import finding_json, record_lines, schema_lines
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 @click.option("--accept-inferred", is_flag=True, help="Take mandatory values that were only inferred.")
 @click.option("--overwrite", is_flag=True, help="Replace the folder if it exists.")
 @click.option("--json", "as_json", is_flag=True, help="Print the records and all findings as JSON.")
+@epoch_option
 @shared
 def command(
     checkpoints: tuple[Path, ...],
@@ -36,6 +37,7 @@ def command(
     accept_inferred: bool,
     overwrite: bool,
     as_json: bool,
+    epoch: str | None,
     templates: tuple[Path, ...],
     model_file: Path | None,
     site: Path | None,
@@ -45,6 +47,7 @@ def command(
     from candle_spec.repositories.mapper import map_source
 
     pack = choose_pack(search.library(templates), wanted)
+    checkpoints = tuple(expand(checkpoints, epoch))
     reports, refused = [], 0
     for path in checkpoints:
         record = map_source(pack, open_source(path, model_file, site))

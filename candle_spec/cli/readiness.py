@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from candle_spec.cli import exit_codes
-from candle_spec.cli.repository_options import choose_pack, open_source, shared
+from candle_spec.cli.repository_options import choose_pack, epoch_option, expand, open_source, shared
 from candle_spec.cli.repository_words import closing_line, finding_json, inferred_lines, matrix_lines, question_lines
 
 if TYPE_CHECKING:
@@ -21,12 +21,14 @@ if TYPE_CHECKING:
 @click.option("--for", "wanted", multiple=True, help="A repository; may be repeated (default: all).")
 @click.option("--all-questions", is_flag=True, help="Ask for what is only recommended too.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+@epoch_option
 @shared
 def command(
     checkpoints: tuple[Path, ...],
     wanted: tuple[str, ...],
     all_questions: bool,
     as_json: bool,
+    epoch: str | None,
     templates: tuple[Path, ...],
     model_file: Path | None,
     site: Path | None,
@@ -36,6 +38,7 @@ def command(
 
     library = search.library(templates)
     packs = [choose_pack(library, name) for name in wanted or search.newest(library)]
+    checkpoints = tuple(expand(checkpoints, epoch))
     reports, ready = [], True
     for path in checkpoints:
         source = open_source(path, model_file, site)

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
+
+from candle_spec.errors import InvalidInputError
 
 if TYPE_CHECKING:
     from candle_spec.repositories.pack import Library, Pack
     from candle_spec.repositories.source import Source
 
+_ALL: Final = "all"
+_SHOWN: Final = 20
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
@@ -27,6 +31,47 @@ def shared(command: Command) -> Command:
     ):
         command = option(command)
     return command
+
+
+def epoch_option(command: Command) -> Command:
+    """Add ``--epoch``."""
+    return click.option(
+        "--epoch",
+        help="Of a series: last, best, all, or the number of a checkpoint (default: the newest, as publish takes it).",
+    )(command)
+
+
+def expand(paths: Sequence[Path], epoch: str | None) -> list[Path]:
+    """Return the checkpoints that are meant: a series stands for those of its checkpoints that ``--epoch`` names.
+
+    Raises:
+        InvalidInputError: The series has no such checkpoint.
+        MissingPathError: It has none at all.
+    """
+    from candle_spec.modac.plan import epochs_of, is_series
+    from candle_spec.series.layout import Layout
+    from candle_spec.series.pointers import NAMES, target
+
+    found: list[Path] = []
+    for path in paths:
+        if epoch is None or not is_series(path):
+            found.append(path)
+            continue
+        epochs = epochs_of(path)
+        if epoch in NAMES:
+            named = target(Layout(path), epoch)
+            chosen = [] if named is None else [named]
+        else:
+            chosen = [one for one in epochs if epoch == _ALL or (epoch.isdigit() and int(one.name) == int(epoch))]
+        if not chosen:
+            numbers = ", ".join(str(int(one.name)) for one in epochs[:20])
+            raise InvalidInputError(
+                f"the series has no checkpoint {epoch!r}",
+                location=str(path),
+                hint=f"last, best, all or one of {numbers}",
+            )
+        found += chosen
+    return found
 
 
 def open_source(path: Path, model_file: Path | None, site: Path | None) -> Source:

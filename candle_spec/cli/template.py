@@ -56,8 +56,9 @@ def show(name: str, templates: tuple[Path, ...], as_json: bool) -> None:
         click.echo(json.dumps(pack.about, ensure_ascii=False, indent=2))
         return
     click.echo(f"{pack.key}  {pack.about['title']}")
-    for output in pack.outputs:
-        click.echo(f"  {output['file']:<28} {output['title']}")
+    for output in pack.about["outputs"]:
+        named = [f"{pack.id}:{form}" for form, outputs in pack.forms.items() if output["id"] in outputs]
+        click.echo(f"  {output['file']:<28} {output['title']}{'  ' + ', '.join(named) if named else ''}")
     for target, instruction in fields(pack.tree):
         if instruction.level in (Demand.MUST, Demand.SHOULD):
             asked = f"  {instruction.ask.question}" if instruction.ask else ""

@@ -150,6 +150,12 @@ def _template(pack: Pack) -> Iterator[Mistake]:
         if output["id"] not in pack.tree.records:
             yield Mistake(f"{at}/id", f"mapping.yaml has no record {output['id']!r}")
         yield from _output_schema(folder, output, f"{at}/schema", declared)
+    for index, form in enumerate(about.get("forms", ())):
+        if form["id"] in [other["id"] for other in about["forms"][:index]]:
+            yield Mistake(f"/forms/{index}/id", f"there are two forms {form['id']!r}")
+        for number, name in enumerate(form["outputs"]):
+            if name not in ids:
+                yield Mistake(f"/forms/{index}/outputs/{number}", f"there is no output {name!r}")
     if about.get("reads", ids[0]) not in ids:
         yield Mistake("/reads", f"there is no output {about['reads']!r}")
     for name in pack.tree.records:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Final
 
@@ -22,6 +22,9 @@ RULES: Final = "rules.yaml"
 IMPORT: Final = "import.yaml"
 EXTENSION: Final = "extension.schema.json"
 VOCABULARIES: Final = "vocab/"
+ALL: Final = "all"
+"""Name of all forms of a template together."""
+
 TEXT_SUFFIXES: Final = (".md", ".rst", ".txt")
 
 DOCUMENTS: Final = {
@@ -128,6 +131,7 @@ class Pack:
         importing: The mapping from a record to a manifest, where it has one.
         extension: The schema of its own extension.
         mistakes: What is wrong with its documents, by file.
+        form: The form in which records are made; ``""`` for all outputs.
     """
 
     folder: Folder
@@ -138,6 +142,7 @@ class Pack:
     importing: MappingTree | None
     extension: Any
     mistakes: dict[str, list[Mistake]]
+    form: str = ""
 
     @property
     def id(self) -> str:
@@ -146,13 +151,32 @@ class Pack:
 
     @property
     def key(self) -> str:
-        """Id and version: ``huggingface/1.0.0``."""
-        return f"{self.about['id']}/{self.about['version']}"
+        """Id and version: ``huggingface/1.0.0``; a form that is not the usual one stands behind the id."""
+        form = f":{self.form}" if self.form and self.form != next(iter(self.forms)) else ""
+        return f"{self.about['id']}{form}/{self.about['version']}"
+
+    @property
+    def forms(self) -> dict[str, list[str]]:
+        """The ids of the outputs of each form, the usual form first."""
+        return {form["id"]: list(form["outputs"]) for form in self.about.get("forms", ())}
 
     @property
     def outputs(self) -> list[Mapping[str, Any]]:
         """The documents that it makes."""
-        return list(self.about["outputs"])
+        wanted = self.forms.get(self.form)
+        return [output for output in self.about["outputs"] if wanted is None or output["id"] in wanted]
+
+    def in_form(self, form: str = "") -> Pack:
+        """Return the template for one form, by default the usual one; ``all`` is every one.
+
+        Raises:
+            InvalidInputError: It has no such form.
+        """
+        forms = self.forms
+        if form not in ("", ALL, *forms):
+            known = ", ".join((*forms, ALL)) if forms else "it has one form only"
+            raise InvalidInputError(f"{self.id} has no form {form!r}", hint=known)
+        return replace(self, form="" if form == ALL else form or next(iter(forms), ""))
 
     @property
     def extension_uri(self) -> str:

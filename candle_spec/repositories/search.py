@@ -50,17 +50,25 @@ def library(named: Sequence[str | Path] = ()) -> Library:
 def choose(every: Library, wanted: str) -> Pack:
     """Return a template by id (its newest version), by ``id/version``, or by another name that it has.
 
+    Behind the id may stand a form, ``zenodo:record``; otherwise it is the template's usual one.
+
     Raises:
-        InvalidInputError: There is none; the hint names the nearest.
+        InvalidInputError: There is none, or it has no such form; the hint names the nearest.
     """
+    name, _, version = wanted.partition("/")
+    name, _, form = name.partition(":")
+    return every.get(_key(every, f"{name}/{version}" if version else name)).in_form(form)
+
+
+def _key(every: Library, wanted: str) -> str:
     if wanted in every.keys:
-        return every.get(wanted)
+        return wanted
     ids = {key.partition("/")[0]: key for key in sorted(every.keys, key=_order)}
     if wanted in ids:
-        return every.get(ids[wanted])
+        return ids[wanted]
     for key in ids.values():
         if wanted in every.get(key).about.get("keys", ()):
-            return every.get(key)
+            return key
     near = nearest(wanted, [*ids, *every.keys])
     hint = f"did you mean {near!r}?" if near else f"there are: {', '.join(ids)}"
     raise InvalidInputError(f"there is no template {wanted!r}", hint=hint)
