@@ -48,13 +48,15 @@ def expand(paths: Sequence[Path], epoch: str | None) -> list[Path]:
         InvalidInputError: The series has no such checkpoint.
         MissingPathError: It has none at all.
     """
+    if epoch is None:
+        return list(paths)
     from candle_spec.modac.plan import epochs_of, is_series
     from candle_spec.series.layout import Layout
     from candle_spec.series.pointers import NAMES, target
 
     found: list[Path] = []
     for path in paths:
-        if epoch is None or not is_series(path):
+        if not is_series(path):
             found.append(path)
             continue
         epochs = epochs_of(path)

@@ -200,6 +200,8 @@ class Evaluator:
             if failed:
                 self._find(Kind.INVALID if instruction.level is Demand.MUST else Kind.LEFT_OUT,
                            instruction, target, trail, failed)  # fmt: skip
+            else:
+                self._noted(instruction, target, trail)
             if instruction.default is None:
                 if not failed or instruction.level is not Demand.MUST:
                     self._missing(instruction, target)
@@ -275,11 +277,14 @@ class Evaluator:
 
     def _filled(self, instruction: Instruction, target: str, trail: _Trail) -> None:
         origin = self.source.origin(trail.source) if trail.source not in ("", "constant") else None
-        for note in trail.notes.notes:
-            self._find(note.kind, instruction, target, trail, note.message)
+        self._noted(instruction, target, trail)
         if origin and origin.source == "inferred":
             self._find(Kind.INFERRED, instruction, target, trail, f"only inferred: {origin.detail}".rstrip(": "))
         self._find(Kind.FILLED, instruction, target, trail, "")
+
+    def _noted(self, instruction: Instruction, target: str, trail: _Trail) -> None:
+        for note in trail.notes.notes:
+            self._find(note.kind, instruction, target, trail, note.message)
 
     def _find(self, kind: Kind, instruction: Instruction, target: str, trail: _Trail, message: str) -> None:
         missing = kind in (Kind.MISSING_MANDATORY, Kind.MISSING_RECOMMENDED)

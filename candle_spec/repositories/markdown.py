@@ -27,6 +27,8 @@ _HEADING: Final = 4
 
 def one_line(value: str) -> str:
     """Return a text on one line: what is no letter to print becomes a space, but for the joiners of some scripts."""
+    if value.isprintable():
+        return " ".join(value.split())
     shown = (letter if letter.isprintable() or letter in "\u200c\u200d" else " " for letter in value)
     return " ".join("".join(shown).split())
 
