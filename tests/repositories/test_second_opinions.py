@@ -51,6 +51,21 @@ def test_huggingface_hub_reads_the_evaluation_results() -> None:
     assert eval_result_entries_to_yaml(entries) == document
 
 
+def test_the_card_has_every_field_of_the_hubs_table() -> None:
+    """https://github.com/huggingface/hub-docs, modelcard.md and model-cards-co2.md: emissions are grams."""
+    card = packs.record("huggingface/1.0.0").documents["card"]
+    assert card["co2_eq_emissions"] == {
+        "emissions": 1100.0,
+        "source": "CodeCarbon",
+        "training_type": "pre-training",
+        "geographical_location": "Illinois, USA",
+        "hardware_used": "8 x NVIDIA A100",
+    }
+    assert (card["buckets"], card["widget"]) == (["org/expression"], [{"text": "a profile"}])
+    (result,) = packs.record("huggingface/1.0.0").documents["results"]
+    assert result["source"] == {"url": "https://example.org/run", "name": "a run", "org": "org"}
+
+
 @pytest.fixture
 def crate(tmp_path: Path) -> Path:
     """A folder with the crate of the example and the files that it names."""
