@@ -128,6 +128,8 @@ def _lookup(value: Any, argument: Any, context: Context) -> Any:
     vocabulary = context.vocabularies[about["name"]]
     text = plain_text(value)
     match, term = vocabulary.find(text)
+    if "unlisted" in about:
+        return None if match in ("exact", "matched") else text if about["unlisted"] is True else about["unlisted"]
     if match == "matched":
         context.note(Kind.VOCABULARY_MATCHED, f"{text!r} is {term!r} there")
     elif match == "unverified":

@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 import yaml
 
+from candle_spec.repositories.mapper import map_source
+from candle_spec.repositories.source import merge
 from tests.repositories import packs
 
 CONTEXT = "https://w3id.org/ro/crate/1.3/context"
@@ -64,6 +66,23 @@ def test_the_card_has_every_field_of_the_hubs_table() -> None:
     assert (card["buckets"], card["widget"]) == (["org/expression"], [{"text": "a profile"}])
     (result,) = packs.record("huggingface/1.0.0").documents["results"]
     assert result["source"] == {"url": "https://example.org/run", "name": "a run", "org": "org"}
+
+
+def test_a_licence_is_on_the_hubs_list_or_has_a_name_and_a_link() -> None:
+    key = "huggingface/1.0.0"
+    pack, manifest = packs.pack(key), packs.manifest(key)
+    terms = pack.vocabularies["licences"].terms
+    assert len(terms) == 82
+    for licence in [each for term, words in terms.items() for each in (term, term.upper(), *words)]:
+        card = map_source(pack, merge({**manifest, "license": {"weights": licence}})).documents["card"]
+        assert card["license"] in terms
+        assert card.keys().isdisjoint({"license_name", "license_link"}), licence
+    card = map_source(pack, merge({**manifest, "license": {"weights": "LicenseRef-NCI"}})).documents["card"]
+    assert [card[name] for name in ("license", "license_name", "license_link")] == [
+        "other",
+        "LicenseRef-NCI",
+        "LICENSE",
+    ]
 
 
 @pytest.fixture
