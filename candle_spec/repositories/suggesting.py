@@ -50,6 +50,15 @@ _OFFERED: Final[Mapping[str, tuple[str, ...]]] = {
 }
 """What is known without being asked for."""
 
+_DATASETS: Final[Mapping[str, str]] = {
+    "train_sources": "train",
+    "train_data": "train",
+    "val_data": "validation",
+    "test_sources": "test",
+    "test_data": "test",
+}
+"""Settings that name data, and what the data is for."""
+
 _ACCOUNTS: Final = ("SLURM_JOB_ACCOUNT", "SBATCH_ACCOUNT", "PBS_ACCOUNT", "LSB_PROJECT_NAME")
 _CLUSTERS: Final = ("SLURM_CLUSTER_NAME", "LMOD_SYSTEM_NAME", "PBS_SERVER", "LSB_CLUSTER_NAME")
 _LINE: Final = 2000
@@ -117,6 +126,9 @@ class Surroundings:
         found: dict[str, Suggestion] = {}
         if self.config and pointers.get(source.document, "/training/hyperparameters") is None:
             found["/training/hyperparameters"] = Suggestion(dict(self.config), "config", self.origin)
+        datasets = list(_datasets(self.config))
+        if datasets and pointers.get(source.document, "/training/datasets") is None:
+            found["/training/datasets"] = Suggestion(datasets, "config", self.origin)
         for at, words in _OFFERED.items():
             if pointers.get(source.document, at) is not None:
                 continue
@@ -157,6 +169,15 @@ class Surroundings:
 
     def _git(self, key: str) -> tuple[str, str]:
         return git.ask(self.folder, "config", "--get", key), f"git config {key}"
+
+
+def _datasets(config: Mapping[str, Any]) -> Iterator[dict[str, str]]:
+    """Yield data sets by the last part of their names: folders and addresses are of one machine."""
+    for key, value in config.items():
+        for name in value if isinstance(value, list) else [value]:
+            last = name.rstrip("/").rpartition("/")[2] if isinstance(name, str) else ""
+            if key.lower() in _DATASETS and 0 < len(last) <= 200 and last.isprintable():
+                yield {"name": last, "role": _DATASETS[key.lower()]}
 
 
 def _first(*found: tuple[str, str]) -> tuple[str, str]:

@@ -31,6 +31,8 @@ loss = 'mse'
 optimizer = 'adam'
 rng_seed = 7102
 dense = [1000, 500]
+train_sources = ['CCLE', 'GDSC']
+test_data = '/lustre/me/gcsi.csv'
 data_url = 'https://example.org/data'
 
 [Monitor_Params]
@@ -177,6 +179,11 @@ def test_a_suggestion_that_is_taken_keeps_where_it_is_from(folder: Path, checkpo
     manifest = checkpoints.read_manifest(checkpoint)
     assert manifest["training"]["hyperparameters"]["dense"] == [1000, 500]
     assert manifest["training"]["seed"] == 7102
+    assert manifest["training"]["datasets"] == [
+        {"name": "CCLE", "role": "train"},
+        {"name": "GDSC", "role": "train"},
+        {"name": "gcsi.csv", "role": "test"},
+    ]
     origins = {row["pointer"]: row for row in manifest["field_sources"]}
     assert origins["/training/epochs"]["source"] == "config"
     assert origins["/training/epochs"]["detail"].startswith(
