@@ -5,7 +5,8 @@ import subprocess
 import numpy as np
 import pytest
 
-from candle_spec.callbacks._provenance import _address, provenance
+from candle_spec.callbacks._provenance import provenance
+from candle_spec.readers.git import web_address
 
 
 def git(folder, *words):
@@ -49,7 +50,7 @@ def test_without_git_there_is_no_code(tmp_path):
     ],
 )
 def test_addresses(remote, address):
-    assert _address(remote) == address
+    assert web_address(remote) == address
 
 
 def test_versions_and_settings():
