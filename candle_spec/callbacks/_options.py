@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from candle_spec.atomic import Fs
 from candle_spec.callbacks._adapter import Restored
 from candle_spec.checkpoint.contents import Contents, StatePart
 from candle_spec.series.saving import Saved
@@ -53,6 +54,7 @@ class Options:
         on_saved: Called behind every save, in the writer's thread.
         document: Makes files that describe what was written, for the checkpoint itself (``ckpt-info.json``).
         clock: Seconds; replaced by tests.
+        fs: The file system; replaced by tests.
     """
 
     folder: str | Path | None = None
@@ -65,6 +67,7 @@ class Options:
     on_saved: Sequence[OnSaved] = ()
     document: Describe | None = None
     clock: Callable[[], float] = time.monotonic
+    fs: Fs = field(default_factory=Fs)
 
 
 def weights_alone(contents: Contents) -> Contents:

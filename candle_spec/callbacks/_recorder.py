@@ -135,6 +135,7 @@ class Recorder:
                 settings=settings,
                 model_description=self.options.model_description,
                 run=self.options.run,
+                fs=self.options.fs,
             )
             self._series = self._open.enter_context(opened)
             self._writer = self._new_writer(opened)

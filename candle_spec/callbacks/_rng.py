@@ -8,9 +8,12 @@ from __future__ import annotations
 import random
 import sys
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from candle_spec.errors import InvalidInputError
+
+if TYPE_CHECKING:
+    from candle_spec.series.crew import Team
 
 
 def capture_rng(generators: Mapping[str, Any] | None = None) -> dict[str, Any]:
@@ -31,6 +34,25 @@ def capture_rng(generators: Mapping[str, Any] | None = None) -> dict[str, Any]:
     if generators:
         state["generators"] = {name: generator_state(generator) for name, generator in generators.items()}
     return state
+
+
+def rng_of_team(team: Team) -> dict[str, Any]:
+    """Return the states of the generators of every process, by its number; all call this together."""
+    return {str(rank): state for rank, state in enumerate(team.gather(capture_rng()))}
+
+
+def of_process(saved: Mapping[str, Any], rank: int, size: int) -> tuple[Mapping[str, Any] | None, str]:
+    """Return the saved state of one process of ``size``, or ``None`` and why there is none.
+
+    A training on one process saves its state as it is; one on several saves theirs by number.
+    """
+    by_number = bool(saved) and all(key.isdigit() for key in saved)
+    processes = len(saved) if by_number else int(bool(saved))
+    if processes != size:
+        count = "1 process saved its own" if processes == 1 else f"{processes} processes saved theirs"
+        return None, f"{count}, {size} are here" if size > 1 else f"{count}, 1 is here"
+    own: Mapping[str, Any] = saved[str(rank)] if by_number else saved
+    return own, ""
 
 
 def restore_rng(state: Mapping[str, Any], generators: Mapping[str, Any] | None = None) -> list[str]:

@@ -6,40 +6,18 @@ within the job, never by looking at what lies on the disk. The messages have a p
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
-from candle_spec.callbacks._recorder import HISTORY, Recorder
+from candle_spec.callbacks._recorder import HISTORY, Recorder, Restart
 from candle_spec.checkpoint.checkpoint import Checkpoint
 from candle_spec.errors import CandleSpecError, WriteFailedError
 from candle_spec.series import policy as policies
+from candle_spec.series.crew import Crew, Team
 from candle_spec.series.policy import Moment
 from candle_spec.series.restart import RestartPoint
 from candle_spec.series.training_state import TrainingState
-
-
-class Team(Protocol):
-    """The processes of one training."""
-
-    @property
-    def rank(self) -> int:
-        """Number of this process."""
-        ...
-
-    @property
-    def size(self) -> int:
-        """How many there are."""
-        ...
-
-    def share(self, value: Any) -> Any:
-        """Give the value of rank 0 to all; all call this together."""
-        ...
-
-    def gather(self, value: Any) -> list[Any]:
-        """Give the values of all to all, by rank; all call this together."""
-        ...
 
 
 class TorchTeam:
@@ -49,7 +27,8 @@ class TorchTeam:
         import torch.distributed as distributed
 
         self._distributed = distributed
-        self._group = distributed.new_group(backend="gloo")
+        self.group = distributed.new_group(backend="gloo")
+        """The process group of the messages."""
 
     @property
     def rank(self) -> int:
@@ -61,31 +40,42 @@ class TorchTeam:
 
     def share(self, value: Any) -> Any:
         box = [value]
-        self._distributed.broadcast_object_list(box, src=0, group=self._group)
+        self._distributed.broadcast_object_list(box, src=0, group=self.group)
         return box[0]
 
     def gather(self, value: Any) -> list[Any]:
         rows: list[Any] = [None] * self.size
-        self._distributed.all_gather_object(rows, value, group=self._group)
+        self._distributed.all_gather_object(rows, value, group=self.group)
         return rows
 
 
 @dataclass(slots=True)
 class TeamRecorder(Recorder):
-    """A recorder in each process of a training: all save and restore together, at the ends of epochs.
+    """A recorder in each process of a training: all save and restore together.
 
     Attributes:
         team: The processes.
-        clean: Called behind every save, when what this process gave to it is no longer needed.
+        crewed: Whether all write the checkpoint, each its own files; else process 0 writes it alone.
     """
 
     team: Any = None
-    clean: Callable[[], None] = lambda: None
+    crewed: bool = True
+
+    @classmethod
+    def of(cls, recorder: Recorder, team: Team, *, crewed: bool) -> TeamRecorder:
+        """Return what a recorder becomes where it turns out that it is one of several."""
+        if isinstance(recorder, cls):
+            return recorder
+        recorder.options.rank = team.rank
+        known = {field.name: getattr(recorder, field.name) for field in fields(recorder)}
+        return cls(**known, team=team, crewed=crewed)
 
     def start(self) -> TeamRecorder:
         """Open the series in rank 0; if that fails, it fails in all processes."""
         if not self._started:
-            self.options.rank, self.options.asynchronous = self.team.rank, False
+            self.options.rank = self.team.rank
+            if self.crewed:
+                self.options.asynchronous = False
             self._together(lambda: Recorder.start(self))
         return self
 
@@ -97,21 +87,28 @@ class TeamRecorder(Recorder):
             found[0] = Recorder._point(self)
 
         self._together(choose, only_first=True)
-        point = found[0]
+        return self._told(found[0])
+
+    def _told(self, point: RestartPoint | None) -> RestartPoint | None:
         told = self.team.share((str(point.path), point.why) if point else None)
         if told is None or self.team.rank == 0:
             return point
         return RestartPoint(Path(told[0]), Checkpoint(told[0]), None, told[1])
 
+    def _restart(self, point: RestartPoint) -> Restart:
+        restart = Recorder._restart(self, point)
+        self._past = self.team.share(self._past)
+        return restart
+
     def _consider(self, moment: Moment) -> bool:
         save = self.policy.save
-        if not moment.epoch_end:
+        if not moment.epoch_end and not self._is_step_of_all(moment):
             return False  # a message for every step would slow the training down
         self.poll()
         reason, better = "", False
         if self.records:
             reason = policies.save_reason(save, moment, self._past)
-            better = save.save_best and policies.improves(save, moment, self._past)
+            better = moment.epoch_end and save.save_best and policies.improves(save, moment, self._past)
         reason, better, self.stop_reason = self.team.share((reason, better, self.stop_reason))
         if reason:
             self._save(moment, better=better)
@@ -119,21 +116,33 @@ class TeamRecorder(Recorder):
         self._past = policies.advance(save, moment, self._past, saved=bool(reason))
         return bool(reason)
 
+    def _is_step_of_all(self, moment: Moment) -> bool:
+        """Whether all processes know by themselves that this step is to be saved."""
+        every = self.policy.save.every_steps
+        return self.policy.enabled and bool(every) and (moment.step or 0) - (self._past.step or 0) >= every
+
     def _save(self, moment: Moment, *, better: bool) -> None:
         """All give their part of the state; rank 0 commits and says how it went."""
         extra = {"epoch": moment.epoch, "step": moment.step, HISTORY: self.history}
-        snapshot = self.adapter.capture(extra)
+        snapshot = self.adapter.capture(extra, inside_epoch=not moment.epoch_end)
+        crew = Crew(self.team, snapshot.contents.tensors, self.options.fs) if self.crewed else None
 
         def commit() -> None:
+            if self.team.rank:
+                if crew is not None:
+                    crew.follow()
+                return
             contents = self._described(snapshot.contents)
             state = TrainingState(moment.epoch, contents, moment.step, moment.metrics, snapshot.stable)
-            if self._writer is not None:
-                self._writer.submit(state, self._after, best=better, document=self.options.document)
+            try:
+                if self._writer is not None:
+                    how = {"best": better, "document": self.options.document}
+                    self._writer.submit(state, self._after, **how, **({"crew": crew} if crew else {}))
+            finally:
+                if crew is not None:
+                    crew.dismiss()
 
-        try:
-            self._together(commit, only_first=True)
-        finally:
-            self.clean()
+        self._together(commit)
         self._saves += 1
 
     def _together(self, work: Any, *, only_first: bool = False) -> None:

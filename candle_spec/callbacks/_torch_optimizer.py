@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from candle_spec.callbacks._torch_model import unwrapped
@@ -28,6 +28,23 @@ def check_optimizer(saved: Mapping[str, Any], optimizer: Any, location: str) -> 
             location=location,
             hint="make the optimizer as it was made for that run, or restore the weights alone",
         )
+
+
+def by_name(saved: Mapping[str, Any], groups: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return a state that numbers its parameters by the names of those that are in the same places here.
+
+    Args:
+        saved: The state; one by names already is returned as it is.
+        groups: The live optimizer's groups, with names of parameters.
+    """
+    if is_by_name(saved):
+        return dict(saved)
+    names: dict[Any, str] = {}
+    renamed: list[dict[str, Any]] = []
+    for before, now in zip(saved["param_groups"], groups, strict=True):
+        names |= dict(zip(before["params"], now["params"], strict=True))
+        renamed.append({**before, "params": list(now["params"])})
+    return {"state": {names[key]: value for key, value in saved["state"].items()}, "param_groups": renamed}
 
 
 def load_optimizer(saved: Mapping[str, Any], optimizer: Any, model: Any) -> None:

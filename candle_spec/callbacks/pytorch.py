@@ -78,8 +78,8 @@ class Checkpoints(Loop):
             if isinstance(model, Mapping) or ema is not None or generators:
                 raise InvalidInputError("several models, an average or further generators need a single process")
             team = TorchTeam()
-            state = TorchTeamState(team, Path(folder or chosen.folder()), model, optimizer, scheduler, scaler, data)
-            recorder = partial(TeamRecorder, team=team, clean=state.clean)
+            state = TorchTeamState(team, model, optimizer, scheduler, scaler, data)
+            recorder = partial(TeamRecorder, team=team)
         options = Options(
             folder,
             name or _class_name(model),

@@ -14,6 +14,8 @@ from typing import Any, Final
 
 from candle_spec.atomic import write_errors
 from candle_spec.series import pointers, replacing
+from candle_spec.series.crew import Crew
+from candle_spec.series.crew_writer import led
 from candle_spec.series.layout import BEST, LAST
 from candle_spec.series.live import scan
 from candle_spec.series.save_job import Saving
@@ -54,8 +56,12 @@ def save(
     best: bool = False,
     document: Describe | None = None,
     certify: Certify | None = None,
+    crew: Crew | None = None,
 ) -> Saved:
     """Save a state; it is durable when this returns. See :meth:`candle_spec.series.series.Series.save`."""
+    if crew is not None:
+        with write_errors(store.layout.root), led(store, state, crew) as dealt:
+            return save(store, dealt, best=best, document=document, certify=certify)
     begun = time.monotonic()
     store.writable()
     with write_errors(store.layout.root):

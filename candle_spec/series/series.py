@@ -16,6 +16,7 @@ from candle_spec.atomic import Fs, write_errors
 from candle_spec.errors import InvalidInputError
 from candle_spec.series import copying, entries, marking, opening, pointers, pruning, repair, restart, saving, verify
 from candle_spec.series.copying import Copied
+from candle_spec.series.crew import Crew
 from candle_spec.series.entries import Entry
 from candle_spec.series.layout import BEST, LAST
 from candle_spec.series.live import Live
@@ -118,6 +119,7 @@ class Series:
         best: bool = False,
         document: Describe | None = None,
         certify: Certify | None = None,
+        crew: Crew | None = None,
     ) -> Saved:
         """Save a state. When this returns, it survives a kill and a power cut, and ``last`` names it.
 
@@ -129,12 +131,13 @@ class Series:
             best: Whether ``best`` is to name it, too.
             document: Makes files that describe what was written (``ckpt-info.json``), before it gets its name.
             certify: Makes the certificate of a checkpoint that was converted.
+            crew: The processes that write it together; this is process 0 of them, and the others follow.
 
         Raises:
             WriteFailedError: The system refused; the checkpoints that were there are as they were.
             InvalidInputError: The series is only read.
         """
-        return saving.save(self._store, state, best=best, document=document, certify=certify)
+        return saving.save(self._store, state, best=best, document=document, certify=certify, crew=crew)
 
     def plan(self, state: TrainingState) -> list[GroupPlan]:
         """Return the files that a state would be written to now: a snapshot is laid out by it."""

@@ -6,7 +6,7 @@ import os
 from concurrent.futures import Executor
 from contextlib import ExitStack
 from pathlib import Path
-from typing import BinaryIO, Self
+from typing import BinaryIO, Self, cast
 
 from candle_spec.atomic import Fs
 from candle_spec.series.layout import private_name
@@ -27,7 +27,7 @@ class Staged:
     def __init__(self, parent: Path, fs: Fs, *, durable: bool = True) -> None:
         self.path = parent / private_name(str(os.getpid()))
         self.fs = fs
-        self._durable = durable
+        self.durable = durable
         self._open = ExitStack()
         self._unsynced: list[BinaryIO] = []
         self._gone = False
@@ -57,6 +57,13 @@ class Staged:
         self._unsynced.append(file)
         return file
 
+    def adopt(self, name: str) -> BinaryIO:
+        """Take a file that another process wrote into the folder, as if it had been written here."""
+        file = self.path.joinpath(*name.split("/")).open("rb", buffering=0)
+        self._open.callback(file.close)
+        self._unsynced.append(cast(BinaryIO, file))
+        return self._unsynced[-1]
+
     def write(self, name: str, data: bytes) -> None:
         """Write one small file."""
         self.fs.write(self.create(name), data)
@@ -74,16 +81,41 @@ class Staged:
     def sync_files(self, pool: Executor | None = None) -> None:
         """Make the files durable that are not yet: side by side, because each waits for the disk."""
         waiting, self._unsynced = self._unsynced, []
-        if self._durable:
+        if self.durable:
             list((pool.map if pool else map)(self.fs.sync_file, waiting))
         self._open.close()
 
     def sync_folders(self) -> None:
         """Make the entries of all folders durable."""
-        if self._durable:
+        if self.durable:
             for folder, _, _ in os.walk(self.path, topdown=False):
                 self.fs.sync_folder(Path(folder))
 
     def renamed(self) -> None:
         """Say that the folder has got its name."""
         self._gone = True
+
+
+class Joined(Staged):
+    """The private folder of another process, into which this one writes files too; it is never removed here.
+
+    Args:
+        path: The folder.
+        fs: The file system.
+        durable: Whether to make anything durable.
+    """
+
+    def __init__(self, path: Path, fs: Fs, *, durable: bool = True) -> None:
+        super().__init__(path.parent, fs, durable=durable)
+        self.path = path
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._open.close()
+
+    def sync_folders(self) -> None:
+        """Make the entries of the folder durable."""
+        if self.durable:
+            self.fs.sync_folder(self.path)
