@@ -72,7 +72,8 @@ class _Leaves:
         """Describe a sharded tensor, by one of its shape and kind that takes no memory."""
         import torch
 
-        like = torch.zeros((), dtype=value.dtype).expand(value.shape)
+        one = torch.zeros((), dtype=value.dtype)
+        like = one.expand(value.shape) if value.numel() > 1 else torch.zeros(value.shape, dtype=value.dtype)
         leaf = torch_leaf(like, location=location)
 
         def whole(name: str) -> Bytes:
