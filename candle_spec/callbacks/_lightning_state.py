@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from candle_spec.callbacks._adapter import EXTRA, Restored, RestoredPart, Snapshot
 from candle_spec.callbacks._data import capture_data, restore_data
-from candle_spec.callbacks._rng import capture_rng, restore_rng
+from candle_spec.callbacks._rng import capture_rng, of_process, restore_rng, rng_of_team
 from candle_spec.callbacks._structure import capture, restored
 from candle_spec.callbacks._torch_state import RNG, SAMPLER, leaf_of
 from candle_spec.checkpoint.contents import Contents, Framework, StatePart
 
 if TYPE_CHECKING:
     from candle_spec.checkpoint.checkpoint import Checkpoint
+    from candle_spec.series.crew import Team
 
 CAUGHT: Final = "candle-spec:caught"
 """A path that is none: the plugin keeps what Lightning would write there."""
@@ -58,10 +59,12 @@ class LightningState:
     Attributes:
         io: The plugin.
         trainer: The trainer, once it is there.
+        team: The processes, where several train.
     """
 
     io: Any
     trainer: Any = None
+    team: Team | None = None
     _rng: Mapping[str, Any] | None = None
     _data: Any = None
 
@@ -82,7 +85,12 @@ class LightningState:
         self.trainer.save_checkpoint(CAUGHT)
         caught, self.io.caught = self.io.caught or {}, None
         data, data_part = capture_data(self.trainer.train_dataloader, inside_epoch=inside_epoch)
-        structure = {**caught, SAMPLER: data, EXTRA: dict(extra), RNG: capture_rng()}
+        structure = {
+            **caught,
+            SAMPLER: data,
+            EXTRA: dict(extra),
+            RNG: rng_of_team(self.team) if self.team else capture_rng(),
+        }
         captured = capture(structure, leaf_of)
         contents = Contents(
             self.framework,
@@ -124,7 +132,9 @@ class LightningState:
         rng, self._rng = self._rng, None
         parts = restore_data(self.trainer.train_dataloader, self._data)
         notes = [f"{part.name} ({part.why})" for part in parts if not part.restored]
-        return [*notes, *restore_rng(rng)]
+        rank, size = (self.team.rank, self.team.size) if self.team else (0, 1)
+        own, why = of_process(rng, rank, size)
+        return [*notes, f"rng ({why})"] if own is None else [*notes, *restore_rng(own)]
 
 
 def _parts(caught: Mapping[str, Any], data: StatePart) -> dict[str, StatePart]:

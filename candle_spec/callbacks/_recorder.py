@@ -228,6 +228,15 @@ class Recorder:
             self.stop(self._signals.stop_asked)
         return self.stop_reason
 
+    def must_stop(self) -> bool:
+        """Whether the training has to stop: the same in all processes, which ask together."""
+        return bool(self.poll())
+
+    def is_alone(self) -> None:
+        """Say that this process is the only one, whatever its surroundings seemed to say: then it records."""
+        if self.options.rank:
+            self.options.rank, self._started = 0, False
+
     def stop(self, reason: str) -> None:
         """Ask the training to stop and to be saved at the end of this step or epoch."""
         self.stop_reason = self.stop_reason or reason

@@ -6,6 +6,7 @@ within the job, never by looking at what lies on the disk. The messages have a p
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,9 @@ from candle_spec.series import policy as policies
 from candle_spec.series.crew import Crew, Team
 from candle_spec.series.policy import Moment
 from candle_spec.series.restart import RestartPoint
+from candle_spec.series.store import StoreSettings
 from candle_spec.series.training_state import TrainingState
+from candle_spec.weights.sources import TensorSource
 
 
 class TorchTeam:
@@ -68,7 +71,11 @@ class TeamRecorder(Recorder):
             return recorder
         recorder.options.rank = team.rank
         known = {field.name: getattr(recorder, field.name) for field in fields(recorder)}
-        return cls(**known, team=team, crewed=crewed)
+        made = cls(**known, team=team, crewed=crewed)
+        if made._started:
+            made._watch()
+            made._past = team.share(made._past)
+        return made
 
     def start(self) -> TeamRecorder:
         """Open the series in rank 0; if that fails, it fails in all processes."""
@@ -77,7 +84,19 @@ class TeamRecorder(Recorder):
             if self.crewed:
                 self.options.asynchronous = False
             self._together(lambda: Recorder.start(self))
+            self._watch()
         return self
+
+    def _watch(self) -> None:
+        """Take the signals that ask for a save: whoever else gets them must not die of them before it is made."""
+        if self.policy.enabled and not self.records:
+            self._signals.start()
+            self._open.callback(self._signals.stop)
+
+    def must_stop(self) -> bool:
+        """See :meth:`candle_spec.callbacks._recorder.Recorder.must_stop`; process 0 decides."""
+        self.stop_reason = self.team.share(self.poll())
+        return bool(self.stop_reason)
 
     def _point(self) -> RestartPoint | None:
         """Let rank 0 choose; the others open what it chose."""
@@ -125,7 +144,7 @@ class TeamRecorder(Recorder):
         """All give their part of the state; rank 0 commits and says how it went."""
         extra = {"epoch": moment.epoch, "step": moment.step, HISTORY: self.history}
         snapshot = self.adapter.capture(extra, inside_epoch=not moment.epoch_end)
-        crew = Crew(self.team, snapshot.contents.tensors, self.options.fs) if self.crewed else None
+        crew = self._crew(snapshot.contents.tensors) if self.crewed else None
 
         def commit() -> None:
             if self.team.rank:
@@ -144,6 +163,10 @@ class TeamRecorder(Recorder):
 
         self._together(commit)
         self._saves += 1
+
+    def _crew(self, tensors: Sequence[TensorSource]) -> Crew:
+        store = StoreSettings(**dict(self.policy.store))
+        return Crew(self.team, tensors, self.options.fs, store.jobs, store.direct_io == "auto")
 
     def _together(self, work: Any, *, only_first: bool = False) -> None:
         """Do something, and fail in all processes if it fails in one of them.

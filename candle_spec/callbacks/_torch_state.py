@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from candle_spec.callbacks._adapter import Restored, RestoredPart, Snapshot
 from candle_spec.callbacks._data import can_resume_inside, capture_data, restore_data
-from candle_spec.callbacks._rng import capture_rng, restore_rng
+from candle_spec.callbacks._rng import capture_rng, of_process, restore_rng, rng_of_team
 from candle_spec.callbacks._structure import capture, restored
 from candle_spec.callbacks._torch_model import load_model, unwrapped
 from candle_spec.callbacks._torch_optimizer import check_optimizer, load_optimizer
@@ -24,6 +24,7 @@ from candle_spec.weights.torch_live import torch_leaf
 
 if TYPE_CHECKING:
     from candle_spec.checkpoint.checkpoint import Checkpoint
+    from candle_spec.series.crew import Team
 
 MODEL: Final = "model_state_dict"
 OPTIMIZER: Final = "optimizer_state_dict"
@@ -58,6 +59,7 @@ class TorchState:
         generators: Further random generators by name.
         order: What keeps the order of the data, where that is known better than from ``data``.
         files: Gives further files for the checkpoint.
+        team: The processes, where several train copies of the same objects.
     """
 
     model: Many
@@ -69,6 +71,7 @@ class TorchState:
     generators: Mapping[str, Any] = field(default_factory=dict)
     order: StatePart | None = None
     files: Callable[[], Sequence[SideFile]] = tuple
+    team: Team | None = None
     _saved_rng: Mapping[str, Any] | None = None
 
     @property
@@ -92,7 +95,7 @@ class TorchState:
         if data is not None:
             structure[SAMPLER] = data
         structure |= extra
-        structure[RNG] = capture_rng(self.generators)
+        structure[RNG] = rng_of_team(self.team) if self.team else capture_rng(self.generators)
         captured = capture(structure, leaf_of)
         contents = Contents(
             self.framework,
@@ -146,8 +149,11 @@ class TorchState:
     def _restore_rng(self, structure: Mapping[str, Any]) -> RestoredPart:
         if RNG not in structure:
             return RestoredPart("rng", restored=False, why="the checkpoint holds none")
-        self._saved_rng = structure[RNG]
-        problems = restore_rng(structure[RNG], self.generators)
+        rank, size = (self.team.rank, self.team.size) if self.team else (0, 1)
+        self._saved_rng, why = of_process(structure[RNG], rank, size)
+        if self._saved_rng is None:
+            return RestoredPart("rng", restored=False, why=why)
+        problems = restore_rng(self._saved_rng, self.generators)
         return RestoredPart("rng", restored=True, why="; ".join(f"not {problem}" for problem in problems))
 
     def _stateful(self) -> Iterator[tuple[str, str, Any]]:

@@ -11,6 +11,7 @@ names are those of a converted ``.ckpt``; besides, the random generators, which 
 from __future__ import annotations
 
 import importlib
+import os
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -19,6 +20,8 @@ from typing import Any
 from candle_spec.callbacks._lightning_state import LightningState, io_class
 from candle_spec.callbacks._loop import policy_of
 from candle_spec.callbacks._recorder import Options, Recorder
+from candle_spec.callbacks._team import TeamRecorder, TorchTeam
+from candle_spec.checkpoint.checkpoint import Checkpoint
 from candle_spec.errors import InvalidInputError
 from candle_spec.series.params import CheckpointPolicy
 from candle_spec.series.store import RunIdentity
@@ -67,7 +70,7 @@ class _Hooks:
         name: str = "",
         model_description: Mapping[str, Any] | None = None,
         run: RunIdentity | None = None,
-        rank: int = 0,
+        rank: int | None = None,
         asynchronous: bool | None = None,
         say: Any = None,
     ) -> None:
@@ -75,8 +78,9 @@ class _Hooks:
         self.io = self.io_class()
         """The plugin for ``Trainer``: it gives states to the series and reads them from there."""
         self._state = LightningState(self.io)
-        options = Options(folder, name, model_description, run, rank=rank, asynchronous=asynchronous, say=say)
-        self.recorder = Recorder(self._state, policy_of(params), options)
+        number = _rank_by_environment() if rank is None else rank
+        options = Options(folder, name, model_description, run, rank=number, asynchronous=asynchronous, say=say)
+        self.recorder: Recorder = Recorder(self._state, policy_of(params), options)
         self._pending: tuple[int, dict[str, float], int] | None = None
 
     @property
@@ -89,7 +93,7 @@ class _Hooks:
         """Look at what the trainer is.
 
         Raises:
-            InvalidInputError: It was not given the plugin, or several processes train.
+            InvalidInputError: It was not given the plugin, or several processes train in another way than DDP.
         """
         if stage != "fit":
             return
@@ -98,15 +102,33 @@ class _Hooks:
                 "the trainer does not know the plugin of the callback", hint="Trainer(plugins=[checkpoints.io])"
             )
         if trainer.world_size > 1:
-            raise InvalidInputError(
-                f"a trainer on {trainer.world_size} processes is not supported here",
-                hint="candle_spec.callbacks.pytorch saves the states of several processes, in a loop of your own",
-            )
-        self.recorder.options.rank = trainer.global_rank
+            self._join(trainer)
+        else:
+            self.recorder.is_alone()
         self._state.trainer = trainer
         self.recorder.epochs = trainer.max_epochs if trainer.max_epochs and trainer.max_epochs > 0 else None
         self.recorder.options.name = self.recorder.options.name or type(pl_module).__name__
         self.recorder.start()
+
+    def _join(self, trainer: Any) -> None:
+        """Become one of several: process 0 saves, and all go on from the checkpoint that it found."""
+        strategy = type(trainer.strategy).__name__
+        launcher = type(getattr(trainer.strategy, "launcher", None)).__name__
+        if strategy != "DDPStrategy" or launcher == "_MultiProcessingLauncher":
+            raise InvalidInputError(
+                f"{strategy} on {trainer.world_size} processes is not supported here",
+                hint='strategy="ddp", or candle_spec.callbacks.pytorch in a loop of your own (FSDP too)',
+            )
+        team = TorchTeam()
+        own = self.recorder.restarted.path if self.recorder.restarted else None
+        found = team.gather(None if own is None else str(own))
+        if any((path is None) != (found[0] is None) for path in found):
+            raise InvalidInputError("the processes do not see the same series", hint="start again; use a shared folder")
+        if own is not None and found[0] != str(own):
+            self._state.restore(Checkpoint(found[0]), weights_only=self.recorder.policy.weights_only)
+            self.io.loaded = (str(own), self.io.loaded[1])  # the trainer asks by the path that it was given
+        self._state.team = team
+        self.recorder = TeamRecorder.of(self.recorder, team, crewed=False)
 
     def on_train_start(self, trainer: Any, pl_module: Any) -> None:
         """Let a restored training begin its epoch as one that was never interrupted.
@@ -137,7 +159,7 @@ class _Hooks:
             return
         metrics = {name: float(value) for name, value in trainer.callback_metrics.items() if value.numel() == 1}
         self._pending = (trainer.current_epoch + 1, metrics, trainer.global_step)
-        trainer.should_stop = trainer.should_stop or bool(self.recorder.poll())
+        trainer.should_stop = self.recorder.must_stop() or trainer.should_stop
 
     def on_train_end(self, trainer: Any, pl_module: Any) -> None:
         """Save the end of the training, and wait until all is durable."""
@@ -154,3 +176,9 @@ class _Hooks:
     def on_exception(self, trainer: Any, pl_module: Any, exception: BaseException) -> None:
         """Let the series go."""
         self.recorder.close(failed=True)
+
+
+def _rank_by_environment() -> int:
+    """The number of this process as launchers tell it, before the trainer is there: 0 where none says otherwise."""
+    keys = ("RANK", "LOCAL_RANK", "SLURM_PROCID", "JSM_NAMESPACE_RANK", "NODE_RANK", "GROUP_RANK")
+    return next((int(os.environ[key]) for key in keys if os.environ.get(key, "0") not in ("", "0")), 0)

@@ -20,6 +20,7 @@ from typing import Any, Final
 from candle_spec.callbacks._loop import policy_of
 from candle_spec.callbacks._recorder import Options, Recorder
 from candle_spec.callbacks._rng import restore_rng
+from candle_spec.callbacks._team import TeamRecorder, TorchTeam
 from candle_spec.callbacks._torch_state import TorchState
 from candle_spec.checkpoint.contents import SideFile, StatePart
 from candle_spec.errors import InvalidInputError
@@ -74,7 +75,7 @@ class _Hooks:
         super().__init__()
         self._torch = TorchState(None, order=_ORDER, files=self._files)
         options = Options(folder, name, model_description, run, asynchronous=asynchronous, say=say)
-        self.recorder = Recorder(self._torch, policy_of(params), options)
+        self.recorder: Recorder = Recorder(self._torch, policy_of(params), options)
         self._trainer: Any = None
         self._rng: Mapping[str, Any] | None = None
         self._pending = False
@@ -87,14 +88,16 @@ class _Hooks:
         """
         if self not in trainer.callback_handler.callbacks:
             raise InvalidInputError("the trainer does not know the callback", hint="Trainer(callbacks=[checkpoints])")
-        if trainer.args.world_size > 1 or trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled:
+        if trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled:
             raise InvalidInputError(
-                "a Trainer on several processes is not supported here",
-                hint="candle_spec.callbacks.pytorch saves the states of several processes, in a loop of your own",
+                "a Trainer that shards the model over several processes is not supported here",
+                hint="DDP is; candle_spec.callbacks.pytorch saves sharded states, in a loop of your own",
             )
         self._trainer = trainer
         self._torch.model = trainer.model
-        self.recorder.options.rank = trainer.args.process_index
+        if trainer.args.world_size > 1:
+            self._torch.team = TorchTeam()
+            self.recorder = TeamRecorder.of(self.recorder, self._torch.team, crewed=False)
         self.recorder.options.name = self.recorder.options.name or type(trainer.model).__name__
         self.recorder.epochs = int(trainer.args.num_train_epochs) if trainer.args.max_steps <= 0 else None
         try:
