@@ -14,7 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
-from candle_spec.callbacks._adapter import Adapter
+from candle_spec.callbacks._adapter import Adapter, Snapshot
 from candle_spec.callbacks._changes import changed_hyperparameters
 from candle_spec.callbacks._options import Options, Restart, weights_alone
 from candle_spec.callbacks._provenance import provenance
@@ -64,6 +64,8 @@ class Recorder:
     history: list[dict[str, Any]] = field(default_factory=list)
     epoch: int = 0
     step: int | None = None
+    _inside: bool = False
+    _measured: dict[str, float] = field(default_factory=dict)
     _past: History = field(default_factory=History)
     _series: Series | None = None
     _writer: BackgroundWriter | None = None
@@ -203,8 +205,10 @@ class Recorder:
         """
         self.start()
         self.epoch, self.step = epoch, step if step is not None else self.step
+        self._inside = False
         values = {key: float(value) for key, value in (metrics or {}).items()}
         self.history.append({"epoch": epoch, **values})
+        self._measured = values
         self._look_for_metric(values)
         final = self.epochs is not None and epoch >= self.epochs
         return self._consider(
@@ -214,8 +218,8 @@ class Recorder:
     def step_end(self, step: int, metrics: Mapping[str, float] | None = None) -> bool:
         """Note the end of an optimizer step inside an epoch; see :meth:`epoch_end`."""
         self.start()
-        self.step = step
-        values = {key: float(value) for key, value in (metrics or {}).items()}
+        self.step, self._inside = step, True
+        values = self._measured = {key: float(value) for key, value in (metrics or {}).items()}
         moment = Moment(self.epoch, step, self._seconds(), values, stop_reason=self._asked(), epoch_end=False)
         return self._consider(moment)
 
@@ -244,9 +248,10 @@ class Recorder:
     def train_end(self, reason: str = "train end") -> bool:
         """Save where the training ends, unless it is saved already, and wait until all is durable."""
         self.start()
-        metrics = {key: value for key, value in self.history[-1].items() if key != "epoch"} if self.history else {}
+        metrics = self._measured or {key: value for row in self.history[-1:] for key, value in row.items()}
+        metrics = {key: value for key, value in metrics.items() if key != "epoch"}
         saved = False
-        if self.epoch:
+        if self.epoch or self.step:
             saved = self._consider(Moment(self.epoch, self.step, self._seconds(), metrics, stop_reason=reason))
         if self._writer is not None:
             self._writer.drain()
@@ -283,7 +288,7 @@ class Recorder:
         if reason and not moment.epoch_end and self._prefers_epoch(moment):
             reason = ""
         if reason:
-            better = moment.epoch_end and save.save_best and policies.improves(save, moment, self._past)
+            better = save.save_best and policies.improves(save, moment, self._past)
             self._save(moment, better=better)
             self._signals.saved()
         self._past = policies.advance(save, moment, self._past, saved=bool(reason))
@@ -307,13 +312,16 @@ class Recorder:
 
     def _save(self, moment: Moment, *, better: bool) -> None:
         extra = {"epoch": moment.epoch, "step": moment.step, HISTORY: self.history}
-        snapshot = self.adapter.capture(extra, inside_epoch=not moment.epoch_end)
-        contents = self._described(snapshot.contents)
-        state = TrainingState(moment.epoch, contents, moment.step, moment.metrics, snapshot.stable)
+        snapshot = self.adapter.capture(extra, inside_epoch=self._inside)
+        state = self._state(moment, snapshot)
         if self._writer is None:
             raise InvalidInputError("the recorder is closed")
         self._writer.submit(state, self._after, best=better, document=self.options.document)
         self._saves += 1
+
+    def _state(self, moment: Moment, snapshot: Snapshot) -> TrainingState:
+        contents = self._described(snapshot.contents)
+        return TrainingState(moment.epoch, contents, moment.step, moment.metrics, snapshot.stable, self._inside)
 
     def _described(self, contents: Contents) -> Contents:
         fields = provenance(

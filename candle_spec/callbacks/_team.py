@@ -19,7 +19,6 @@ from candle_spec.series.crew import Crew, Team
 from candle_spec.series.policy import Moment
 from candle_spec.series.restart import RestartPoint
 from candle_spec.series.store import StoreSettings
-from candle_spec.series.training_state import TrainingState
 from candle_spec.weights.sources import TensorSource
 
 
@@ -127,7 +126,7 @@ class TeamRecorder(Recorder):
         reason, better = "", False
         if self.records:
             reason = policies.save_reason(save, moment, self._past)
-            better = moment.epoch_end and save.save_best and policies.improves(save, moment, self._past)
+            better = save.save_best and policies.improves(save, moment, self._past)
         reason, better, self.stop_reason = self.team.share((reason, better, self.stop_reason))
         if reason:
             self._save(moment, better=better)
@@ -143,7 +142,7 @@ class TeamRecorder(Recorder):
     def _save(self, moment: Moment, *, better: bool) -> None:
         """All give their part of the state; rank 0 commits and says how it went."""
         extra = {"epoch": moment.epoch, "step": moment.step, HISTORY: self.history}
-        snapshot = self.adapter.capture(extra, inside_epoch=not moment.epoch_end)
+        snapshot = self.adapter.capture(extra, inside_epoch=self._inside)
         crew = self._crew(snapshot.contents.tensors) if self.crewed else None
 
         def commit() -> None:
@@ -151,12 +150,10 @@ class TeamRecorder(Recorder):
                 if crew is not None:
                     crew.follow()
                 return
-            contents = self._described(snapshot.contents)
-            state = TrainingState(moment.epoch, contents, moment.step, moment.metrics, snapshot.stable)
             try:
                 if self._writer is not None:
-                    how = {"best": better, "document": self.options.document}
-                    self._writer.submit(state, self._after, **how, **({"crew": crew} if crew else {}))
+                    how = {"best": better, "document": self.options.document, "crew": crew}
+                    self._writer.submit(self._state(moment, snapshot), self._after, **how)
             finally:
                 if crew is not None:
                     crew.dismiss()

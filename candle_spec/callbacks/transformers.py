@@ -29,6 +29,7 @@ from candle_spec.series.store import RunIdentity
 
 __all__ = ["callback_class", "checkpoint_callback"]
 
+_ROUNDING: Final = 1e-6
 _STATE: Final = "trainer_state.json"
 _ORDER: Final = StatePart("present")  # the order of an epoch follows from the seed and torch's generator
 
@@ -79,6 +80,8 @@ class _Hooks:
         self._trainer: Any = None
         self._rng: Mapping[str, Any] | None = None
         self._pending = False
+        self._between = True
+        self._completed = 0
 
     def train(self, trainer: Any, **more: Any) -> Any:
         """Train from the newest state on; ``more`` goes to ``trainer.train``.
@@ -116,32 +119,47 @@ class _Hooks:
         self._torch.scaler = getattr(self._trainer.accelerator, "scaler", None)
         self.recorder.restart()
         self._rng = self._torch.take_rng()
+        self._between = _is_whole(state.epoch)
 
     def on_epoch_begin(self, args: Any, state: Any, control: Any, **objects: Any) -> None:
         """Set the random generators once more, just before the order of the data is drawn from them."""
+        if self._between:
+            self._set_rng()
+
+    def on_step_begin(self, args: Any, state: Any, control: Any, **objects: Any) -> None:
+        """Set them here, where the training goes on inside an epoch: the Trainer has passed over its first steps."""
+        self._set_rng()
+
+    def _set_rng(self) -> None:
         if self._rng is not None:
             restore_rng(self._rng)
             self._rng = None
 
     def on_step_end(self, args: Any, state: Any, control: Any, **objects: Any) -> Any:
-        """Save where the policy or a signal asks for it."""
-        self.recorder.step_end(state.global_step)
+        """Save where the policy or a signal asks for it; behind the evaluation, if the step is evaluated."""
+        if control.should_evaluate:
+            self._pending = True
+            return control
+        return self._step(state, control, {})
+
+    def _step(self, state: Any, control: Any, metrics: Mapping[str, Any]) -> Any:
+        self.recorder.step_end(state.global_step, self._numbers(metrics))
         control.should_training_stop = control.should_training_stop or self.recorder.stopped_inside
         return control
 
     def on_epoch_end(self, args: Any, state: Any, control: Any, **objects: Any) -> Any:
         """Save now, or, where the epoch is still to be evaluated, behind that."""
-        if self.recorder.stopped_inside:
+        if self.recorder.stopped_inside or not self._completes(state):
             return control
         self._pending = str(getattr(args.eval_strategy, "value", args.eval_strategy)) == "epoch"
         return control if self._pending else self._record(state, control, {})
 
     def on_evaluate(self, args: Any, state: Any, control: Any, metrics: Any = None, **objects: Any) -> Any:
-        """Save the epoch that was evaluated."""
+        """Save the epoch, or the step, that was evaluated."""
         if not self._pending:
             return control
         self._pending = False
-        return self._record(state, control, metrics or {})
+        return (self._record if self._completed else self._step)(state, control, metrics or {})
 
     def on_train_end(self, args: Any, state: Any, control: Any, **objects: Any) -> None:
         """Save the end of the training, and wait until all is durable."""
@@ -151,18 +169,36 @@ class _Hooks:
 
     def _record(self, state: Any, control: Any, metrics: Mapping[str, Any]) -> Any:
         logged = [row for row in state.log_history[-1:] if "loss" in row]
-        values = {**(logged[0] if logged else {}), **metrics}
+        numbers = self._numbers({**(logged[0] if logged else {}), **metrics})
+        self.recorder.epoch_end(self._completed, numbers, state.global_step)
+        self._completed = 0
+        control.should_training_stop = control.should_training_stop or bool(self.recorder.stop_reason)
+        return control
+
+    def _completes(self, state: Any) -> bool:
+        """Whether an epoch is over, and not only begun: a limit of steps may end the training inside one."""
+        sized = hasattr(self._trainer.train_dataset, "__len__")
+        if sized:
+            self._completed = round(state.epoch) if _is_whole(state.epoch) else 0
+        else:  # without a length, the Trainer takes all of the training for one epoch
+            self._completed = self.recorder.epoch + 1 if state.global_step < state.max_steps else 0
+        return bool(self._completed)
+
+    def _numbers(self, values: Mapping[str, Any]) -> dict[str, float]:
         numbers = {name: float(value) for name, value in values.items() if isinstance(value, (int, float))}
         numbers.pop("epoch", None)
         wanted = self.recorder.policy.save.metric
         theirs = "eval_" + wanted.removeprefix("val_")  # the Trainer's word for the same
         if wanted not in numbers and theirs in numbers:
             numbers[wanted] = numbers[theirs]
-        self.recorder.epoch_end(round(state.epoch), numbers, state.global_step)
-        control.should_training_stop = control.should_training_stop or bool(self.recorder.stop_reason)
-        return control
+        return numbers
 
     def _files(self) -> list[SideFile]:
         """The counters of the Trainer, as it writes them."""
         text = json.dumps(dataclasses.asdict(self._trainer.state), indent=2, sort_keys=True) + "\n"
         return [SideFile(_STATE, text.encode("utf-8"), "application/json", "artifact")]
+
+
+def _is_whole(epoch: float | None) -> bool:
+    """Whether the Trainer's count, which counts parts of epochs too, is one of whole epochs."""
+    return abs((epoch or 0.0) - round(epoch or 0.0)) < _ROUNDING

@@ -175,6 +175,7 @@ def _keep(parts: Mapping[str, Any], save: SavePolicy) -> KeepPolicy:
         min_delta=save.min_delta,
         ties=save.ties,
         unit=max(save.every_epochs, 1),
+        unit_steps=0 if save.every_epochs else save.every_steps,
     )
 
 

@@ -80,6 +80,7 @@ class KeepPolicy:
         min_delta: See :class:`SavePolicy`.
         ties: See :class:`SavePolicy`.
         unit: Distance of two regular saves, in epochs: the age that counts as 1.
+        unit_steps: The same in steps, where only steps are a reason to save; 0 where epochs are.
     """
 
     mode: KeepMode = "linear"
@@ -91,6 +92,7 @@ class KeepPolicy:
     min_delta: float = 0.0
     ties: Ties = "oldest"
     unit: int = 1
+    unit_steps: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,7 +214,7 @@ def improves(policy: SavePolicy, moment: Moment, past: History) -> bool:
 
 def advance(policy: SavePolicy, moment: Moment, past: History, *, saved: bool) -> History:
     """Return the history after a moment."""
-    if moment.epoch_end and policy.save_best and improves(policy, moment, past):
+    if (moment.epoch_end or saved) and policy.save_best and improves(policy, moment, past):
         past = replace(past, best=moment.metrics[policy.metric])
     if saved:
         past = replace(past, epoch=moment.epoch, step=moment.step, seconds=moment.seconds)
@@ -288,14 +290,14 @@ def _by_mode(own: Sequence[Item], policy: KeepPolicy) -> list[Item]:
     if policy.mode == "all":
         return list(own)
     if policy.mode == "exponential":
-        return _growing_ages(live, policy.limit, policy.unit)
+        return _growing_ages(live, policy)
     # Superseded ones rank behind all live ones: they fill what the limit leaves and go first.
     newest_first = [*reversed(live), *reversed([entry for entry in own if entry.superseded])]
     return newest_first[: policy.limit]
 
 
-def _growing_ages(live: Sequence[Item], limit: int, unit: int) -> list[Item]:
-    """Keep, on each level k, the first entry of the newest two slots of ``unit * 2**k`` epochs.
+def _growing_ages(live: Sequence[Item], policy: KeepPolicy) -> list[Item]:
+    """Keep, on each level k, the first entry of the newest two slots of ``unit * 2**k`` epochs (or steps).
 
     The first of a slot stays the first of it, so what a later plan wants was wanted by all plans before it: thinning
     as one goes ends in the same set as thinning at the end. A level adds one entry at most to those below it.
@@ -303,10 +305,12 @@ def _growing_ages(live: Sequence[Item], limit: int, unit: int) -> list[Item]:
     if not live:
         return []
     kept = {key(live[-1]): live[-1]}
-    for level in range(limit - 1):
+    unit = max(policy.unit_steps or policy.unit, 1)
+    for level in range(policy.limit - 1):
         firsts: dict[int, Item] = {}
         for entry in live:
-            firsts.setdefault(entry.epoch // (max(unit, 1) << level), entry)
+            age = (entry.step or 0) if policy.unit_steps else entry.epoch
+            firsts.setdefault(age // (unit << level), entry)
         kept |= {key(firsts[slot]): firsts[slot] for slot in sorted(firsts)[-2:]}
     # Irregular saves can give a level two new ones; the newest win.
-    return ordered(kept.values())[-limit:]
+    return ordered(kept.values())[-policy.limit :]

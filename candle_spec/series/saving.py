@@ -16,7 +16,7 @@ from candle_spec.atomic import write_errors
 from candle_spec.series import pointers, replacing
 from candle_spec.series.crew import Crew
 from candle_spec.series.crew_writer import led
-from candle_spec.series.layout import BEST, LAST
+from candle_spec.series.layout import BEST, LAST, folder_name
 from candle_spec.series.live import scan
 from candle_spec.series.save_job import Saving
 from candle_spec.series.store import Certify, Describe, Store
@@ -49,6 +49,14 @@ class Saved:
     unchanged: bool
 
 
+class _Save(Saving):
+    """One save; a state inside an epoch gets the name of its step, whether or not the epoch before it is saved."""
+
+    def _folder(self) -> str:
+        state = self.state
+        return folder_name(state.epoch, state.step) if state.inside_epoch and state.step else super()._folder()
+
+
 def save(
     store: Store,
     state: TrainingState,
@@ -69,7 +77,7 @@ def save(
             store.live, store.faulty = scan(store.layout)
         for last_try in (False, True):
             try:
-                saving = Saving(store, state, document, certify)
+                saving = _Save(store, state, document, certify)
                 live = saving.run()
                 break
             except OSError as error:

@@ -19,6 +19,7 @@ class TrainingState:
         metrics: Values of this epoch by the training's own names (``val_loss``); NaN is a value like any other.
         stable: ``(group, name)`` of tensors that are not expected to change (frozen layers): they get files of their
             own from the first save on. A hint for the layout, never a proof of equality.
+        inside_epoch: Whether the next epoch has begun: then the checkpoint is named by its step, too.
     """
 
     epoch: int
@@ -26,3 +27,4 @@ class TrainingState:
     step: int | None = None
     metrics: Mapping[str, float] = field(default_factory=dict)
     stable: frozenset[tuple[str, str]] = frozenset()
+    inside_epoch: bool = False

@@ -203,7 +203,9 @@ def _state(member: Member, native: Native, options: Options, stable: frozenset[t
     step = member.step if member.step is not None else inside.get("step")
     contents = native.contents()
     contents.fields = list(_fields(native, options.values))
-    return TrainingState(epoch, contents, step, member.metrics, stable)
+    counted = member.epoch is not None or "epoch" in inside
+    within = member.inside_epoch or (step is not None and not counted)  # steps alone: no epoch is ever complete
+    return TrainingState(epoch, contents, step, member.metrics, stable, within)
 
 
 def _fields(native: Native, given: Mapping[str, Any]) -> Iterator[Field]:

@@ -21,6 +21,7 @@ class Member:
         epoch: Completed epochs; ``None`` where nothing around the checkpoint says so.
         step: Completed steps, where something says so.
         metrics: What was measured at that moment.
+        inside_epoch: Whether the next epoch had begun.
     """
 
     name: str
@@ -28,6 +29,7 @@ class Member:
     epoch: int | None = None
     step: int | None = None
     metrics: Mapping[str, float] = field(default_factory=dict)
+    inside_epoch: bool = False
 
     @property
     def order(self) -> tuple[int, int]:

@@ -15,6 +15,8 @@ from candle_spec.conversion.native_series.found import Member, NativeSeries
 
 _NAME: Final = re.compile(r"checkpoint-([0-9]{1,12})")
 _STATE: Final = "trainer_state.json"
+_ROUNDING: Final = 1e-6
+"""Parts of an epoch by which the Trainer's count of whole ones may be wrong."""
 
 
 def find(folder: Path) -> NativeSeries | None:
@@ -27,7 +29,9 @@ def find(folder: Path) -> NativeSeries | None:
             continue
         state = logs.read_object(path / _STATE)
         newest = state or newest
-        found.members.append(Member(path.name, path, _epoch(state), step, _metrics(state, step)))
+        epoch = _epoch(state)
+        inside = epoch is not None and state["epoch"] - epoch > _ROUNDING
+        found.members.append(Member(path.name, path, epoch, step, _metrics(state, step), inside))
     if not found.members:
         return None
     if all(member.epoch is None for member in found.members) and not newest:
@@ -43,7 +47,7 @@ def _epoch(state: dict[str, Any]) -> int | None:
     epoch = state.get("epoch")
     if not isinstance(epoch, (int, float)) or isinstance(epoch, bool) or not math.isfinite(epoch) or epoch < 0:
         return None
-    return math.floor(epoch + 1e-6)
+    return math.floor(epoch + _ROUNDING)
 
 
 def _metrics(state: dict[str, Any], step: int) -> dict[str, float]:
