@@ -16,6 +16,7 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
 
 BATCHES = 4
 EPOCHS = 4
+_EVALUATED = {"ckpt_save_steps": 3, "ckpt_save_interval": 0, "ckpt_save_best_metric": "eval_loss"}
 
 
 class Killer:
@@ -201,7 +202,38 @@ def lightning(folder: Path, killer: Killer):
     return digest(p.detach().numpy() for p in net.parameters()), trainer.current_epoch - first
 
 
-def transformers(folder: Path, killer: Killer):
+def transformers_steps(folder: Path, killer: Killer):
+    """The Trainer, saved every 3 steps: inside epochs of 4."""
+    return transformers(folder, killer, _EVALUATED, "steps")
+
+
+def jax_steps(folder: Path, killer: Killer):
+    """A loop that knows steps alone."""
+    import jax
+    import jax.numpy as jnp
+    import numpy as np
+
+    from candle_spec.callbacks.jax import Checkpoints
+
+    state = {"params": {"w": jnp.zeros((6,))}, "rng": jax.random.key(0)}
+    params = {"ckpt_save_steps": 3, "ckpt_save_interval": 0, "ckpt_save_best_metric": "loss"}
+    trained = 0
+    with Checkpoints(folder, state, params=params, asynchronous=False) as checkpoints:
+        checkpoints.restart()
+        state = checkpoints.state
+        for _ in range(checkpoints.recorder.step or 0, EPOCHS * BATCHES):
+            key, own = jax.random.split(state["rng"])
+            w = state["params"]["w"]
+            w = w - 0.1 * (w - jax.random.normal(own, (6,)))
+            state = {"params": {"w": w}, "rng": key}
+            killer.step()
+            checkpoints.update(state)
+            checkpoints.step(loss=float(jnp.sum(w * w)))
+            trained += 1
+    return digest([np.asarray(state["params"]["w"])]), trained
+
+
+def transformers(folder: Path, killer: Killer, params=None, evaluated="epoch"):
     os.environ.update(HF_HUB_OFFLINE="1", TRANSFORMERS_VERBOSITY="error")
     import transformers
 
@@ -230,7 +262,8 @@ def transformers(folder: Path, killer: Killer):
         num_train_epochs=EPOCHS,
         per_device_train_batch_size=8,
         save_strategy="no",
-        eval_strategy="epoch",
+        eval_strategy=evaluated,
+        eval_steps=3,
         logging_strategy="epoch",
         report_to=[],
         use_cpu=True,
@@ -238,12 +271,12 @@ def transformers(folder: Path, killer: Killer):
         dataloader_pin_memory=False,
         lr_scheduler_type="cosine",
     )
-    checkpoints = checkpoint_callback(folder)
+    checkpoints = checkpoint_callback(folder, params=params, asynchronous=params is None)
     trainer = transformers.Trainer(
         model, arguments, train_dataset=rows, eval_dataset=rows, callbacks=[checkpoints, Kill()]
     )
     before = checkpoints.recorder.peek()
-    trained = EPOCHS - (int(before.name) if before else 0)
+    trained = EPOCHS - (int(before.name.partition("-")[0]) if before else 0)
     checkpoints.train(trainer)
     return digest(p.detach().numpy() for p in model.parameters()), trained
 
