@@ -16,6 +16,7 @@ from typing import Any, Final, Self
 
 from candle_spec.callbacks._adapter import Adapter, Snapshot
 from candle_spec.callbacks._changes import changed_hyperparameters
+from candle_spec.callbacks._note import Notes
 from candle_spec.callbacks._options import Options, Restart, weights_alone
 from candle_spec.callbacks._provenance import provenance
 from candle_spec.callbacks._readiness import readiness_lines
@@ -30,7 +31,7 @@ from candle_spec.series.policy import History, Moment
 from candle_spec.series.restart import RestartPoint
 from candle_spec.series.saving import Saved
 from candle_spec.series.series import Series
-from candle_spec.series.store import StoreSettings
+from candle_spec.series.store import Describe, StoreSettings
 from candle_spec.series.training_state import TrainingState
 
 __all__ = ["HISTORY", "Options", "Recorder", "Restart"]
@@ -69,6 +70,7 @@ class Recorder:
     _past: History = field(default_factory=History)
     _series: Series | None = None
     _writer: BackgroundWriter | None = None
+    _notes: Notes = field(default_factory=Notes)
     _signals: SignalWatch = field(default_factory=SignalWatch)
     _begun: float = 0.0
     _saves: int = 0
@@ -316,8 +318,15 @@ class Recorder:
         state = self._state(moment, snapshot)
         if self._writer is None:
             raise InvalidInputError("the recorder is closed")
-        self._writer.submit(state, self._after, best=better, document=self.options.document)
+        self._writer.submit(state, self._after, best=better, document=self._document(moment))
         self._saves += 1
+
+    def _document(self, moment: Moment) -> Describe:
+        """What describes the save in the checkpoint: the caller's document, or a note of our own."""
+        if self.options.document is not None:
+            return self.options.document
+        past = policies.advance(self.policy.save, moment, self._past, saved=True)
+        return self._notes.of(moment, past.best, self.policy)
 
     def _state(self, moment: Moment, snapshot: Snapshot) -> TrainingState:
         contents = self._described(snapshot.contents)

@@ -152,7 +152,7 @@ class TeamRecorder(Recorder):
                 return
             try:
                 if self._writer is not None:
-                    how = {"best": better, "document": self.options.document, "crew": crew}
+                    how = {"best": better, "document": self._document(moment), "crew": crew}
                     self._writer.submit(self._state(moment, snapshot), self._after, **how)
             finally:
                 if crew is not None:

@@ -8,16 +8,21 @@ from __future__ import annotations
 
 import errno
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from candle_spec.atomic import write_errors
-from candle_spec.series import pointers, replacing
+from candle_spec.checkpoint.contents import SideFile
+from candle_spec.checkpoint.identity import identity
+from candle_spec.checkpoint.manifest_builder import FileRecord, Inputs, tensor_entries
+from candle_spec.series import ckpt_info, pointers, replacing
 from candle_spec.series.crew import Crew
 from candle_spec.series.crew_writer import led
 from candle_spec.series.layout import BEST, LAST, folder_name
 from candle_spec.series.live import scan
+from candle_spec.series.noting import with_state_digest
 from candle_spec.series.save_job import Saving
 from candle_spec.series.store import Certify, Describe, Store
 from candle_spec.series.training_state import TrainingState
@@ -56,6 +61,23 @@ class _Save(Saving):
         state = self.state
         return folder_name(state.epoch, state.step) if state.inside_epoch and state.step else super()._folder()
 
+    def noting(self, document: Describe) -> Describe:
+        """Return what makes the documents of the save, and puts the identity of its state into the note."""
+
+        def described(folder: Path, records: Sequence[FileRecord]) -> list[SideFile]:
+            sides = document(folder, records)
+            noted = any(side.path == ckpt_info.NAME for side in sides)
+            digest = self._state_digest() if noted else ""
+            return [with_state_digest(side, digest) for side in sides]
+
+        return described
+
+    def _state_digest(self) -> str:
+        state, shard_bytes = self.state, self.store.settings.shard_bytes
+        plans = self.store.grouping.plan(state.contents, state.stable, shard_bytes)
+        entries = tensor_entries(Inputs(state.contents, plans, self._digests))
+        return identity(entries)["state_digest"] if entries else ""
+
 
 def save(
     store: Store,
@@ -77,7 +99,8 @@ def save(
             store.live, store.faulty = scan(store.layout)
         for last_try in (False, True):
             try:
-                saving = _Save(store, state, document, certify)
+                saving = _Save(store, state, None, certify)
+                saving.document = saving.noting(document) if document else None
                 live = saving.run()
                 break
             except OSError as error:

@@ -17,6 +17,7 @@ from candle_spec.conversion.native_series import pointing
 from candle_spec.conversion.native_series.certify import Certifier
 from candle_spec.conversion.native_series.find import find
 from candle_spec.conversion.native_series.found import Member, NativeSeries
+from candle_spec.conversion.native_series.notes import document
 from candle_spec.conversion.native_series.reading import POSITION, position, read_member
 from candle_spec.digests import Progress, no_progress
 from candle_spec.errors import CandleSpecError, InvalidInputError, OutputExistsError, ProofFailedError, WriteFailedError
@@ -185,7 +186,7 @@ def _converted(
             pointing.look_inside(found, native)
             certifier = Certifier(native, pool, without_original=options.without_original)
             state = _state(member, native, options, stable)
-            saved = series.save(state, certify=certifier)
+            saved = series.save(state, certify=certifier, document=document(found, member, state))
             if not saved.unchanged:
                 _check(saved, options)
             warnings = tuple(found.message for found in certifier.warnings)

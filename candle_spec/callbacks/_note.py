@@ -1,0 +1,47 @@
+"""The note ``ckpt-info.json`` of a checkpoint that no class of CANDLE saves: the same members, for the same tools."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from candle_spec.series import ckpt_info, noting
+from candle_spec.series.ckpt_info import CkptInfo
+from candle_spec.series.params import CheckpointPolicy
+from candle_spec.series.policy import Moment
+from candle_spec.series.store import Describe
+
+
+@dataclass(slots=True)
+class Notes:
+    """Makes the notes of one training.
+
+    Attributes:
+        before: When the newest one was made.
+    """
+
+    before: datetime | None = None
+
+    def of(self, moment: Moment, best: float | None, policy: CheckpointPolicy) -> Describe:
+        """Return what makes the note of a save.
+
+        Args:
+            moment: What is saved.
+            best: The best value so far, this one's included.
+            policy: The settings.
+        """
+        now = datetime.now().astimezone()
+        local, utc = ckpt_info.stamps(now)
+        step = {} if moment.step is None else {"step": moment.step}
+        info = CkptInfo(
+            epoch=moment.epoch,
+            save_best_metric=policy.save.metric if policy.save.save_best else None,
+            best_metric_last=best,
+            timestamp=local,
+            time_elapsed=noting.elapsed(now, self.before),
+            metadata=policy.metadata,
+            metrics=moment.metrics,
+            extra={**step, "timestamp_utc": utc},
+        )
+        self.before = now
+        return noting.note(info)
