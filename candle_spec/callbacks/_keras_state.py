@@ -45,6 +45,8 @@ _BY_KEY: Final = {
     EXTRA: "other",
 }
 _TOPOLOGY: Final = "topology/config.json"
+_UNSEEN: Final = StatePart("absent", "how fit orders the data is not seen here, and its shuffling may have no state")
+_INSIDE: Final = StatePart("absent", "saved inside an epoch, and fit begins with whole ones")
 _REMEMBERED: Final = ("wait", "best", "best_epoch", "stopped_epoch", "cooldown_counter", "best_weights")
 """What Keras' own callbacks count: https://github.com/keras-team/keras/tree/master/keras/src/callbacks."""
 
@@ -58,12 +60,14 @@ class KerasState:
         data: Loaders with a state of their own, if any. Keras' own shuffling has none that could be saved.
         callbacks: Callbacks whose counters are kept (``EarlyStopping``, ``ReduceLROnPlateau``).
         generators: Further random generators by name.
+        order: What keeps the order of the data, where that is known better than from ``data``.
     """
 
     model: Any
     data: Any = None
     callbacks: Sequence[Any] = ()
     generators: Mapping[str, Any] = field(default_factory=dict)
+    order: StatePart | None = None
     _counted: Sequence[Mapping[str, Any]] = ()
 
     @property
@@ -94,7 +98,7 @@ class KerasState:
             captured.groups,
             captured.tensors,
             captured.state,
-            self._parts(data_part),
+            self._parts(data_part, inside_epoch=inside_epoch),
             weights_metadata={"format": "tf"},
         )
         self._add_topology(contents)
@@ -207,10 +211,10 @@ class KerasState:
         if optimizer is not None and "optimizer" in saved and not getattr(optimizer, "built", False):
             optimizer.build(self.model.trainable_variables)
 
-    def _parts(self, data: StatePart) -> dict[str, StatePart]:
+    def _parts(self, data: StatePart, *, inside_epoch: bool) -> dict[str, StatePart]:
         compiled = getattr(self.model, "optimizer", None) is not None
         if data.status == "absent":
-            data = StatePart("absent", "the order of Keras' own shuffling has no state that could be saved")
+            data = _INSIDE if inside_epoch else self.order or _UNSEEN
         legacy = self._package() == "tf_keras"
         partial = StatePart("partial", "operations of TensorFlow keep random states of their own")
         return {

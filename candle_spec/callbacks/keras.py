@@ -1,7 +1,10 @@
 """Keras 3 and tf_keras: a callback for ``model.fit``.
 
 >>> checkpoints = checkpoint_callback("out/ckpts", model)                               # doctest: +SKIP
->>> model.fit(x, y, epochs=20, initial_epoch=checkpoints.initial_epoch, callbacks=[checkpoints])
+>>> checkpoints.fit(x, y, epochs=20, shuffle=False)                                     # doctest: +SKIP
+
+``checkpoints.fit`` is ``model.fit(..., initial_epoch=checkpoints.initial_epoch, callbacks=[..., checkpoints])``, which
+may be called by itself; but then nobody sees how the data is ordered, and no checkpoint is graded as exactly resumable.
 
 The state is restored when the callback is made, or at the latest when ``fit`` begins. Put it behind the callbacks
 whose counters it keeps (``EarlyStopping``), so that they do not begin anew after they were restored.
@@ -18,6 +21,7 @@ from typing import Any
 from candle_spec.callbacks._keras_state import KerasState, package_of
 from candle_spec.callbacks._loop import policy_of
 from candle_spec.callbacks._recorder import Options, Recorder, Restart
+from candle_spec.checkpoint.contents import StatePart
 from candle_spec.errors import InvalidInputError
 from candle_spec.series.params import CheckpointPolicy
 from candle_spec.series.store import RunIdentity
@@ -94,6 +98,19 @@ class _Hooks:
         """
         return self.recorder.restart()
 
+    def fit(self, *arguments: Any, callbacks: Sequence[Any] = (), **more: Any) -> Any:
+        """Train by ``model.fit`` from the newest state on, and see what the order of the data depends on.
+
+        Args:
+            arguments: For ``model.fit``.
+            callbacks: Further callbacks; their counters are kept if no others were named.
+            more: For ``model.fit``, but for ``initial_epoch``.
+        """
+        self._state.callbacks = self._state.callbacks or tuple(callbacks)
+        self._state.order = order_of(arguments[0] if arguments else more.get("x"), more)
+        start = self.initial_epoch
+        return self._trained.fit(*arguments, callbacks=[*callbacks, self], initial_epoch=start, **more)
+
     def on_train_begin(self, logs: Mapping[str, Any] | None = None) -> None:
         """Restore the state, the counters of other callbacks too, which have begun anew by now."""
         if self.model is not self._trained:
@@ -138,6 +155,30 @@ class _Hooks:
         if not self.recorder.stopped_inside:
             self.recorder.train_end("early stop" if self._trained.stop_training else "train end")
         self.recorder.close()
+
+
+def order_of(data: Any, fit: Mapping[str, Any]) -> StatePart:
+    """Return what the order of the data depends on, by the arguments of ``fit``.
+
+    Arrays that are not shuffled come in the same order in each epoch. What shuffles them depends on the backend:
+    TensorFlow's operation keeps a state of its own, which nobody can save.
+    https://github.com/keras-team/keras/blob/master/keras/src/trainers/data_adapters/array_data_adapter.py
+    """
+    if not _is_array(data):
+        return StatePart("absent", "a data set of its own gives the data: give it to the callback if it has a state")
+    if fit.get("steps_per_epoch") is not None:
+        return StatePart("absent", "steps_per_epoch lets an epoch begin anywhere in the data")
+    if fit.get("shuffle", True) in (False, None):
+        return StatePart("not-used", "the arrays are not shuffled: every epoch has the same order")
+    return StatePart("absent", "the order of Keras' own shuffling has no state that could be saved: shuffle=False has")
+
+
+def _is_array(data: Any) -> bool:
+    if isinstance(data, Mapping):
+        return bool(data) and all(_is_array(value) for value in data.values())
+    if isinstance(data, (list, tuple)):
+        return bool(data) and all(_is_array(value) for value in data)
+    return hasattr(data, "shape") and hasattr(data, "dtype")
 
 
 def _is_number(value: Any) -> bool:

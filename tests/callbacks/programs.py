@@ -97,17 +97,13 @@ def keras(folder: Path, killer: Killer, package: str = "keras"):
     x = np.random.default_rng(0).normal(size=(8 * BATCHES, 6)).astype("float32")
     plateau = library.callbacks.ReduceLROnPlateau(monitor="loss", patience=1, min_delta=10)
     checkpoints = checkpoint_callback(folder, model, callbacks=[plateau])
+    arguments = {"batch_size": 8, "epochs": EPOCHS, "shuffle": False, "verbose": 0}
     kill = library.callbacks.LambdaCallback(on_batch_end=lambda batch, logs: killer.step())
-    history = model.fit(
-        x,
-        x.sum(1, keepdims=True),
-        8,
-        EPOCHS,
-        initial_epoch=checkpoints.initial_epoch,
-        shuffle=False,
-        verbose=0,
-        callbacks=[plateau, checkpoints, kill],
-    )
+    if package == "keras":
+        history = checkpoints.fit(x, x.sum(1, keepdims=True), callbacks=[plateau, kill], **arguments)
+    else:
+        arguments["initial_epoch"] = checkpoints.initial_epoch
+        history = model.fit(x, x.sum(1, keepdims=True), callbacks=[plateau, checkpoints, kill], **arguments)
     return digest(np.asarray(w) for w in [*model.get_weights(), model.optimizer.learning_rate]), len(history.epoch)
 
 

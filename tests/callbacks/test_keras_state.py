@@ -8,7 +8,8 @@ import pytest
 
 import candle_spec
 from candle_spec.callbacks._keras_state import KerasState
-from candle_spec.callbacks.keras import checkpoint_callback
+from candle_spec.callbacks.keras import checkpoint_callback, order_of
+from candle_spec.checkpoint.contents import StatePart
 from candle_spec.errors import InvalidInputError
 from candle_spec.series.series import Series
 from candle_spec.series.training_state import TrainingState
@@ -140,3 +141,26 @@ def test_a_forgotten_initial_epoch_is_refused(library, tmp_path):
     with pytest.raises(InvalidInputError, match="initial_epoch"):
         again.fit(X, Y, epochs=2, verbose=0, callbacks=[callback])
     callback.recorder.close(failed=True)
+
+
+@pytest.mark.parametrize(
+    ("data", "fit", "status"),
+    [
+        (np.zeros((4, 2)), {"shuffle": False}, "not-used"),
+        ({"a": np.zeros(4), "b": [np.zeros(4)]}, {"shuffle": False}, "not-used"),
+        (np.zeros((4, 2)), {}, "absent"),
+        (np.zeros((4, 2)), {"shuffle": "batch"}, "absent"),
+        (np.zeros((4, 2)), {"shuffle": False, "steps_per_epoch": 3}, "absent"),
+        (iter([]), {"shuffle": False}, "absent"),
+        (None, {}, "absent"),
+    ],
+)
+def test_the_order_of_the_data_is_graded_by_the_arguments_of_fit(data, fit, status):
+    assert order_of(data, fit).status == status
+
+
+def test_inside_an_epoch_the_order_alone_is_not_enough():
+    keras = pytest.importorskip("keras")
+    state = KerasState(build(keras), order=StatePart("not-used"))
+    assert state.capture({}).contents.state_parts["sampler"].status == "not-used"
+    assert state.capture({}, inside_epoch=True).contents.state_parts["sampler"].status == "absent"

@@ -17,8 +17,8 @@ ROUNDS = {"lightgbm", "xgboost"}
 
 KINDS = {
     "pytorch": "exactly-resumable",
-    "keras": "fine-tunable",  # the order of Keras' own shuffling cannot be saved; the program does not shuffle
-    "tf_keras": "fine-tunable",
+    "keras": "exactly-resumable",  # trained by the callback's own fit, which sees that nothing is shuffled
+    "tf_keras": "fine-tunable",  # operations of TensorFlow keep random states of their own
     "jax": "fine-tunable",  # no loader was given
     "lightning": "exactly-resumable",
     "transformers": "exactly-resumable",

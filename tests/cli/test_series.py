@@ -87,8 +87,15 @@ def test_copy(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("series", "copy", folder, folder.parent / "copy") == 2
 
 
-def test_a_training_never_had_a_native_file(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert "was not made from a native one" in said(capsys, "restore", folder, "best", "m.pt", "--json", code=2)
+def test_a_training_gets_a_native_file_made(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    torch = pytest.importorskip("torch")
+    target = folder.parent / "model.pt"
+    made = told(capsys, "restore", folder, "best", target)["restored"][0]
+    assert made["path"] == str(target)
+    assert made["byte_exact"] is False
+    assert torch.load(target, weights_only=True)["model"]["head.weight"].shape == (64,)
+    assert "exists already" in said(capsys, "restore", folder, "best", target, "--json", code=2)
+    assert "a fresh file" in said(capsys, "restore", folder, "best", target, "--overwrite")
 
 
 def test_every_verb_has_help(capsys: pytest.CaptureFixture[str]) -> None:

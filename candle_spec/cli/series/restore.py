@@ -20,9 +20,23 @@ from candle_spec.cli.series import _arguments
 def command(
     context: click.Context, folder: Path, epoch: str, output: Path, rebuild: bool, overwrite: bool, as_json: bool
 ) -> None:
-    """Bring back the native checkpoint from which the checkpoint EPOCH of the series at DIR was converted."""
+    """Write the checkpoint EPOCH of the series at DIR as a native file.
+
+    One that was converted comes back byte for byte. One that a training saved is written anew: PyTorch, as torch.save
+    writes it; Keras, as OUTPUT says: x.weights.h5 or x.keras; boosters, as their own model file.
+    """
+    from candle_spec.checkpoint.checkpoint import Checkpoint
     from candle_spec.cli.restore import command as restore
+    from candle_spec.cli.words import size
+    from candle_spec.conversion.native_series.fresh import write_native
     from candle_spec.series.series import Series
 
     path = _arguments.find(Series.read(folder), epoch).path
-    context.invoke(restore, checkpoint=path, output=output, rebuild=rebuild, overwrite=overwrite, as_json=as_json)
+    opened = Checkpoint(path).checked()
+    if "conversion" in opened.manifest:
+        context.invoke(restore, checkpoint=path, output=output, rebuild=rebuild, overwrite=overwrite, as_json=as_json)
+        return
+    made = write_native(opened, output, overwrite=overwrite)
+    row = {"path": str(made.path), "size": made.size, "sha256": made.digest, "byte_exact": False}
+    text = f"-> {made.path}    {size(made.size)}    a fresh file of what the training saved\n   {made.digest}"
+    _arguments.show({"restored": [row]}, text, json_wanted=as_json)
