@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Final
 
-from candle_spec.series.params import PREFIX
+from candle_spec.errors import InvalidInputError
+from candle_spec.series.params import PREFIX, CheckpointPolicy
 
 _MAY_CHANGE: Final = frozenset(
     """epochs timeout verbose logfile output_dir output_root home_dir experiment_id run_id gpus profiling log_level
@@ -14,6 +16,21 @@ _MAY_CHANGE: Final = frozenset(
 """Settings that say how long, where and how loudly a training runs, and not what it computes."""
 
 _NAMED: Final = 5
+
+
+def compared(manifest: Mapping[str, Any], policy: CheckpointPolicy, folder: Path) -> str:
+    """Return what is to be said of hyperparameters that changed since a checkpoint; empty where nothing is.
+
+    Raises:
+        InvalidInputError: Some changed, and the policy refuses that.
+    """
+    changes = changed_hyperparameters(manifest, policy.hyperparameters) if policy.on_change != "ignore" else ""
+    said = f"the hyperparameters changed since the checkpoint: {changes}" if changes else ""
+    if said and policy.on_change == "refuse":
+        raise InvalidInputError(
+            said, location=str(folder), hint="start in another folder, or set ckpt_on_change to warn"
+        )
+    return said
 
 
 def changed_hyperparameters(manifest: Mapping[str, Any], now: Mapping[str, Any]) -> str:

@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from candle_spec.callbacks._adapter import Adapter, Snapshot
-from candle_spec.callbacks._changes import changed_hyperparameters
+from candle_spec.callbacks._changes import compared
 from candle_spec.callbacks._note import Notes
 from candle_spec.callbacks._options import Options, Restart, weights_alone
 from candle_spec.callbacks._provenance import provenance
@@ -179,7 +179,8 @@ class Recorder:
 
     def _restart(self, point: RestartPoint) -> Restart:
         manifest = point.checkpoint.manifest
-        self._compare_settings(manifest)
+        if said := compared(manifest, self.policy, self.folder):
+            self.say(said)
         restored = self.adapter.restore(point.checkpoint, weights_only=self.policy.weights_only)
         state = manifest.get("training_state", {})
         self.epoch, self.step = int(state.get("epoch", 0)), state.get("step")
@@ -374,20 +375,6 @@ class Recorder:
                 raise InvalidInputError("a restart is required, and there is no series", location=str(self.folder))
             return None
         return Series.read(self.folder).restart_point(mode)
-
-    def _compare_settings(self, manifest: Mapping[str, Any]) -> None:
-        if self.policy.on_change == "ignore":
-            return
-        changes = changed_hyperparameters(manifest, self.policy.hyperparameters)
-        if not changes:
-            return
-        if self.policy.on_change == "refuse":
-            raise InvalidInputError(
-                f"the hyperparameters changed since the checkpoint: {changes}",
-                location=str(self.folder),
-                hint="start in another folder, or set ckpt_on_change to warn",
-            )
-        self.say(f"the hyperparameters changed since the checkpoint: {changes}")
 
     def _metrics(self, state: Mapping[str, Any]) -> dict[str, float]:
         if self.history and self.history[-1].get("epoch") == self.epoch:

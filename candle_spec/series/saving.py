@@ -14,18 +14,20 @@ from pathlib import Path
 from typing import Any, Final
 
 from candle_spec.atomic import write_errors
-from candle_spec.checkpoint.contents import SideFile
 from candle_spec.checkpoint.identity import identity
-from candle_spec.checkpoint.manifest_builder import FileRecord, Inputs, tensor_entries
-from candle_spec.series import ckpt_info, pointers, replacing
+from candle_spec.checkpoint.manifest_builder import Inputs, tensor_entries
+from candle_spec.series import pointers, replacing
 from candle_spec.series.crew import Crew
 from candle_spec.series.crew_writer import led
 from candle_spec.series.layout import BEST, LAST, folder_name
 from candle_spec.series.live import scan
 from candle_spec.series.noting import with_state_digest
+from candle_spec.series.save_files import SaveFiles
 from candle_spec.series.save_job import Saving
+from candle_spec.series.staged import Staged
 from candle_spec.series.store import Certify, Describe, Store
 from candle_spec.series.training_state import TrainingState
+from candle_spec.weights.shards import GroupPlan
 
 TRANSIENT: Final = frozenset({errno.EIO, errno.EINTR, errno.EAGAIN, errno.ESTALE, errno.ETIMEDOUT})
 """Errors after which the whole save is tried once more, with new files: a failed fsync is never repeated."""
@@ -57,26 +59,20 @@ class Saved:
 class _Save(Saving):
     """One save; a state inside an epoch gets the name of its step, whether or not the epoch before it is saved."""
 
+    describe: Describe | None = None
+    """Makes documents when the weights are written: the note gets the identity of the state."""
+
     def _folder(self) -> str:
         state = self.state
         return folder_name(state.epoch, state.step) if state.inside_epoch and state.step else super()._folder()
 
-    def noting(self, document: Describe) -> Describe:
-        """Return what makes the documents of the save, and puts the identity of its state into the note."""
-
-        def described(folder: Path, records: Sequence[FileRecord]) -> list[SideFile]:
-            sides = document(folder, records)
-            noted = any(side.path == ckpt_info.NAME for side in sides)
-            digest = self._state_digest() if noted else ""
-            return [with_state_digest(side, digest) for side in sides]
-
-        return described
-
-    def _state_digest(self) -> str:
-        state, shard_bytes = self.state, self.store.settings.shard_bytes
-        plans = self.store.grouping.plan(state.contents, state.stable, shard_bytes)
-        entries = tensor_entries(Inputs(state.contents, plans, self._digests))
-        return identity(entries)["state_digest"] if entries else ""
+    def _certificate(self, plans: Sequence[GroupPlan], files: SaveFiles, staged: Staged) -> dict[str, Any]:
+        if self.describe is not None:
+            entries = tensor_entries(Inputs(self.state.contents, plans, files.digests))
+            digest = identity(entries)["state_digest"] if entries else ""
+            for side in self.describe(staged.path, tuple(files.records)):
+                files.side(with_state_digest(side, digest), side.role)
+        return super()._certificate(plans, files, staged)
 
 
 def save(
@@ -100,7 +96,7 @@ def save(
         for last_try in (False, True):
             try:
                 saving = _Save(store, state, None, certify)
-                saving.document = saving.noting(document) if document else None
+                saving.describe = document
                 live = saving.run()
                 break
             except OSError as error:
