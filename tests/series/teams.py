@@ -6,6 +6,8 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+from candle_spec.errors import CandleSpecError
+
 
 class Hub:
     """What the processes of one team share."""
@@ -43,7 +45,8 @@ def together(size: int, work: Callable[[ThreadTeam], Any]) -> list[Any]:
             results[rank] = work(ThreadTeam(hub, rank))
         except BaseException as error:  # noqa: BLE001 - the result of this process
             results[rank] = error
-            hub.barrier.abort()  # a process that is gone breaks the messages of the others
+            if not isinstance(error, CandleSpecError):
+                hub.barrier.abort()  # a process that is gone breaks the messages of the others
 
     threads = [threading.Thread(target=run, args=(rank,)) for rank in range(size)]
     for thread in threads:
