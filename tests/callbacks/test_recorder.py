@@ -13,6 +13,7 @@ from candle_spec.callbacks._recorder import Options, Recorder
 from candle_spec.callbacks._structure import capture, restored
 from candle_spec.checkpoint.contents import Contents, Framework, StatePart
 from candle_spec.errors import InvalidInputError, MissingPathError, WriteFailedError
+from candle_spec.series import ckpt_info
 from candle_spec.series.params import CheckpointPolicy
 from candle_spec.series.series import Series
 
@@ -104,6 +105,27 @@ def test_interval_and_keep_policy(tmp_path):
     # 3 is the best; 8 and 9 (the planned end) are the newest.
     assert epochs_of(folder) == [3, 8, 9]
     assert Series.read(folder).best().epoch == 3
+
+
+def test_every_checkpoint_holds_the_note_that_candles_tools_read(tmp_path):
+    folder = tmp_path / "ckpts"
+    with recorder(folder, ckpt_metadata="a study") as made:
+        for epoch, loss in ((1, 3.0), (2, 1.0), (3, 2.0)):
+            made.epoch_end(epoch, {"val_loss": loss}, step=epoch * 10)
+        made.step_end(35)
+        made.train_end()
+    entries = Series.read(folder).entries()
+    notes = [ckpt_info.read(entry.path / ckpt_info.NAME) for entry in entries]
+    assert [note.epoch for note in notes] == [1, 2, 3, 3]
+    assert [note.best_metric_last for note in notes[:3]] == [3.0, 1.0, 1.0]
+    assert [note.metrics.get("val_loss") for note in notes[:3]] == [3.0, 1.0, 2.0]
+    assert [note.extra["step"] for note in notes] == [10, 20, 30, 35]
+    assert [note.extra["state_digest"] for note in notes] == [entry.state_digest for entry in entries]
+    assert notes[0].time_elapsed == ckpt_info.FIRST
+    assert float(notes[1].time_elapsed) >= 0
+    assert {note.metadata for note in notes} == {"a study"}
+    assert all((entry.path / note.model_file).is_file() for entry, note in zip(entries, notes, strict=True))
+    assert entries[-1].name == "003-s00000035"
 
 
 def test_a_restart_goes_on_with_history_and_best(tmp_path):

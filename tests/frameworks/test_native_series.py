@@ -14,6 +14,7 @@ from candle_spec.conversion.convert import Options
 from candle_spec.conversion.native_series.convert import ConvertedSeries, convert_series
 from candle_spec.conversion.restore import restore
 from candle_spec.errors import InvalidInputError, OutputExistsError
+from candle_spec.series import ckpt_info
 from candle_spec.series.series import Series
 from candle_spec.series.store import StoreSettings
 from tests.cli.calls import run
@@ -95,6 +96,14 @@ def test_order_last_and_best(
     assert best is None or converted.best == best
 
 
+def test_what_was_saved_inside_an_epoch_is_named_by_its_step(made: Callable[[str], ConvertedSeries]) -> None:
+    def names(name: str) -> list[str]:
+        return [row.folder for row in made(name).rows]
+
+    assert names("trainer") == ["000-s00000001", "001", "001-s00000003", "002"]
+    assert names("tensorflow_1") == ["000-s00000100", "000-s00000200", "000-s00001000"]
+
+
 def test_metrics_come_from_names_notes_logs_and_history(made: Callable[[str], ConvertedSeries]) -> None:
     def metrics(name: str) -> list[dict[str, float]]:
         return [dict(entry.metrics) for entry in Series.read(made(name).path).entries()]
@@ -109,6 +118,19 @@ def test_metrics_come_from_names_notes_logs_and_history(made: Callable[[str], Co
     assert all(math.isfinite(found["val_loss"]) for found in metrics("lightning"))
     assert all({"eval_loss", "loss", "learning_rate"} <= set(found) for found in metrics("trainer"))
     assert all("eval_runtime" not in found for found in metrics("trainer"))
+
+
+@pytest.mark.parametrize("name", ["candle", "trainer", "torch"])
+def test_every_epoch_has_the_note_that_candles_tools_read(name: str, made: Callable[[str], ConvertedSeries]) -> None:
+    entries = Series.read(made(name).path).entries()
+    notes = [ckpt_info.read(entry.path / ckpt_info.NAME) for entry in entries]
+    assert [(note.epoch, note.extra["state_digest"]) for note in notes] == [(e.epoch, e.state_digest) for e in entries]
+    assert all((entry.path / note.model_file).is_file() for entry, note in zip(entries, notes, strict=True))
+    assert [dict(note.metrics) for note in notes] == [dict(entry.metrics) for entry in entries]
+    if name == "candle":  # what its own notes said of the training; their checksum was one of the native file
+        assert [note.best_metric_last for note in notes] == [0.9, 0.4, 0.4, 0.4]
+        assert {note.save_best_metric for note in notes} == {"val_loss"}
+        assert {note.checksum for note in notes} == {ckpt_info.DISABLED}
 
 
 def test_lightnings_best_is_the_lowest(made: Callable[[str], ConvertedSeries]) -> None:
