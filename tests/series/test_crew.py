@@ -14,7 +14,7 @@ from candle_spec.series.crew import WORTH_DEALING, Apart, Crew, deal
 from candle_spec.series.series import Series
 from candle_spec.weights.shards import plan_group
 from candle_spec.weights.sources import ViewBytes
-from tests.series.faults import Crash, Dying
+from tests.series.faults import Counting, Crash, Dying
 from tests.series.states import branch_of, check_sound, floats, settings, state, tensor
 from tests.series.teams import together
 
@@ -150,6 +150,19 @@ def test_a_process_that_dies_anywhere_leaves_whole_checkpoints_only(tmp_path, wh
     assert at > 4
     assert found == ({2, 3} if who == 0 else {2})
     assert not [error for error in outcome if isinstance(error, BaseException)]
+
+
+def test_what_a_process_wrote_is_durable_before_it_answers(tmp_path):
+    """Every file, then the folder; the first process gives the checkpoint its name only behind that."""
+    systems = [Fs(), Counting()]
+    train(tmp_path / "ckpts", [1], LARGE, systems)
+    calls = [name for name in systems[1].calls if name != "write"]
+    files = calls.count("open_new")
+    assert files >= 1
+    assert calls == ["open_new"] * files + ["sync_file"] * files + ["sync_folder"]
+    lax = [Fs(), Counting()]
+    train(tmp_path / "lax", [1], LARGE, lax, durability="off")
+    assert not {"sync_file", "sync_folder"} & set(lax[1].calls)
 
 
 def test_what_is_spread_over_processes_is_put_together_by_all_of_them(tmp_path):
