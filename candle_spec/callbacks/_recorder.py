@@ -22,7 +22,7 @@ from candle_spec.callbacks._provenance import provenance
 from candle_spec.callbacks._readiness import readiness_lines
 from candle_spec.callbacks._signals import SignalWatch
 from candle_spec.checkpoint.contents import Contents, StatePart
-from candle_spec.errors import InvalidInputError
+from candle_spec.errors import InvalidInputError, MissingPathError
 from candle_spec.series import policy as policies
 from candle_spec.series.background import BackgroundWriter
 from candle_spec.series.entries import Entry
@@ -370,11 +370,14 @@ class Recorder:
         mode = self.policy.restart_mode
         if self._series is not None:
             return self._series.restart_point(mode)
-        if mode == "off" or not self.folder.exists():
+        try:
+            series = Series.read(self.folder) if mode != "off" else None
+        except MissingPathError as error:  # or the process that records is just making it: it is empty then
             if mode == "required":
-                raise InvalidInputError("a restart is required, and there is no series", location=str(self.folder))
+                message = "a restart is required, and there is no series"
+                raise InvalidInputError(message, location=str(self.folder)) from error
             return None
-        return Series.read(self.folder).restart_point(mode)
+        return series.restart_point(mode) if series is not None else None
 
     def _metrics(self, state: Mapping[str, Any]) -> dict[str, float]:
         if self.history and self.history[-1].get("epoch") == self.epoch:

@@ -58,3 +58,15 @@ def test_a_process_that_launchers_number_does_not_open_the_series(tmp_path, monk
     checkpoints.recorder.start()
     assert (tmp_path / "ckpts" / "epochs").is_dir()
     checkpoints.recorder.close()
+
+
+def test_a_series_that_is_just_being_made_is_none_yet(tmp_path, monkeypatch):
+    """Another process makes the folder while this one looks: no series, and no error."""
+    pytest.importorskip("lightning")
+    from candle_spec.callbacks.lightning import checkpoint_callback
+
+    monkeypatch.setenv("RANK", "1")
+    (tmp_path / "ckpts").mkdir()
+    assert checkpoint_callback(tmp_path / "ckpts").ckpt_path is None
+    with pytest.raises(InvalidInputError, match="a restart is required"):
+        _ = checkpoint_callback(tmp_path / "ckpts", params={"ckpt_restart_mode": "required"}).ckpt_path
