@@ -198,6 +198,21 @@ def lightning(folder: Path, killer: Killer):
     return digest(p.detach().numpy() for p in net.parameters()), trainer.current_epoch - first
 
 
+def bert(torch, transformers):
+    """A network as the Trainer trains it, and its data."""
+    config = transformers.BertConfig(
+        vocab_size=20,
+        hidden_size=8,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=8,
+        max_position_embeddings=8,
+    )
+    model = transformers.BertForSequenceClassification(config)
+    rows = [{"input_ids": torch.randint(0, 20, (6,)), "labels": torch.tensor(n % 2)} for n in range(8 * BATCHES)]
+    return model, rows
+
+
 def transformers_steps(folder: Path, killer: Killer):
     """The Trainer, saved every 3 steps: inside epochs of 4."""
     return transformers(folder, killer, _EVALUATED, "steps")
@@ -236,18 +251,7 @@ def transformers(folder: Path, killer: Killer, params=None, evaluated="epoch"):
     from candle_spec.callbacks.transformers import checkpoint_callback
 
     torch, _, _ = torch_net()
-    config = transformers.BertConfig(
-        vocab_size=20,
-        hidden_size=8,
-        num_hidden_layers=1,
-        num_attention_heads=2,
-        intermediate_size=8,
-        max_position_embeddings=8,
-    )
-    model = transformers.BertForSequenceClassification(config)
-    rows = [
-        {"input_ids": torch.randint(0, 20, (6,)), "labels": torch.tensor(number % 2)} for number in range(8 * BATCHES)
-    ]
+    model, rows = bert(torch, transformers)
 
     class Kill(transformers.TrainerCallback):
         def on_step_end(self, *_, **__):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch.distributed as distributed
 
-from tests.callbacks.programs import BATCHES, EPOCHS, Killer, digest, torch_net
+from tests.callbacks.programs import BATCHES, EPOCHS, Killer, bert, digest, torch_net
 
 STEPS = BATCHES // 2
 """Steps of each of two processes in an epoch."""
@@ -68,16 +68,7 @@ def transformers(folder, killer):
     from candle_spec.callbacks.transformers import checkpoint_callback
 
     torch, _, _ = torch_net()
-    config = transformers.BertConfig(
-        vocab_size=20,
-        hidden_size=8,
-        num_hidden_layers=1,
-        num_attention_heads=2,
-        intermediate_size=8,
-        max_position_embeddings=8,
-    )
-    model = transformers.BertForSequenceClassification(config)
-    rows = [{"input_ids": torch.randint(0, 20, (6,)), "labels": torch.tensor(n % 2)} for n in range(8 * BATCHES)]
+    model, rows = bert(torch, transformers)
 
     class Kill(transformers.TrainerCallback):
         def on_step_end(self, *_, **__):
