@@ -7,6 +7,7 @@ import zlib
 from pathlib import Path
 from typing import Any, Final
 
+from candle_spec.checkpoint.training_fields import training_fields
 from candle_spec.conversion.contract import Field, Native, NativeFile, Part, Source
 from candle_spec.conversion.meaning import infer_name
 from candle_spec.converters import _container as container
@@ -49,7 +50,7 @@ def _add_run(native: Native, source: Source) -> None:
     settings = _run_files.settings_file(source.files) or _settings_around(source)
     if settings is not None:
         found = _run_files.hyperparameters(settings)
-        container.describe(native, _run_files.training_fields(found, settings.name))
+        container.describe(native, training_fields(found, settings.name))
         native.parts.append(Part("hyperparameters", "kept", f"read from {settings.name}"))
     else:
         native.parts.append(Part("hyperparameters", "absent", "name the run's folder with --context to find them"))

@@ -12,8 +12,8 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from candle_spec import resources
 from candle_spec.canonical import tag_number
+from candle_spec.checkpoint.training_fields import measured
 from candle_spec.conversion.contract import Field
 from candle_spec.weights.dtypes import DTYPES
 
@@ -190,21 +190,8 @@ def versions(about: Any) -> dict[str, str]:
 
 def evaluation(metric: Any, value: Any, origin: str, **about: Any) -> dict[str, Any] | None:
     """Return an entry of ``evaluation`` where the metric is a known one and the value within its range."""
-    term = _metrics().get(str(metric).lower().replace(" ", "_").replace("-", "_"))
-    found = number(value)
-    if term is None or found is None:
-        return None
-    bounds = term.get("range", {})
-    if not bounds.get("min", -math.inf) <= found <= bounds.get("max", math.inf):
-        return None
-    described = {"id": term["id"], "name": line(metric) or term["id"], "direction": term["direction"]}
-    more = {key: item for key, item in about.items() if item is not None}
-    return {"metric": described, "value": found, "source": origin, **more}
-
-
-def _metrics() -> dict[str, dict[str, Any]]:
-    terms = resources.read_json("vocabularies/metrics.json")["terms"]
-    return {each.replace("-", "_"): term for term in terms for each in (term["id"], *term.get("aliases", ()))}
+    named, found = line(metric), number(value)
+    return measured(named, found, origin, **about) if named is not None and found is not None else None
 
 
 class Found:

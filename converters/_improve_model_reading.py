@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
 
+from candle_spec.checkpoint.training_fields import training_fields
 from candle_spec.conversion.contract import Field, Native, NativeFile, Part, Source
 from candle_spec.conversion.meaning import infer_name
 from candle_spec.converters import _container as container
@@ -33,7 +34,7 @@ def read(source: Source) -> Native:
     native.fields = [field for field in native.fields if field.pointer != "/name"]
     native.fields.insert(0, _name(source, found, tree))
     if settings is not None:
-        container.describe(native, _run_files.training_fields(found, settings.name))
+        container.describe(native, training_fields(found, settings.name))
         native.parts.append(Part("hyperparameters", "kept", f"read from {settings.name}"))
     _add_scores(native, source, tree, found)
     _add_texts(native, inner, source)

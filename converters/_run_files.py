@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from candle_spec import limits
 from candle_spec.canonical import loads
-from candle_spec.conversion.contract import Field, NativeFile
+from candle_spec.conversion.contract import NativeFile
 from candle_spec.converters import _container_values as values
 from candle_spec.errors import CorruptFileError, LimitExceededError
 from candle_spec.manifest.yaml import load_yaml
@@ -23,7 +23,6 @@ SCORES: Final = {"val_scores.json": "val", "test_scores.json": "test", "scores.j
 
 _STAGES: Final = ("DEFAULT", "Train")
 _DURATION: Final = {"hours": 3600, "minutes": 60, "seconds": 1}
-_COMMON: Final = {"/training/epochs": ("epochs",), "/training/loss": ("loss",), "/training/seed": ("rng_seed", "seed")}
 
 
 def text_of(file: NativeFile) -> str:
@@ -108,27 +107,6 @@ def hyperparameters(file: NativeFile) -> dict[str, Any]:
     """Return the settings that stand in a file found by :func:`settings_file`."""
     name = file.name.rpartition("/")[2]
     return next(reader for pattern, reader in _READERS if pattern.match(name))(file)
-
-
-def training_fields(found: Mapping[str, Any], origin: str) -> list[Field]:
-    """Return the manifest's fields that follow from hyperparameters."""
-    kept = {key: value for key, value in found.items() if value is not None}
-    fields = [Field("/training/hyperparameters", kept, "config", origin)] if kept else []
-    for pointer, keys in _COMMON.items():
-        value = next((kept[key] for key in keys if key in kept), None)
-        if _fits(pointer, value):
-            fields.append(Field(pointer, value, "config", f"{origin}: {pointer.rpartition('/')[2]}"))
-    name = kept.get("optimizer")
-    if isinstance(name, str) and re.fullmatch(r"[ -~]{1,200}", name):
-        fields.append(Field("/training/optimizer", {"name": name}, "config", f"{origin}: optimizer"))
-    return fields
-
-
-def _fits(pointer: str, value: Any) -> bool:
-    """Whether a setting is of the kind that the manifest's field holds."""
-    if pointer.endswith("loss"):
-        return isinstance(value, str) and 0 < len(value) <= 200
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
 def evaluation(file: NativeFile, split: str, **about: Any) -> tuple[list[dict[str, Any]], list[str]]:

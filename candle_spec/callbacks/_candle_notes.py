@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from candle_spec.callbacks._adapter import Adapter, Restored, Snapshot
 from candle_spec.callbacks._native_copy import MODEL_FILE, add_native_copy
+from candle_spec.callbacks._note import info_of
 from candle_spec.callbacks._recorder import HISTORY, Recorder
 from candle_spec.checkpoint.contents import Framework, SideFile
 from candle_spec.checkpoint.manifest_builder import FileRecord
@@ -21,7 +22,7 @@ from candle_spec.series.best import better, upwards
 from candle_spec.series.ckpt_info import CkptInfo
 from candle_spec.series.old_layouts import crc32
 from candle_spec.series.params import CheckpointPolicy
-from candle_spec.series.policy import SavePolicy
+from candle_spec.series.policy import Moment, SavePolicy
 
 if TYPE_CHECKING:
     from candle_spec.checkpoint.checkpoint import Checkpoint
@@ -132,19 +133,8 @@ def note(
         before: When it was saved before; ``None``: never.
         step: Number of completed steps.
     """
-    elapsed = ckpt_info.FIRST if before is None else round((now - before).total_seconds(), 3)
-    local, utc = ckpt_info.stamps(now)
-    about = {"step": step, "timestamp_utc": utc}
-    return CkptInfo(
-        epoch=epoch,
-        save_best_metric=policy.save.metric if policy.save.save_best else None,
-        best_metric_last=best_so_far(history, policy.save),
-        timestamp=local,
-        time_elapsed=elapsed,
-        metadata=policy.metadata,
-        metrics={key: value for key, value in history[-1].items() if key != "epoch"},
-        extra={key: value for key, value in about.items() if value is not None},
-    )
+    metrics = {key: value for key, value in history[-1].items() if key != "epoch"}
+    return info_of(policy, Moment(epoch, step, metrics=metrics), best_so_far(history, policy.save), now, before)
 
 
 def checksummed(path: Path, size: int, say: Callable[[str], None]) -> int:

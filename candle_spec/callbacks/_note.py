@@ -1,4 +1,4 @@
-"""The note ``ckpt-info.json`` of a checkpoint that no class of CANDLE saves: the same members, for the same tools."""
+"""The note ``ckpt-info.json`` that every checkpoint of a training has, for the tools of CANDLE."""
 
 from __future__ import annotations
 
@@ -31,17 +31,32 @@ class Notes:
             policy: The settings.
         """
         now = datetime.now().astimezone()
-        local, utc = ckpt_info.stamps(now)
-        step = {} if moment.step is None else {"step": moment.step}
-        info = CkptInfo(
-            epoch=moment.epoch,
-            save_best_metric=policy.save.metric if policy.save.save_best else None,
-            best_metric_last=best,
-            timestamp=local,
-            time_elapsed=noting.elapsed(now, self.before),
-            metadata=policy.metadata,
-            metrics=moment.metrics,
-            extra={**step, "timestamp_utc": utc},
-        )
+        info = info_of(policy, moment, best, now, self.before)
         self.before = now
         return noting.note(info)
+
+
+def info_of(
+    policy: CheckpointPolicy, moment: Moment, best: float | None, now: datetime, before: datetime | None
+) -> CkptInfo:
+    """Return the note on a moment of a training; the model file is not named yet.
+
+    Args:
+        policy: The settings.
+        moment: What is saved: completed epochs and steps, values of this epoch.
+        best: The best value so far, this one's included.
+        now: When it is saved.
+        before: When it was saved before; ``None``: never.
+    """
+    local, utc = ckpt_info.stamps(now)
+    step = {} if moment.step is None else {"step": moment.step}
+    return CkptInfo(
+        epoch=moment.epoch,
+        save_best_metric=policy.save.metric if policy.save.save_best else None,
+        best_metric_last=best,
+        timestamp=local,
+        time_elapsed=noting.elapsed(now, before),
+        metadata=policy.metadata,
+        metrics=moment.metrics,
+        extra={**step, "timestamp_utc": utc},
+    )

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from candle_spec.checkpoint.contents import Field
+from candle_spec.checkpoint.training_fields import epoch_evaluation, training_fields
 from candle_spec.readers import git
 
 _PACKAGES: Final = """
@@ -34,6 +35,7 @@ def provenance(
     name: str = "",
     hyperparameters: Mapping[str, Any] | None = None,
     program: Path | None = None,
+    metrics: Mapping[str, float] | None = None,
     seconds: float | None = None,
 ) -> list[Field]:
     """Return the fields of the manifest that every training can give.
@@ -41,6 +43,7 @@ def provenance(
     Args:
         name: What the training calls its model, or what was inferred.
         hyperparameters: Its settings as JSON.
+        metrics: What it measured at the end of the epoch, by its own names.
         program: The program that trains; by default the one that runs.
         seconds: How long it has trained so far.
     """
@@ -50,8 +53,10 @@ def provenance(
         fields.append(Field("/training/compute", {"hardware": hardware}, "environment", "the machine that trained"))
     if name:
         fields.append(Field("/name", name[:200], "environment", "the training's own name of the model"))
-    if hyperparameters:
-        fields.append(Field("/training/hyperparameters", dict(hyperparameters), "config", "given to the callback"))
+    fields += training_fields(hyperparameters or {}, "given to the callback")
+    evaluation = epoch_evaluation(metrics or {})
+    if evaluation:
+        fields.append(Field("/evaluation", evaluation, "environment", "measured by the training"))
     if seconds is not None:
         fields.append(Field("/training/duration_seconds", round(seconds, 3), "environment", "clock of the process"))
     today = datetime.now(UTC).date().isoformat()

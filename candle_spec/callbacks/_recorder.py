@@ -330,13 +330,12 @@ class Recorder:
         return self._notes.of(moment, past.best, self.policy)
 
     def _state(self, moment: Moment, snapshot: Snapshot) -> TrainingState:
-        contents = self._described(snapshot.contents)
+        contents = self._described(snapshot.contents, moment.metrics)
         return TrainingState(moment.epoch, contents, moment.step, moment.metrics, snapshot.stable, self._inside)
 
-    def _described(self, contents: Contents) -> Contents:
-        fields = provenance(
-            name=self._name(), hyperparameters=self.policy.hyperparameters or None, seconds=self._seconds() or None
-        )
+    def _described(self, contents: Contents, metrics: Mapping[str, float]) -> Contents:
+        seconds, settings = self._seconds() or None, self.policy.hyperparameters or None
+        fields = provenance(name=self._name(), hyperparameters=settings, metrics=metrics, seconds=seconds)
         contents = replace(contents, fields=[*fields, *contents.fields])
         parts = {**contents.state_parts, "metric": StatePart("present")}
         return weights_alone(contents) if self.policy.weights_only else replace(contents, state_parts=parts)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
 
 from candle_spec import pointer
 from candle_spec._version import __version__
-from candle_spec.checkpoint.contents import Contents, Framework, Group
+from candle_spec.checkpoint.contents import Contents, Field, Framework, Group
 from candle_spec.checkpoint.identity import identity, is_model
 from candle_spec.checkpoint.layout import INLINE_TENSORS, INVENTORY, STATE
 from candle_spec.checkpoint.manifest_file import SCHEMA_VERSION
@@ -144,14 +144,32 @@ def build(inputs: Inputs, entries: list[dict[str, Any]]) -> dict[str, Any]:
     }
     if inputs.conversion:
         manifest["conversion"] = inputs.conversion
-    sources = []
     for found in contents.fields:
         pointer.put(manifest, found.pointer, found.value)
-        about = {"pointer": found.pointer, "source": found.source, "value_digest": digest_json(found.value)}
-        sources.append({**about, "detail": found.detail} if found.detail else about)
-    if sources:
-        manifest["field_sources"] = sources
+    manifest["field_sources"] = [_source(found) for found in (*contents.fields, *_own_fields(manifest, contents))]
     return manifest
+
+
+def _own_fields(manifest: Mapping[str, Any], contents: Contents) -> Iterator[Field]:
+    """Yield what was found out here and not by a reader, unless a reader says it."""
+    told = {found.pointer for found in contents.fields}
+    from_file = bool(manifest.get("conversion"))
+    own = [
+        ("/dates/created", "environment", "clock of the machine"),
+        (
+            "/model/framework",
+            *(("file", "see its evidence") if from_file else ("environment", "the process that trained")),
+        ),
+        ("/model/parameter_count", "file", "counted from the tensors"),
+    ]
+    for at, source, detail in own:
+        if not any(at == known or at.startswith(f"{known}/") or known.startswith(f"{at}/") for known in told):
+            yield Field(at, pointer.get(manifest, at), source, detail)
+
+
+def _source(found: Field) -> dict[str, Any]:
+    about = {"pointer": found.pointer, "source": found.source, "value_digest": digest_json(found.value)}
+    return {**about, "detail": found.detail} if found.detail else about
 
 
 def timestamp(moment: datetime) -> str:

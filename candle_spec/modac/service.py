@@ -95,14 +95,14 @@ class Service:
         token: Secret | None = None,
         nobody: bool = False,
         clock: Callable[[], float] = time.time,
-        sleep: Callable[[float], None] = time.sleep,
+        sleep: Callable[[float], None] | None = None,
     ) -> None:
         self.settings = settings
         self.cache = TokenCache(settings.place)
         self._password = password
         self._token = read_token(token.reveal().strip()) if token else None
         self._nobody = nobody
-        self._clock, self._sleep = clock, sleep
+        self._clock, self._sleep = clock, sleep or time.sleep
         self._httpx = require("httpx", extra="modac", purpose="talk to MoDaC")
         self._clients: dict[bool, Any] = {}
 

@@ -43,15 +43,15 @@ class Web:
         url: Its address, checked.
         token: The user's token, if there is one.
         extra: The extra of this package that brings what is needed.
-        sleep: Waits before a repetition.
+        sleep: Waits before a repetition; by default the clock's own.
     """
 
     def __init__(
-        self, url: str, token: Secret | None, *, extra: str, sleep: Callable[[float], None] = time.sleep
+        self, url: str, token: Secret | None, *, extra: str, sleep: Callable[[float], None] | None = None
     ) -> None:
         self.url, self.host = url, urlsplit(url).netloc
         self.known = token is not None
-        self._token, self._sleep = token, sleep
+        self._token, self._sleep = token, sleep or time.sleep
         self._httpx = require("httpx", extra=extra, purpose=f"talk to {self.host}")
         own = is_loopback(urlsplit(url).hostname or "")
         timeout = self._httpx.Timeout(300.0, connect=20.0)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, Literal, Protocol, TypeVar
 
 from candle_spec import resources
+from candle_spec.checkpoint.training_fields import SPLITS
 from candle_spec.errors import InvalidInputError
 
 Mode = Literal["auto", "min", "max"]
@@ -16,7 +17,6 @@ Ties = Literal["oldest", "newest"]
 """Which of equal ones is the best."""
 
 
-_SPLITS: Final = ("val", "valid", "validation", "test", "train", "training", "eval")
 _UP: Final = ("accuracy", "auc", "auroc", "auprc", "f1", "r2", "precision", "recall", "corr", "dice", "iou")
 _DOWN: Final = ("loss", "error", "mse", "rmse", "mae", "crossentropy", "learning_rate", "lr")
 
@@ -86,7 +86,7 @@ def direction(metric: str) -> Literal["min", "max", ""]:
     The table is ``schemas/vocabularies/metrics.json``; then the last word of the name decides.
     """
     name = metric.lower().replace("/", "_").replace("-", "_").replace(" ", "_").strip("_")
-    for split in _SPLITS:
+    for split in SPLITS:
         name = name.removeprefix(f"{split}_")
     table = {
         word.replace("-", "_"): "max" if term["direction"] == "maximize" else "min"

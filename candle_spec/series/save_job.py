@@ -23,6 +23,7 @@ from candle_spec.series import describe, replacing
 from candle_spec.series.grouping import Seen, seen_in
 from candle_spec.series.layout import folder_name
 from candle_spec.series.live import Live, read_live, scan
+from candle_spec.series.noting import with_state_digest
 from candle_spec.series.save_files import SaveFiles, payload_role
 from candle_spec.series.sharing import Sharing
 from candle_spec.series.staged import Staged
@@ -80,7 +81,9 @@ class Saving:
     # What is there already
 
     def _folder(self) -> str:
-        """The name of the folder: of the epoch, or, within one that is saved already, of the step."""
+        """The name of the folder: of the epoch, or of the step, inside an epoch or within one that is saved already."""
+        if self.state.inside_epoch and self.state.step:
+            return folder_name(self.state.epoch, self.state.step)
         plain = folder_name(self.state.epoch)
         for live in self.store.current():
             step = live.point.step
@@ -178,8 +181,7 @@ class Saving:
             files.side(side, payload_role(side) if side in contents.payload else side.role)
         for name, data in self._state_documents():
             files.small(name, data, "application/json", "state-tree")
-        for side in self.document(staged.path, tuple(files.records)) if self.document else ():
-            files.side(side, side.role)
+        self._notes(plans, files, staged)
         self._manifest(plans, files, staged)
         self.written, self.shared = files.written, files.shared
 
@@ -196,6 +198,15 @@ class Saving:
             never=self._distrusted,
             paranoid=bool(paranoid) and store.saves % paranoid == paranoid - 1,
         )
+
+    def _notes(self, plans: Sequence[GroupPlan], files: SaveFiles, staged: Staged) -> None:
+        """Write the documents of the caller, which get to know the identity of the state."""
+        if self.document is None:
+            return
+        entries = tensor_entries(Inputs(self.state.contents, plans, files.digests))
+        digest = identity(entries)["state_digest"] if entries else ""
+        for side in self.document(staged.path, tuple(files.records)):
+            files.side(with_state_digest(side, digest), side.role)
 
     def _certificate(self, plans: Sequence[GroupPlan], files: SaveFiles, staged: Staged) -> dict[str, Any]:
         """Write what belongs to the certificate of a conversion, and return it; empty where nothing was converted."""

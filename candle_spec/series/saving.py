@@ -8,26 +8,19 @@ from __future__ import annotations
 
 import errno
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from candle_spec.atomic import write_errors
-from candle_spec.checkpoint.identity import identity
-from candle_spec.checkpoint.manifest_builder import Inputs, tensor_entries
 from candle_spec.series import pointers, replacing
 from candle_spec.series.crew import Crew
 from candle_spec.series.crew_writer import led
-from candle_spec.series.layout import BEST, LAST, folder_name
+from candle_spec.series.layout import BEST, LAST
 from candle_spec.series.live import scan
-from candle_spec.series.noting import with_state_digest
-from candle_spec.series.save_files import SaveFiles
 from candle_spec.series.save_job import Saving
-from candle_spec.series.staged import Staged
 from candle_spec.series.store import Certify, Describe, Store
 from candle_spec.series.training_state import TrainingState
-from candle_spec.weights.shards import GroupPlan
 
 TRANSIENT: Final = frozenset({errno.EIO, errno.EINTR, errno.EAGAIN, errno.ESTALE, errno.ETIMEDOUT})
 """Errors after which the whole save is tried once more, with new files: a failed fsync is never repeated."""
@@ -56,25 +49,6 @@ class Saved:
     unchanged: bool
 
 
-class _Save(Saving):
-    """One save; a state inside an epoch gets the name of its step, whether or not the epoch before it is saved."""
-
-    describe: Describe | None = None
-    """Makes documents when the weights are written: the note gets the identity of the state."""
-
-    def _folder(self) -> str:
-        state = self.state
-        return folder_name(state.epoch, state.step) if state.inside_epoch and state.step else super()._folder()
-
-    def _certificate(self, plans: Sequence[GroupPlan], files: SaveFiles, staged: Staged) -> dict[str, Any]:
-        if self.describe is not None:
-            entries = tensor_entries(Inputs(self.state.contents, plans, files.digests))
-            digest = identity(entries)["state_digest"] if entries else ""
-            for side in self.describe(staged.path, tuple(files.records)):
-                files.side(with_state_digest(side, digest), side.role)
-        return super()._certificate(plans, files, staged)
-
-
 def save(
     store: Store,
     state: TrainingState,
@@ -95,8 +69,7 @@ def save(
             store.live, store.faulty = scan(store.layout)
         for last_try in (False, True):
             try:
-                saving = _Save(store, state, None, certify)
-                saving.describe = document
+                saving = Saving(store, state, document, certify)
                 live = saving.run()
                 break
             except OSError as error:

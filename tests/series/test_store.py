@@ -271,7 +271,10 @@ def test_the_description_of_the_study_is_in_every_manifest(tmp_path: Path) -> No
     with Series.create_or_open(tmp_path / "ckpts", settings=settings(), model_description=about) as series:
         saved = series.save(state(1))
     assert {key: saved.manifest[key] for key in about} == about
-    assert {"pointer": "/title", "source": "user"}.items() <= saved.manifest["field_sources"][1].items()
+    sources = {entry["pointer"]: entry["source"] for entry in saved.manifest["field_sources"]}
+    assert sources["/title"] == "user"
+    assert sources["/model/framework"] == "environment"
+    assert sources["/model/parameter_count"] == "file"
     assert validate(saved.path).ok
 
 
