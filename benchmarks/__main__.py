@@ -13,7 +13,7 @@ from benchmarks.measure import Row, table
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--size", type=int, default=2_000, help="size of the large files in MB")
-    parser.add_argument("--rounds", type=int, default=5, help="rounds; every line is a median over them")
+    parser.add_argument("--rounds", type=int, default=3, help="rounds; every line is a median over them")
     parser.add_argument("--only", default="", help="conversion, engines, families, startup, readiness or schema")
     parser.add_argument("--sizes", default=",".join(engines.SIZES), help="sizes of the states that engines save")
     parser.add_argument("--folder", type=Path, help="where the files are made (default: a temporary folder)")
