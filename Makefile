@@ -6,6 +6,8 @@ BIN := $(VENV)/bin
 TORCH ?= torch==2.13.0
 JOBS ?= 2
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
+# Tests start Python hundreds of times: what is compiled once need not be compiled again.
+export PYTHONDONTWRITEBYTECODE =
 
 CORE := $(VENV)/.core
 MODAC := $(VENV)/.modac
