@@ -1,4 +1,4 @@
-"""``python -m benchmarks [--size MB] [--rounds N] [--only WORD] [--sizes SIZE,…]``: prints one table in Markdown."""
+"""``python -m benchmarks [--size MB] [--rounds N] [--only WORD] [--sizes SIZE,…]``: prints tables in Markdown."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ def main() -> int:
     parser.add_argument("--folder", type=Path, help="where the files are made (default: a temporary folder)")
     given = parser.parse_args()
     rows: list[Row] = []
+    peers = ""
     with tempfile.TemporaryDirectory(dir=given.folder) as name:
         folder = Path(name)
         if given.only in ("", "startup"):
@@ -32,10 +33,14 @@ def main() -> int:
         if given.only in ("", "families"):
             rows += families.rows(folder, given.size, max(1, given.rounds // 2))
         if given.only in ("", "engines"):
-            rows += engines.rows(folder, given.sizes.split(","), given.rounds)
+            found, peers = engines.rows(folder, given.sizes.split(","), given.rounds)
+            rows += found
     print(machine.describe())
     print()
     print(table(rows))
+    if peers:
+        print()
+        print(peers)
     return 0
 
 

@@ -1,7 +1,8 @@
 """Save a training's state: the series against the engines of the frameworks, and against the disk itself.
 
 All engines of one size run in one process, in random order in each round; a ratio is the median of the rounds' ratios.
-Like is compared with like: a peer stands there as it comes, and with everything made durable behind it.
+Like is compared with like: a peer stands there as it comes, and with everything made durable behind it. Beside the
+speeds stands what kills and flipped bits do to each (:mod:`benchmarks.kills`).
 """
 
 from __future__ import annotations
@@ -16,24 +17,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks import kills
 from benchmarks.engine_peers import DURABLE, OURS, RAW
-from benchmarks.measure import Row
+from benchmarks.measure import Row, markdown
 
 SIZES = ("3MB", "50MB", "500MB", "2GB")
 LARGE = 500
 """From this size on (MB), the budgets of a durable save hold."""
-
-KILLS = {
-    "Orbax": "26 of 26",
-    "DCP": "31 of 31; into the same folder 7 of 32",
-    "safetensors": "7 of 7; model and optimizer in two files 7 of 14, the others a silent mix",
-    "Lightning": "5 of 5; TMPDIR on another file system 4 of 5",
-    "Keras": "1 of 9; BackupAndRestore 1 of 28, with double copies 22 of 28",
-    "torch.save": "1 of 10",
-    "HF Trainer": "1 of 24",
-}
-"""Killed before each system call of a save: points from which the engine's own restart finds the old or the new
-checkpoint, complete. Measured apart from this table, in the versions of 2026; ours: ``tests/series/test_killed.py``."""
 
 
 def megabytes(size: str) -> int:
@@ -48,16 +38,19 @@ def megabytes(size: str) -> int:
     return round(float(match[1]) * (1000 if match[2] == "GB" else 1))
 
 
-def rows(folder: Path, sizes: Sequence[str], rounds: int) -> list[Row]:
-    """Measure all sizes; what only a series does is measured once, at the largest."""
-    found: list[Row] = []
-    for size in sizes:
-        found += _saves(folder, megabytes(size), size, rounds)
+def rows(folder: Path, sizes: Sequence[str], rounds: int) -> tuple[list[Row], str]:
+    """Measure all sizes; what only a series does is measured once, at the largest.
+
+    Returns:
+        The lines with budgets, and the table of the engines.
+    """
+    saves = {size: _worker("engine_peers", folder, None, megabytes(size), rounds) for size in sizes}
+    found = [row for size, seconds in saves.items() if megabytes(size) >= LARGE for row in _saves(size, seconds)]
     largest = max(sizes, key=megabytes)
     found += _background(folder, megabytes(largest), largest, rounds)
     found += _restart(folder, megabytes(largest), largest, rounds)
     found += _memory(folder, megabytes(largest), largest)
-    return found + _disk(folder)
+    return found + _disk(folder), _engines(saves, kills.scores(folder))
 
 
 def _worker(module: str, folder: Path, *arguments: object) -> Any:
@@ -72,33 +65,45 @@ def _worker(module: str, folder: Path, *arguments: object) -> Any:
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def _saves(folder: Path, size: int, shown: str, rounds: int) -> list[Row]:
-    seconds: dict[str, list[float]] = _worker("engine_peers", folder, None, size, rounds)
-    own, raw = seconds.pop(OURS), seconds.pop(RAW)
-    large = size >= LARGE
-    budget = "≤ 1.10x" if large else ""
+def _saves(size: str, seconds: dict[str, list[float]]) -> list[Row]:
+    own, raw = seconds[OURS], seconds[RAW]
     ratio = _ratio(own, raw)
-    found = [_row(f"durable save of {shown}", own, RAW, raw, f"{ratio:.2f}x", budget, not large or ratio <= 1.1)]
-    for name, peer in seconds.items():
-        faster = _ratio(peer, own)
-        durable = name.endswith(DURABLE)
-        kills = KILLS.get(name.removesuffix(DURABLE), "")
-        against = f"{name} (kills survived: {kills})" if kills and not durable else name
-        budget = "≥ 1x" if large and durable else ""
-        holds = not budget or faster >= 1
-        shown_ratio = f"takes {faster:.2f}x as long, {_ratio(peer, raw):.2f}x raw"
-        found.append(
-            _row(
-                "the same" if durable else "the same, the peer not durable",
-                own,
-                against,
-                peer,
-                shown_ratio,
-                budget,
-                holds,
-            )
-        )
+    found = [_row(f"durable save of {size}", own, RAW, raw, f"{ratio:.2f}x", "≤ 1.10x", ratio <= 1.1)]
+    peers = [name for name in seconds if name.endswith(DURABLE)]
+    if peers:
+        fastest = min(peers, key=lambda name: _ratio(seconds[name], own))
+        faster = _ratio(seconds[fastest], own)
+        what, shown = "the same, against the fastest durable peer", f"takes {faster:.2f}x as long"
+        found.append(_row(what, own, fastest, seconds[fastest], shown, "> 1x", faster > 1))
     return found
+
+
+def _engines(saves: dict[str, dict[str, list[float]]], scores: dict[str, kills.Score]) -> str:
+    """Return the table of the engines: times of a durable save and of one as it comes, and what survives."""
+    names = list(dict.fromkeys(name for seconds in saves.values() for name in seconds if not name.endswith(DURABLE)))
+    names += [name for name in scores if name not in names]
+    head = ["engine", *(f"{size}, durable" for size in saves), *(f"{size}, as it comes" for size in saves)]
+    lines = [[name, *_times(name, saves), *_survival(scores.get(name))] for name in names]
+    return markdown([*head, "killed in a save: old or new, whole", "flipped bits noticed"], lines)
+
+
+def _times(name: str, saves: dict[str, dict[str, list[float]]]) -> list[str]:
+    durable = name if name in (OURS, RAW) else name + DURABLE
+    as_it_comes = "" if durable == name else name
+    return [_against_raw(saves[size], which) for which in (durable, as_it_comes) for size in saves]
+
+
+def _against_raw(seconds: dict[str, list[float]], name: str) -> str:
+    if name not in seconds:
+        return ""
+    return f"{_milliseconds(seconds[name])}, {_ratio(seconds[name], seconds[RAW]):.2f}x"
+
+
+def _survival(score: kills.Score | None) -> list[str]:
+    if score is None:
+        return ["", ""]
+    mixed = f", {score.mixed} mixed" if score.mixed else ""
+    return [f"{score.whole} of {score.tried}{mixed}", f"{score.noticed} of {score.flips}"]
 
 
 def _row(

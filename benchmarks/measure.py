@@ -106,9 +106,10 @@ def faster(what: str, subject: Subject, peer: Subject, least: float) -> Row:
 
 def table(rows: Sequence[Row]) -> str:
     """Return the lines as a table in Markdown."""
-    lines = ["| what | measured | against | ratio | budget | holds |", "|---|---|---|---|---|---|"]
-    lines += [
-        f"| {r.what} | {r.measured} | {r.against} | {r.ratio} | {r.budget} | {'yes' if r.holds else '**no**'} |"
-        for r in rows
-    ]
-    return "\n".join(lines)
+    cells = [[r.what, r.measured, r.against, r.ratio, r.budget, "yes" if r.holds else "**no**"] for r in rows]
+    return markdown(["what", "measured", "against", "ratio", "budget", "holds"], cells)
+
+
+def markdown(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
+    """Return a table in Markdown."""
+    return "\n".join(f"| {' | '.join(line)} |" for line in (head, ["---"] * len(head), *lines))

@@ -126,6 +126,10 @@ class _Told(Future[str]):
         self.data = data
         self._writer = writer
 
+    def cancel(self) -> bool:
+        """Return ``False``: nobody here can take it instead."""
+        return False
+
     def result(self, timeout: float | None = None) -> str:
         """Return the digest."""
         if not self.done():

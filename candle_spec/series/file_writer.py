@@ -72,6 +72,13 @@ class FileWriter:
         done.set_result(_digest(data))
         return done
 
+    def finished(self, digests: dict[str, Future[str]], file: PlannedFile) -> dict[str, str]:
+        """Return the digests of a file's arrays; what no thread has begun yet, the caller's takes, from the end."""
+        taken = {}
+        for key, future in reversed(digests.items()):
+            taken[key] = _digest(file.parts[key].part.data) if future.cancel() else future.result()
+        return taken
+
     def write(self, planned: PlannedFile, staged: Staged, *, known: str = "") -> tuple[BinaryIO, str]:
         """Write one file; it is left open, and not durable yet.
 

@@ -73,7 +73,7 @@ class SaveFiles:
 
     def _taken(self, file: PlannedFile, digests: dict[str, Future[str]]) -> str:
         """Wait for the digests of a file's arrays; return the key of its content."""
-        taken = {key: future.result() for key, future in digests.items()}
+        taken = self._store.writable().finished(digests, file)
         self.digests |= {(file.name, key): digest for key, digest in taken.items()}
         parts = file.parts
         return arrays_key((key, parts[key].part.dtype, parts[key].part.shape, taken[key]) for key in parts)

@@ -17,9 +17,9 @@ import pytest
 
 from tests.series import operations
 from tests.series.states import check_sound, open_series, state
+from tools import dying
 
 ROOT = Path(__file__).parents[2]
-SOURCE = Path(__file__).parent / "die.c"
 STEP = int(os.environ.get("CANDLE_SPEC_KILL_STEP", "5"))
 """Every so many calls are tried; 1 in the nightly run."""
 
@@ -37,20 +37,17 @@ with Series.create_or_open(folder, settings=settings(jobs=2)) as series:
 
 @pytest.fixture(scope="module")
 def shim(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("shim") / "die.so"
-    subprocess.run(["gcc", "-shared", "-fPIC", "-O1", "-o", str(path), str(SOURCE), "-ldl"], check=True)
-    return path
+    return dying.build(tmp_path_factory.mktemp("shim"))
 
 
 def run(shim: Path, folder: Path, name: str, at: int, count: Path) -> int:
-    variables = {**os.environ, "LD_PRELOAD": str(shim), "DIE_AT": str(at), "DIE_COUNT": str(count)}
-    variables |= {"DIE_BELOW": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
+    variables = {**os.environ, **dying.variables(shim, folder, at, count), "PYTHONDONTWRITEBYTECODE": "1"}
     command = [sys.executable, "-c", PROGRAM, str(folder), name]
     return subprocess.run(command, cwd=ROOT, env=variables, check=False).returncode
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(sys.platform != "linux" or not shutil.which("gcc"), reason="needs gcc and LD_PRELOAD")
+@pytest.mark.skipif(not dying.is_possible(), reason="needs gcc and LD_PRELOAD")
 @pytest.mark.parametrize("name", ["save", "redo", "prune"])
 def test_ended_at_every_call(shim: Path, tmp_path: Path, name: str) -> None:
     operation = next(each for each in operations.OPERATIONS if each.name == name)
@@ -63,7 +60,7 @@ def test_ended_at_every_call(shim: Path, tmp_path: Path, name: str) -> None:
     for call in range(1, total + 1, STEP):
         folder = tmp_path / str(call)
         operations.copy(tmp_path / "start", folder)
-        assert run(shim, folder, name, call, count) == 137
+        assert run(shim, folder, name, call, count) == dying.CODE
         with open_series(folder) as series:
             operations.check_interrupted(series, operation)
             operations.check_clean(folder)
