@@ -79,18 +79,19 @@ def _saves(size: str, seconds: dict[str, list[float]]) -> list[Row]:
 
 
 def _engines(saves: dict[str, dict[str, list[float]]], scores: dict[str, kills.Score]) -> str:
-    """Return the table of the engines: times of a durable save and of one as it comes, and what survives."""
+    """Return the table of the engines: times of a durable save, of the largest as it comes, and what survives."""
     names = list(dict.fromkeys(name for seconds in saves.values() for name in seconds if not name.endswith(DURABLE)))
     names += [name for name in scores if name not in names]
-    head = ["engine", *(f"{size}, durable" for size in saves), *(f"{size}, as it comes" for size in saves)]
-    lines = [[name, *_times(name, saves), *_survival(scores.get(name))] for name in names]
+    largest = max(saves, key=megabytes)
+    head = ["engine", *(f"{size}, durable" for size in saves), f"{largest}, as it comes"]
+    lines = [[name, *_times(name, saves, largest), *_survival(scores.get(name))] for name in names]
     return markdown([*head, "killed in a save: old or new, whole", "flipped bits noticed"], lines)
 
 
-def _times(name: str, saves: dict[str, dict[str, list[float]]]) -> list[str]:
-    durable = name if name in (OURS, RAW) else name + DURABLE
-    as_it_comes = "" if durable == name else name
-    return [_against_raw(saves[size], which) for which in (durable, as_it_comes) for size in saves]
+def _times(name: str, saves: dict[str, dict[str, list[float]]], largest: str) -> list[str]:
+    always = name in (OURS, RAW)
+    durable = [_against_raw(seconds, name if always else name + DURABLE) for seconds in saves.values()]
+    return [*durable, "" if always else _against_raw(saves[largest], name)]
 
 
 def _against_raw(seconds: dict[str, list[float]], name: str) -> str:
