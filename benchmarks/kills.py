@@ -6,7 +6,6 @@ Run as ``python -m benchmarks.kills FOLDER ENGINE CALLS FLIPS`` below ``LD_PRELO
 
 from __future__ import annotations
 
-import ctypes
 import json
 import logging
 import os
@@ -18,6 +17,7 @@ import traceback
 import warnings
 from collections.abc import Callable, Collection
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 from benchmarks.kill_engines import ENGINES, Engine
@@ -67,7 +67,7 @@ def scores(
         work = folder / "kills"
         work.mkdir()
         command = [sys.executable, "-m", "benchmarks.kills", str(work), name, str(calls), str(flips)]
-        environment = {**os.environ, "LD_PRELOAD": str(library), "DYING": str(library)}
+        environment = {**os.environ, **dying.preloaded(library)}
         done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment, cwd=ROOT)
         shutil.rmtree(work)
         if done.returncode == 0:
@@ -101,21 +101,13 @@ def _fresh(first: Path, run: Path) -> None:
     shutil.copytree(first, run, symlinks=True)
 
 
-def _arm(run: Path, at: int) -> Callable[[], None]:
-    def arm() -> None:
-        os.environ["DIE_AT"] = str(at)
-        os.environ["DIE_BELOW"] = str(run)
-
-    return arm
-
-
 def _count(engine: Engine, first: Path, run: Path) -> int:
     _fresh(first, run)
     told = run.with_name("calls")
 
     def save() -> None:
-        engine.save(run, 2, _arm(run, 1_000_000))
-        told.write_text(str(ctypes.CDLL(os.environ["DYING"]).dying_calls()))
+        engine.save(run, 2, partial(dying.arm, run, 1_000_000))
+        told.write_text(str(dying.calls()))
 
     _must(_forked(save), 0)
     if _restarted(engine, run) != NEW:
@@ -126,7 +118,7 @@ def _count(engine: Engine, first: Path, run: Path) -> int:
 def _killed(engine: Engine, first: Path, run: Path, at: int) -> set[float] | None:
     """Return what a restart finds; ``None`` where the save made fewer calls this time, as those with threads may."""
     _fresh(first, run)
-    code = _forked(lambda: engine.save(run, 2, _arm(run, at)))
+    code = _forked(lambda: engine.save(run, 2, partial(dying.arm, run, at)))
     if code == 0:
         return None
     _must(code, dying.CODE)

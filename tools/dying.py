@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import os
 import shutil
 import subprocess
 import sys
@@ -33,4 +35,20 @@ def variables(library: Path, below: Path, at: int, count: Path) -> dict[str, str
         at: Number of the change before which it dies, from 1; a program with fewer runs to its end.
         count: File to which the number of changes is written at the end.
     """
-    return {"LD_PRELOAD": str(library), "DIE_BELOW": str(below), "DIE_AT": str(at), "DIE_COUNT": str(count)}
+    return {**preloaded(library), "DIE_BELOW": str(below), "DIE_AT": str(at), "DIE_COUNT": str(count)}
+
+
+def preloaded(library: Path) -> dict[str, str]:
+    """Return the environment of a program that calls :func:`arm` itself."""
+    return {"LD_PRELOAD": str(library)}
+
+
+def arm(below: Path, at: int) -> None:
+    """Let this process, started with :func:`preloaded`, die; see :func:`variables`."""
+    os.environ["DIE_AT"] = str(at)
+    os.environ["DIE_BELOW"] = str(below)
+
+
+def calls() -> int:
+    """Return how many changes this process, started with :func:`preloaded`, has made since it was armed."""
+    return int(ctypes.CDLL(os.environ["LD_PRELOAD"]).dying_calls())
