@@ -157,10 +157,10 @@ class CandleSpec:
 
 def state_of(state: dict[str, Any], epoch: int, frozen: Collection[str] = ()) -> Any:
     """Return what a callback would give to the series: it names the tensors that no gradient reaches."""
-    from candle_spec.callbacks._structure import capture
-    from candle_spec.callbacks._torch_state import leaf_of
+    from candle_spec.callbacks._states.structure import capture
+    from candle_spec.callbacks._states.torch_state import leaf_of
     from candle_spec.checkpoint.contents import Contents, Framework
-    from candle_spec.series.training_state import TrainingState
+    from candle_spec.series.saves.training_state import TrainingState
 
     captured = capture({"model_state_dict": state}, leaf_of)
     contents = Contents(Framework("pytorch"), captured.groups, captured.tensors, captured.state)

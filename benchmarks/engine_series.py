@@ -25,7 +25,7 @@ def asynchronous(work: Path, megabytes: int, rounds: int) -> dict[str, Any]:
     import numpy as np
     import torch
 
-    from candle_spec.series.background import BackgroundWriter
+    from candle_spec.series.saves.background import BackgroundWriter
     from candle_spec.series.series import Series
 
     state = layers(megabytes)
@@ -133,7 +133,7 @@ def _drop(path: Path) -> None:
 
 def memory(work: Path, megabytes: int, rounds: int) -> dict[str, Any]:
     """Megabytes that the process grows by, at the peak: by a save, then by one in the background."""
-    from candle_spec.series.background import BackgroundWriter
+    from candle_spec.series.saves.background import BackgroundWriter
     from candle_spec.series.series import Series
 
     state = layers(megabytes)

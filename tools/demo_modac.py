@@ -66,8 +66,8 @@ def save_series(folder: Path) -> None:
     import numpy as np
 
     from candle_spec.checkpoint.contents import Contents, Framework, Group
+    from candle_spec.series.saves.training_state import TrainingState
     from candle_spec.series.series import Series
-    from candle_spec.series.training_state import TrainingState
     from candle_spec.weights.sources import ViewBytes, plain
 
     def tensor(name: str, values: Any) -> TensorSource:

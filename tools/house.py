@@ -4,8 +4,8 @@
     python -m tools.house --against REV the same beside a revision of git
     python -m tools.house --check       fails where a rule is broken: circles, imports upwards, folders of more than 25
 
-An import counts wherever it stands: at the top, in a function, for the type checker alone, and by a literal name given to
-``importlib``. The order of the rooms is that of ``pyproject.toml``, which import-linter holds as well.
+An import counts wherever it stands: at the top, in a function, for the type checker alone, and by a literal name given
+to ``importlib``. The order of the rooms is that of ``pyproject.toml``, which import-linter holds as well.
 """
 
 from __future__ import annotations

@@ -13,12 +13,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from candle_spec.callbacks._adapter import Restored
-from candle_spec.callbacks._jax_state import JaxState
-from candle_spec.callbacks._loop import Loop
-from candle_spec.callbacks._recorder import Options
+from candle_spec.callbacks._recording.adapter import Restored
+from candle_spec.callbacks._recording.loop import Loop
+from candle_spec.callbacks._recording.recorder import Options
+from candle_spec.callbacks._states.jax_state import JaxState
 from candle_spec.checkpoint.checkpoint import Checkpoint
-from candle_spec.series.params import CheckpointPolicy
+from candle_spec.series.policy.params import CheckpointPolicy
 from candle_spec.series.store import RunIdentity
 
 __all__ = ["Checkpoints", "restore"]

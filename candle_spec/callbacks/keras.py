@@ -18,12 +18,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from candle_spec.callbacks._keras_state import KerasState, package_of
-from candle_spec.callbacks._loop import policy_of
-from candle_spec.callbacks._recorder import Options, Recorder, Restart
+from candle_spec.callbacks._recording.loop import policy_of
+from candle_spec.callbacks._recording.recorder import Options, Recorder, Restart
+from candle_spec.callbacks._states.keras_state import KerasState, package_of
 from candle_spec.checkpoint.contents import StatePart
 from candle_spec.errors import InvalidInputError
-from candle_spec.series.params import CheckpointPolicy
+from candle_spec.series.policy.params import CheckpointPolicy
 from candle_spec.series.store import RunIdentity
 
 __all__ = ["callback_class", "checkpoint_callback"]

@@ -10,15 +10,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from candle_spec.callbacks._booster_state import BoosterState
-from candle_spec.callbacks._rounds import Rounds
+from candle_spec.callbacks._recording.rounds import Rounds
+from candle_spec.callbacks._states.booster_state import BoosterState
 from candle_spec.checkpoint.contents import Framework
 
 __all__ = ["CheckpointCallback", "checkpoint_callback"]
 
 
 class CheckpointCallback(Rounds):
-    """Saves the booster as a series; see :class:`candle_spec.callbacks._rounds.Rounds`."""
+    """Saves the booster as a series; see :class:`candle_spec.callbacks._recording.rounds.Rounds`."""
 
     order = 100
     """Behind the callbacks that evaluate and stop: https://lightgbm.readthedocs.io (``callback.py``)."""
@@ -42,7 +42,7 @@ def checkpoint_callback(folder: str | Path | None, **settings: Any) -> Checkpoin
 
     Args:
         folder: Folder of the series; ``None``: as the policy says.
-        settings: See :class:`candle_spec.callbacks._rounds.Rounds`.
+        settings: See :class:`candle_spec.callbacks._recording.rounds.Rounds`.
     """
     import lightgbm
 

@@ -17,15 +17,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from candle_spec.callbacks._adapter import Restored
-from candle_spec.callbacks._loop import Loop, policy_of
-from candle_spec.callbacks._recorder import Options, Recorder
-from candle_spec.callbacks._team import TeamRecorder, TorchTeam
-from candle_spec.callbacks._torch_state import TorchState
-from candle_spec.callbacks._torch_team import TorchTeamState
+from candle_spec.callbacks._recording.adapter import Restored
+from candle_spec.callbacks._recording.loop import Loop, policy_of
+from candle_spec.callbacks._recording.recorder import Options, Recorder
+from candle_spec.callbacks._recording.team import TeamRecorder, TorchTeam
+from candle_spec.callbacks._states.torch_state import TorchState
+from candle_spec.callbacks._states.torch_team import TorchTeamState
 from candle_spec.checkpoint.checkpoint import Checkpoint
 from candle_spec.errors import InvalidInputError
-from candle_spec.series.params import CheckpointPolicy
+from candle_spec.series.policy.params import CheckpointPolicy
 from candle_spec.series.store import RunIdentity
 
 __all__ = ["Checkpoints", "restore"]
@@ -124,7 +124,7 @@ def distributed_size() -> int:
 
 
 def _class_name(model: Any) -> str:
-    from candle_spec.callbacks._torch_model import unwrapped
+    from candle_spec.callbacks._states.torch_model import unwrapped
 
     found = type(unwrapped(model)).__name__
     return "" if isinstance(model, Mapping) or found in ("Sequential", "Module") else found

@@ -17,14 +17,14 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
-from candle_spec.callbacks._loop import policy_of
-from candle_spec.callbacks._recorder import Options, Recorder
-from candle_spec.callbacks._rng import restore_rng
-from candle_spec.callbacks._team import TeamRecorder, TorchTeam
-from candle_spec.callbacks._torch_state import TorchState
+from candle_spec.callbacks._recording.loop import policy_of
+from candle_spec.callbacks._recording.recorder import Options, Recorder
+from candle_spec.callbacks._recording.team import TeamRecorder, TorchTeam
+from candle_spec.callbacks._states.rng import restore_rng
+from candle_spec.callbacks._states.torch_state import TorchState
 from candle_spec.checkpoint.contents import SideFile, StatePart
 from candle_spec.errors import InvalidInputError
-from candle_spec.series.params import CheckpointPolicy
+from candle_spec.series.policy.params import CheckpointPolicy
 from candle_spec.series.store import RunIdentity
 
 __all__ = ["callback_class", "checkpoint_callback"]

@@ -12,8 +12,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from candle_spec.callbacks._booster_state import BoosterState
-from candle_spec.callbacks._rounds import Rounds
+from candle_spec.callbacks._recording.rounds import Rounds
+from candle_spec.callbacks._states.booster_state import BoosterState
 from candle_spec.checkpoint.contents import Framework
 
 __all__ = ["callback_class", "checkpoint_callback"]
@@ -45,7 +45,7 @@ def checkpoint_callback(folder: str | Path | None, **settings: Any) -> Any:
 
     Args:
         folder: Folder of the series; ``None``: as the policy says.
-        settings: See :class:`candle_spec.callbacks._rounds.Rounds`.
+        settings: See :class:`candle_spec.callbacks._recording.rounds.Rounds`.
     """
     import xgboost
 

@@ -139,7 +139,7 @@ def __getattr__(name: str) -> Any:
     if name == "AbstentionAdapt_Callback":
         return abstention_class()
     if name in _CHECKPOINTS:
-        from candle_spec.callbacks import candle_classes
+        from candle_spec.candle.checkpoints import classes as candle_classes
 
         return getattr(candle_classes, name)
     raise AttributeError(

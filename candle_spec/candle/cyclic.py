@@ -9,7 +9,7 @@ from functools import cache
 from types import ModuleType
 from typing import Any, Final
 
-from candle_spec.callbacks._keras_module import keras_module
+from candle_spec.callbacks._states.keras_module import keras_module
 from candle_spec.errors import InvalidInputError
 
 _KEYS: Final = {"clr_mode": "mode", "clr_base_lr": "base_lr", "clr_max_lr": "max_lr", "clr_gamma": "gamma"}

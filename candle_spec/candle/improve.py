@@ -19,7 +19,7 @@ from candle_spec.candle import options
 from candle_spec.candle.paths import make_folders
 from candle_spec.errors import InvalidInputError, MissingPathError, OutputExistsError
 from candle_spec.readers import settings
-from candle_spec.series import params as ckpt_params
+from candle_spec.series.policy import params as ckpt_params
 
 PARTIAL: Final = ".partial"
 """Ending of the folder of a training that is not complete."""

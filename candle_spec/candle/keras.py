@@ -12,7 +12,7 @@ from types import ModuleType
 from typing import Any
 
 from candle_spec.atomic import replace_file
-from candle_spec.callbacks._keras_module import keras_module
+from candle_spec.callbacks._states.keras_module import keras_module
 from candle_spec.errors import InvalidInputError
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from candle_spec import resources
-from candle_spec.series import params, values
+from candle_spec.series.policy import params, values
 
 OPTIONS: Final = "vocabularies/candle-options.json"
 ABSENT: Final = argparse.SUPPRESS

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from candle_spec.atomic import replace_file
-from candle_spec.callbacks._supervisor import output_folder
 from candle_spec.candle.model_file import format_parameters
+from candle_spec.candle.workflow_run import output_folder
 from candle_spec.checkpoint import manifest_file
 from candle_spec.checkpoint.layout import MANIFEST
 from candle_spec.errors import InvalidInputError, MissingPathError

@@ -12,7 +12,7 @@ from functools import cache
 from types import ModuleType
 from typing import Any
 
-from candle_spec.callbacks._keras_module import keras_module
+from candle_spec.callbacks._states.keras_module import keras_module
 from candle_spec.candle.arrays import to_categorical
 from candle_spec.candle.keras import keras_operations
 from candle_spec.errors import InvalidInputError

@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from candle_spec.cli import exit_codes
+from candle_spec.cli.output.words import error_text, plural
 from candle_spec.cli.repository_options import choose_pack, open_source, shared
-from candle_spec.cli.words import error_text, plural
 from candle_spec.errors import InvalidInputError
 
 if TYPE_CHECKING:
-    from candle_spec.repositories.pack import Pack
-    from candle_spec.repositories.readiness import Question
-    from candle_spec.repositories.source import Origin, Source
-    from candle_spec.repositories.suggesting import Suggestion, Surroundings
+    from candle_spec.repositories.engine.source import Origin, Source
+    from candle_spec.repositories.packs.pack import Pack
+    from candle_spec.repositories.questions.readiness import Question
+    from candle_spec.repositories.questions.suggestions import Suggestion, Surroundings
 
 _SHOWN = 30
 _WIDTH = 60
@@ -57,7 +57,9 @@ def command(
     Several answers stand with commas between them, one that has a comma itself in double quotes. Suggestions come from
     the training's settings, git, and the job's environment; one that is taken keeps where it is from.
     """
-    from candle_spec.repositories import description, interview, readiness, search, suggesting
+    from candle_spec.repositories.packs import library as search
+    from candle_spec.repositories.questions import description, interview, readiness
+    from candle_spec.repositories.questions import suggestions as suggesting
 
     library = search.library(templates)
     packs = [choose_pack(library, name) for name in wanted or search.newest(library)]
@@ -98,8 +100,8 @@ def command(
 
 def _into_manifest(checkpoint: Path, described: Path, site: Path | None) -> None:
     from candle_spec.checkpoint.checkpoint import Checkpoint
-    from candle_spec.repositories.description import described_manifest
-    from candle_spec.repositories.importing import store
+    from candle_spec.repositories.engine.importer import store
+    from candle_spec.repositories.questions.description import described_manifest
 
     opened = Checkpoint(checkpoint)
     source = open_source(checkpoint, described if described.exists() else None, site)
@@ -135,7 +137,7 @@ class _Talk:
 
     def accept(self, questions: list[Question]) -> None:
         """Answer with what is suggested, where something is and no other answer was given."""
-        from candle_spec.repositories.interview import choices, parse_answer
+        from candle_spec.repositories.questions.interview import choices, parse_answer
 
         for question in questions:
             pack, to = self._pack(question), question.ask.to
@@ -163,14 +165,14 @@ class _Talk:
         return next(pack for pack in self.packs if pack.key == question.templates[0])
 
     def _take(self, at: str, value: Any, suggestion: Suggestion | None) -> None:
-        from candle_spec.repositories.source import Origin
+        from candle_spec.repositories.engine.source import Origin
 
         self.answers[at] = value
         if suggestion is not None:
             self.origins[at] = Origin(suggestion.source, suggestion.detail)
 
     def _answer(self, question: Question) -> None:
-        from candle_spec.repositories.interview import choices, parse_answer
+        from candle_spec.repositories.questions.interview import choices, parse_answer
 
         pack, to = self._pack(question), question.ask.to
         offered = choices(question.ask, pack)
@@ -194,7 +196,7 @@ class _Talk:
             return
 
     def _refuse_faults(self, at: str, value: Any) -> None:
-        from candle_spec.repositories.interview import faults
+        from candle_spec.repositories.questions.interview import faults
 
         for place, message in faults({**self.answers, at: value}, self.source.document, self.packs):
             if place == at or place.startswith(f"{at}/"):

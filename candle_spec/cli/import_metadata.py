@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from candle_spec.cli import exit_codes
-from candle_spec.cli.words import plural
+from candle_spec.cli.output.words import plural
 from candle_spec.errors import InvalidInputError, MissingPathError
 
 
@@ -26,8 +26,7 @@ from candle_spec.errors import InvalidInputError, MissingPathError
 def command(origin: str, record: Path, checkpoint: Path, yes: bool, replace: bool, templates: tuple[Path, ...]) -> int:
     """Fill the manifest of CHECKPOINT from a repository's RECORD; the difference is shown first."""
     from candle_spec.checkpoint.checkpoint import Checkpoint
-    from candle_spec.repositories import search
-    from candle_spec.repositories.importing import (
+    from candle_spec.repositories.engine.importer import (
         differences,
         import_documents,
         read_output,
@@ -35,6 +34,7 @@ def command(origin: str, record: Path, checkpoint: Path, yes: bool, replace: boo
         store,
         with_changes,
     )
+    from candle_spec.repositories.packs import library as search
 
     if not record.is_file():
         raise MissingPathError("there is no such file", location=str(record))

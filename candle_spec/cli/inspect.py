@@ -7,8 +7,8 @@ from pathlib import Path
 
 import click
 
-from candle_spec.cli import words
-from candle_spec.cli.tree import tree_lines
+from candle_spec.cli.output import words
+from candle_spec.cli.output.tree import tree_lines
 
 
 @click.command("inspect", epilog="Example: candle-spec inspect model.pt --all")

@@ -17,7 +17,7 @@ import click
 
 from candle_spec._version import __version__
 from candle_spec.cli import exit_codes
-from candle_spec.cli.words import error_text
+from candle_spec.cli.output.words import error_text
 from candle_spec.errors import CandleSpecError, InvalidInputError
 
 GROUPS: Final = {

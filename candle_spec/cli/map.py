@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from candle_spec.cli import exit_codes
+from candle_spec.cli.output.repository_words import finding_json, record_lines, schema_lines
 from candle_spec.cli.repository_options import choose_pack, epoch_option, expand, open_source, shared
-from candle_spec.cli.repository_words import finding_json, record_lines, schema_lines
 
 if TYPE_CHECKING:
-    from candle_spec.repositories.pack import Pack
-    from candle_spec.repositories.record import Record
+    from candle_spec.repositories.engine.record import Record
+    from candle_spec.repositories.packs.pack import Pack
 
 
 @click.command("map", epilog="Example: candle-spec map model.pt.candle --to huggingface --out card")
@@ -43,8 +43,8 @@ def command(
     site: Path | None,
 ) -> int:
     """Make a repository's record of each of the CHECKPOINTS, and say what is missing, changed or lost."""
-    from candle_spec.repositories import search
-    from candle_spec.repositories.mapper import map_source
+    from candle_spec.repositories.engine.mapper import map_source
+    from candle_spec.repositories.packs import library as search
 
     pack = choose_pack(search.library(templates), wanted)
     checkpoints = tuple(expand(checkpoints, epoch))
@@ -71,7 +71,7 @@ def _blocked(record: Record, accept_inferred: bool) -> bool:
 
 def _write(pack: Pack, record: Record, target: Path, overwrite: bool) -> list[str]:
     from candle_spec.atomic import Staging
-    from candle_spec.repositories.mapper import write_documents
+    from candle_spec.repositories.engine.mapper import write_documents
 
     files = write_documents(pack, record)
     target.parent.mkdir(parents=True, exist_ok=True)

@@ -9,11 +9,17 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from candle_spec.cli import exit_codes
+from candle_spec.cli.output.repository_words import (
+    closing_line,
+    finding_json,
+    inferred_lines,
+    matrix_lines,
+    question_lines,
+)
 from candle_spec.cli.repository_options import choose_pack, epoch_option, expand, open_source, shared
-from candle_spec.cli.repository_words import closing_line, finding_json, inferred_lines, matrix_lines, question_lines
 
 if TYPE_CHECKING:
-    from candle_spec.repositories.readiness import Question, Row
+    from candle_spec.repositories.questions.readiness import Question, Row
 
 
 @click.command("readiness", epilog="Example: candle-spec readiness model.pt.candle --for modac --for huggingface")
@@ -34,7 +40,8 @@ def command(
     site: Path | None,
 ) -> int:
     """Say how far each of the CHECKPOINTS is from a record of each repository, and what to ask."""
-    from candle_spec.repositories import readiness, search
+    from candle_spec.repositories.packs import library as search
+    from candle_spec.repositories.questions import readiness
 
     library = search.library(templates)
     packs = [choose_pack(library, name) for name in wanted or search.newest(library)]

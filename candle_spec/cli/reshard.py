@@ -7,9 +7,9 @@ from pathlib import Path
 
 import click
 
-from candle_spec.cli import words
-from candle_spec.cli.progress import bar, size_of
-from candle_spec.cli.sizes import parse_size
+from candle_spec.cli.output import words
+from candle_spec.cli.output.progress import bar, size_of
+from candle_spec.cli.output.sizes import parse_size
 
 
 @click.command("reshard", epilog="Example: candle-spec reshard model.candle small.candle --shard-size 1GB")

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import click
 
-from candle_spec.cli import words
-from candle_spec.cli.progress import bar
+from candle_spec.cli.output import words
+from candle_spec.cli.output.progress import bar
 
 
 @click.command("restore", epilog="Example: candle-spec restore model.pt.candle again.pt")

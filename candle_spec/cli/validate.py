@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 from candle_spec.cli import exit_codes
-from candle_spec.cli.progress import bar
+from candle_spec.cli.output.progress import bar
 from candle_spec.errors import CandleSpecError, InvalidInputError, MissingPathError
 
 _MOST_LOOKED_AT = 2_000

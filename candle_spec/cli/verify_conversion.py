@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from candle_spec.cli import exit_codes
-from candle_spec.cli.progress import bar, size_of
+from candle_spec.cli.output.progress import bar, size_of
 
 
 @click.command("verify-conversion", epilog="Example: candle-spec verify-conversion model.pt.candle --native model.pt")

@@ -17,11 +17,11 @@ from candle_spec.errors import InvalidInputError
 from candle_spec.modac.plan import epochs_of, is_series
 from candle_spec.modac.records import AssetRecord, read_record
 from candle_spec.modac.vocabulary import NAMES, Knowledge
-from candle_spec.repositories.description import gather
-from candle_spec.repositories.pack import Pack
-from candle_spec.repositories.record import Finding, Kind, Record
-from candle_spec.repositories.source import Origin, Source
-from candle_spec.repositories.vocabulary import Vocabulary
+from candle_spec.repositories.engine.record import Finding, Kind, Record
+from candle_spec.repositories.engine.source import Origin, Source
+from candle_spec.repositories.engine.vocabulary import Vocabulary
+from candle_spec.repositories.packs.pack import Pack
+from candle_spec.repositories.questions.description import gather
 
 if TYPE_CHECKING:
     from candle_spec.modac.checks import PlanProblem

@@ -14,7 +14,7 @@ from candle_spec.checkpoint.checkpoint import Checkpoint
 from candle_spec.checkpoint.inventory import StoredArray
 from candle_spec.checkpoint.layout import MANIFEST
 from candle_spec.errors import CandleSpecError, CorruptFileError
-from candle_spec.series.ckpt_info import is_note_alone
+from candle_spec.series.candle_files.ckpt_info import is_note_alone
 from candle_spec.series.layout import Layout, epoch_of
 from candle_spec.series.record import Point
 

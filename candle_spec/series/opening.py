@@ -15,12 +15,12 @@ from candle_spec.errors import CandleSpecError, InvalidInputError, MissingPathEr
 from candle_spec.series import pointers, replacing
 from candle_spec.series import record as records
 from candle_spec.series.events import log
-from candle_spec.series.file_writer import FileWriter
-from candle_spec.series.grouping import Grouping, seen_in
 from candle_spec.series.layout import Layout, private_name
 from candle_spec.series.live import Live, scan
 from candle_spec.series.lock import Lock
 from candle_spec.series.record import Attempt, Record
+from candle_spec.series.saves.file_groups import Grouping, seen_in
+from candle_spec.series.saves.file_writer import FileWriter
 from candle_spec.series.store import RunIdentity, Store, StoreSettings
 
 

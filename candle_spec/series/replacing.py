@@ -17,7 +17,7 @@ from candle_spec.manifest.collection import CURRENT, urn
 from candle_spec.series import record as records
 from candle_spec.series.layout import INTENT_SCHEMA, Layout, epoch_of, private_name
 from candle_spec.series.record import SetAside
-from candle_spec.series.staged import Staged
+from candle_spec.series.saves.staged import Staged
 from candle_spec.series.store import Store
 
 

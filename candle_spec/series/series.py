@@ -14,18 +14,20 @@ from typing import Any, Self
 
 from candle_spec.atomic import Fs, write_errors
 from candle_spec.errors import InvalidInputError
-from candle_spec.series import copying, entries, marking, opening, pointers, pruning, repair, restart, saving, verify
+from candle_spec.series import copying, entries, opening, pointers, pruning, repair, restart, verify
+from candle_spec.series import marks as marking
 from candle_spec.series.copying import Copied
-from candle_spec.series.crew import Crew
 from candle_spec.series.entries import Entry
 from candle_spec.series.layout import BEST, LAST
 from candle_spec.series.live import Live
 from candle_spec.series.pruning import Pruned
 from candle_spec.series.record import Point
 from candle_spec.series.restart import RestartPoint
-from candle_spec.series.saving import Saved
+from candle_spec.series.saves import save as saving
+from candle_spec.series.saves.crew import Crew
+from candle_spec.series.saves.save import Saved
+from candle_spec.series.saves.training_state import TrainingState
 from candle_spec.series.store import Certify, Describe, RunIdentity, Store, StoreSettings
-from candle_spec.series.training_state import TrainingState
 from candle_spec.series.verify import Fault
 from candle_spec.weights.shards import GroupPlan
 

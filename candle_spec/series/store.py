@@ -13,13 +13,13 @@ from candle_spec.checkpoint.contents import SideFile
 from candle_spec.checkpoint.manifest_builder import FileRecord
 from candle_spec.errors import InvalidInputError
 from candle_spec.series import record as records
-from candle_spec.series.file_writer import FileWriter
-from candle_spec.series.grouping import Grouping
 from candle_spec.series.layout import Layout
 from candle_spec.series.live import Live
 from candle_spec.series.lock import Lock
 from candle_spec.series.record import Attempt, Mark, Point, Record
-from candle_spec.series.staged import Staged
+from candle_spec.series.saves.file_groups import Grouping
+from candle_spec.series.saves.file_writer import FileWriter
+from candle_spec.series.saves.staged import Staged
 from candle_spec.weights.shards import SHARD_BYTES, GroupPlan
 
 Durability = Literal["commit", "group", "off"]

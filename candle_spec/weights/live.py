@@ -1,7 +1,7 @@
 """Tensors of a running training: their bytes are read from live memory when they are asked for.
 
 What is described here stays true only until the training goes on: write it before, or copy it first
-(:mod:`candle_spec.series.arena`).
+(:mod:`candle_spec.series.saves.arena`).
 """
 
 from __future__ import annotations

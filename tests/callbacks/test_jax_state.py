@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 import candle_spec
-from candle_spec.callbacks._jax_state import JaxState
+from candle_spec.callbacks._states.jax_state import JaxState
 from candle_spec.callbacks.jax import restore
 from candle_spec.errors import InvalidInputError
+from candle_spec.series.saves.training_state import TrainingState
 from candle_spec.series.series import Series
-from candle_spec.series.training_state import TrainingState
 
 jax = pytest.importorskip("jax")
 optax = pytest.importorskip("optax")

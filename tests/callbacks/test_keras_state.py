@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 import candle_spec
-from candle_spec.callbacks._keras_state import KerasState
+from candle_spec.callbacks._states.keras_state import KerasState
 from candle_spec.callbacks.keras import checkpoint_callback, order_of
 from candle_spec.checkpoint.contents import StatePart
 from candle_spec.errors import InvalidInputError
+from candle_spec.series.saves.training_state import TrainingState
 from candle_spec.series.series import Series
-from candle_spec.series.training_state import TrainingState
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 pytestmark = pytest.mark.framework

@@ -5,7 +5,7 @@ import subprocess
 import numpy as np
 import pytest
 
-from candle_spec.callbacks._provenance import provenance
+from candle_spec.callbacks._recording.provenance import provenance
 from candle_spec.readers.git import web_address
 
 

@@ -7,14 +7,14 @@ import signal
 import numpy as np
 import pytest
 
-from candle_spec.callbacks._adapter import Restored, RestoredPart, Snapshot
-from candle_spec.callbacks._loop import Loop
-from candle_spec.callbacks._recorder import Options, Recorder
-from candle_spec.callbacks._structure import capture, restored
+from candle_spec.callbacks._recording.adapter import Restored, RestoredPart, Snapshot
+from candle_spec.callbacks._recording.loop import Loop
+from candle_spec.callbacks._recording.recorder import Options, Recorder
+from candle_spec.callbacks._states.structure import capture, restored
 from candle_spec.checkpoint.contents import Contents, Framework, StatePart
 from candle_spec.errors import InvalidInputError, MissingPathError, WriteFailedError
-from candle_spec.series import ckpt_info
-from candle_spec.series.params import CheckpointPolicy
+from candle_spec.series.candle_files import ckpt_info
+from candle_spec.series.policy.params import CheckpointPolicy
 from candle_spec.series.series import Series
 
 

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from candle_spec.callbacks._options import Options
-from candle_spec.callbacks._recorder import Recorder
-from candle_spec.callbacks._team import TeamRecorder
+from candle_spec.callbacks._recording.options import Options
+from candle_spec.callbacks._recording.recorder import Recorder
+from candle_spec.callbacks._recording.team import TeamRecorder
 from candle_spec.errors import CandleSpecError
-from candle_spec.series.params import CheckpointPolicy
+from candle_spec.series.policy.params import CheckpointPolicy
 from candle_spec.series.series import Series
 from tests.callbacks.test_recorder import Counter
 from tests.series.teams import together

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 import candle_spec
-from candle_spec.callbacks._structure import capture
-from candle_spec.callbacks._torch_state import TorchState, leaf_of
+from candle_spec.callbacks._states.structure import capture
+from candle_spec.callbacks._states.torch_state import TorchState, leaf_of
 from candle_spec.callbacks.pytorch import restore
 from candle_spec.checkpoint.contents import Contents, Framework
 from candle_spec.errors import InvalidInputError, UnsupportedFormatError
+from candle_spec.series.saves.training_state import TrainingState
 from candle_spec.series.series import Series
-from candle_spec.series.training_state import TrainingState
 
 torch = pytest.importorskip("torch")
 pytestmark = pytest.mark.framework

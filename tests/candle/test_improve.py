@@ -14,7 +14,7 @@ import pytest
 
 from candle_spec.candle import improve
 from candle_spec.errors import InvalidInputError, MissingPathError, OutputExistsError
-from candle_spec.series.params import CheckpointPolicy
+from candle_spec.series.policy.params import CheckpointPolicy
 from candle_spec.series.series import Series
 
 DEFINITIONS = [{"name": "hidden", "type": int, "default": 16, "help": "units"}]

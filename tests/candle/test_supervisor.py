@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from candle_spec.callbacks._supervisor import run_identity
 from candle_spec.candle import model_file, supervisor
+from candle_spec.candle.workflow_run import run_identity
 from candle_spec.errors import MissingPathError
 
 

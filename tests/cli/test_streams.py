@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from candle_spec.atomic import Fs
-from candle_spec.cli import progress
+from candle_spec.cli.output import progress
 from candle_spec.validation import validate
 from tests import checkpoints
 from tests.cli.calls import entries, run, shell

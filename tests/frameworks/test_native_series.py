@@ -14,7 +14,7 @@ from candle_spec.conversion.convert import Options
 from candle_spec.conversion.native_series.convert import ConvertedSeries, convert_series
 from candle_spec.conversion.restore import restore
 from candle_spec.errors import InvalidInputError, OutputExistsError
-from candle_spec.series import ckpt_info
+from candle_spec.series.candle_files import ckpt_info
 from candle_spec.series.series import Series
 from candle_spec.series.store import StoreSettings
 from tests.cli.calls import run

@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 
-from candle_spec.modac.standin.config import DEMO_PASSWORD
+from candle_spec.standin.config import DEMO_PASSWORD
 
 BASE = "NCI_DOE_Archive"
 STUDY = f"{BASE}/PROG/STUDY"

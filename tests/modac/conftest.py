@@ -13,8 +13,8 @@ import pytest
 from candle_spec.modac.client import Client
 from candle_spec.modac.service import Service
 from candle_spec.modac.settings import Secret, Settings
-from candle_spec.modac.standin.config import DEMO_PASSWORD, Config
-from candle_spec.modac.standin.server import Server, running
+from candle_spec.standin.config import DEMO_PASSWORD, Config
+from candle_spec.standin.server import Server, running
 from tests.modac.calls import Caller, Clock
 
 

@@ -19,9 +19,9 @@ from candle_spec.modac.records import read_record
 from candle_spec.modac.rules import dump, parse, starter
 from candle_spec.modac.service import Service
 from candle_spec.modac.settings import Secret, Settings
-from candle_spec.modac.standin.config import DEMO_PASSWORD, Config
-from candle_spec.modac.standin.server import running
 from candle_spec.modac.vocabulary import Knowledge
+from candle_spec.standin.config import DEMO_PASSWORD, Config
+from candle_spec.standin.server import running
 from tests import checkpoints
 from tests.modac.calls import ASSET, STUDY, Caller
 from tests.modac.records import documents

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from candle_spec.modac.settings import load_settings
-from candle_spec.modac.standin.config import DEMO_PASSWORD
-from candle_spec.modac.standin.server import Server, loopback, running
+from candle_spec.standin.config import DEMO_PASSWORD
+from candle_spec.standin.server import Server, loopback, running
 from tests import checkpoints
 from tests.cli.calls import ROOT, run
 from tests.modac.calls import PROGRAM, STUDY, Caller
@@ -265,7 +265,7 @@ class TestServe:
             process.wait(timeout=20)
 
     def test_it_remembers(self, config: object, tmp_path: Path) -> None:
-        from candle_spec.modac.standin.config import Config
+        from candle_spec.standin.config import Config
 
         with running(Config(tmp_path / "s")) as first:
             Caller(first.url, "uploader@example.org").make_program_and_study()

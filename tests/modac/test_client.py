@@ -27,10 +27,10 @@ from candle_spec.modac.download import download_file
 from candle_spec.modac.incoming import PARTIAL
 from candle_spec.modac.service import Service
 from candle_spec.modac.settings import Secret, Settings
-from candle_spec.modac.standin.config import DEMO_PASSWORD
-from candle_spec.modac.standin.server import Server
 from candle_spec.modac.tokens import TokenCache, read_token
 from candle_spec.modac.upload import upload_file
+from candle_spec.standin.config import DEMO_PASSWORD
+from candle_spec.standin.server import Server
 from tests.modac.calls import ASSET, BASE, STUDY, Caller, Clock
 
 DATA = bytes(range(251)) * 15

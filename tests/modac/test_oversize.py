@@ -14,8 +14,8 @@ from candle_spec.digests import digest_file
 from candle_spec.errors import OutputExistsError
 from candle_spec.modac.oversize import ROOM, fitting_copies, largest_file, reshard_command
 from candle_spec.modac.settings import Settings
-from candle_spec.modac.standin.config import DEMO_PASSWORD
-from candle_spec.modac.standin.server import Server
+from candle_spec.standin.config import DEMO_PASSWORD
+from candle_spec.standin.server import Server
 from tests import checkpoints
 from tests.cli.calls import run
 from tests.modac.records import write_record

@@ -15,9 +15,9 @@ from candle_spec.modac.checksums import Digesting, Match, compare, etag
 from candle_spec.modac.metadata import Fault, check_collection, check_file
 from candle_spec.modac.multipart import MultipartBody
 from candle_spec.modac.rules import Rule, starter
-from candle_spec.modac.standin.config import Config, read_config
-from candle_spec.modac.standin.faults import FaultRule, parse_fault
-from candle_spec.modac.standin.server import running
+from candle_spec.standin.config import Config, read_config
+from candle_spec.standin.faults import FaultRule, parse_fault
+from candle_spec.standin.server import running
 from tests.modac.calls import Caller, entries
 
 

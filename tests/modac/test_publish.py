@@ -19,7 +19,7 @@ from candle_spec.modac.prepared import prepare, read_prepared
 from candle_spec.modac.publish import Receipt, publish
 from candle_spec.modac.receive import receive
 from candle_spec.modac.records import read_record
-from candle_spec.modac.standin.server import Server
+from candle_spec.standin.server import Server
 from tests import checkpoints
 from tests.modac.calls import STUDY, Caller, Clock, entries
 from tests.modac.records import documents

@@ -11,8 +11,8 @@ from typing import Any
 import httpx
 import pytest
 
-from candle_spec.modac.standin.config import Config
-from candle_spec.modac.standin.server import Server, running
+from candle_spec.standin.config import Config
+from candle_spec.standin.server import Server, running
 from tests.modac.calls import ASSET, BASE, PROGRAM, STUDY, STUDY_METADATA, Caller, basic, entries, message
 
 Case = tuple[Callable[[Caller], httpx.Response], str]

@@ -7,8 +7,8 @@ import json
 
 import pytest
 
-from candle_spec.modac.standin.config import Config
-from candle_spec.modac.standin.server import Server
+from candle_spec.standin.config import Config
+from candle_spec.standin.server import Server
 from tests.modac.calls import ASSET, BASE, STUDY, Caller, Clock, basic, bearer, message
 
 UNAUTHORIZED = (401, {"code": "Error occurred", "message": "Not Authorized"})
@@ -121,7 +121,7 @@ def test_basic_works_on_every_endpoint(uploader: Caller) -> None:
 
 
 def test_a_password_may_hold_a_colon(config: Config, server: Server) -> None:
-    from candle_spec.modac.standin.config import User
+    from candle_spec.standin.config import User
 
     server.desk.database.add_user(User("colon@example.org", "a:b:c"))
     assert Caller(server.url).send(*LOGIN, headers=basic("colon@example.org", "a:b:c")).status_code == 200
@@ -147,7 +147,7 @@ def test_it_says_what_it_is(server: Server) -> None:
 
 
 def test_users_without_a_group_have_no_right_even_on_their_own(server: Server) -> None:
-    from candle_spec.modac.standin.config import User
+    from candle_spec.standin.config import User
     from tests.modac.calls import PROGRAM
 
     server.desk.database.add_user(User("lonely@example.org", "rehearse"))

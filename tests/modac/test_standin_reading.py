@@ -11,9 +11,9 @@ import httpx
 import pytest
 
 from candle_spec.modac.checksums import etag
-from candle_spec.modac.standin.config import Config
-from candle_spec.modac.standin.search import like
-from candle_spec.modac.standin.server import Server, running
+from candle_spec.standin.config import Config
+from candle_spec.standin.search import like
+from candle_spec.standin.server import Server, running
 from tests.modac.calls import ASSET, BASE, STUDY, Caller, Clock, entries, message
 
 DATA = bytes(range(256)) * 10

@@ -18,8 +18,8 @@ from candle_spec.modac.receive import receive
 from candle_spec.modac.records import read_record
 from candle_spec.modac.service import Service
 from candle_spec.modac.settings import Secret, Settings
-from candle_spec.modac.standin.config import DEMO_PASSWORD
-from candle_spec.modac.standin.server import Server
+from candle_spec.standin.config import DEMO_PASSWORD
+from candle_spec.standin.server import Server
 from tests import checkpoints
 from tests.modac.calls import STUDY, Clock
 from tests.modac.records import documents

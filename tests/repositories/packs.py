@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from candle_spec.manifest.documents import load_document
-from candle_spec.repositories import search
-from candle_spec.repositories.mapper import map_source, write_documents
-from candle_spec.repositories.pack import Pack
-from candle_spec.repositories.proving import example_manifest
-from candle_spec.repositories.record import Record
-from candle_spec.repositories.source import merge
+from candle_spec.repositories.engine.mapper import map_source, write_documents
+from candle_spec.repositories.engine.record import Record
+from candle_spec.repositories.engine.source import merge
+from candle_spec.repositories.packs import library as search
+from candle_spec.repositories.packs.pack import Pack
+from candle_spec.repositories.packs.template_test import example_manifest
 
 ROOT = Path(__file__).parents[2] / "schemas" / "repositories"
 KEYS = sorted(path.parent.relative_to(ROOT).as_posix() for path in ROOT.glob("*/*/template.yaml"))

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from candle_spec.repositories.importing import import_documents, read_record
+from candle_spec.repositories.engine.importer import import_documents, read_record
 from tests.repositories import packs
 
 ZENODO = "zenodo/1.0.0"

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from candle_spec.repositories.importing import import_documents
+from candle_spec.repositories.engine.importer import import_documents
 from tests.repositories import packs
 
 CYCLONEDX = "cyclonedx/1.7.0"

@@ -11,9 +11,15 @@ import pytest
 
 from candle_spec.errors import CorruptFileError
 from candle_spec.manifest import check
-from candle_spec.repositories import description, interview
-from candle_spec.repositories.description import DESCRIPTION, SITE_VARIABLE, described_manifest, gather, update
-from candle_spec.repositories.language import Ask
+from candle_spec.repositories.language.tree import Ask
+from candle_spec.repositories.questions import description, interview
+from candle_spec.repositories.questions.description import (
+    DESCRIPTION,
+    SITE_VARIABLE,
+    described_manifest,
+    gather,
+    update,
+)
 from candle_spec.validation import validate
 from tests import checkpoints
 from tests.cli.calls import run

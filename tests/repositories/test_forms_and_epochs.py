@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from candle_spec.errors import InvalidInputError
-from candle_spec.repositories import search
-from candle_spec.repositories.checking import check_documents
-from candle_spec.repositories.folder import Folder
-from candle_spec.repositories.pack import read_sources
+from candle_spec.repositories.packs import library as search
+from candle_spec.repositories.packs.document_checks import check_documents
+from candle_spec.repositories.packs.folder import Folder
+from candle_spec.repositories.packs.pack import read_sources
 from tests import checkpoints
 from tests.cli.calls import run
 from tests.repositories import packs

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from candle_spec.repositories.html import to_html, to_text
+from candle_spec.repositories.markup.html import to_html, to_text
 
 
 @pytest.mark.parametrize(

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from candle_spec.repositories.evaluate import Evaluator
-from candle_spec.repositories.parser import MappingParser
-from candle_spec.repositories.record import Kind
-from candle_spec.repositories.source import Source
-from candle_spec.repositories.transforming import Context, keyed
+from candle_spec.repositories.engine.evaluator import Evaluator
+from candle_spec.repositories.engine.record import Kind
+from candle_spec.repositories.engine.source import Source
+from candle_spec.repositories.engine.transform_functions import Context, keyed
+from candle_spec.repositories.language.parser import MappingParser
 
 
 @pytest.mark.parametrize(

@@ -10,13 +10,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from candle_spec.errors import CandleSpecError
-from candle_spec.repositories import rules
-from candle_spec.repositories.evaluate import Evaluator
-from candle_spec.repositories.mapper import map_source, write_documents
-from candle_spec.repositories.parser import MappingParser
-from candle_spec.repositories.record import Finding
-from candle_spec.repositories.source import Source, merge
-from candle_spec.repositories.vocabulary import Vocabulary
+from candle_spec.repositories.engine import rules
+from candle_spec.repositories.engine.evaluator import Evaluator
+from candle_spec.repositories.engine.mapper import map_source, write_documents
+from candle_spec.repositories.engine.record import Finding
+from candle_spec.repositories.engine.source import Source, merge
+from candle_spec.repositories.engine.vocabulary import Vocabulary
+from candle_spec.repositories.language.parser import MappingParser
 from tests.repositories import packs
 
 SOURCE = {

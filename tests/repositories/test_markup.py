@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from candle_spec.repositories import markdown, rst
-from candle_spec.repositories.html import ELEMENTS, to_html, to_text
-from candle_spec.repositories.mapper import map_source, write_documents
-from candle_spec.repositories.source import merge
+from candle_spec.repositories.engine.mapper import map_source, write_documents
+from candle_spec.repositories.engine.source import merge
+from candle_spec.repositories.markup import markdown, rst
+from candle_spec.repositories.markup.html import ELEMENTS, to_html, to_text
 from tests.repositories import packs
 
 SITE = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])

@@ -9,10 +9,10 @@ from typing import Any
 import openpyxl
 import pytest
 
-from candle_spec.repositories.language import Demand
-from candle_spec.repositories.mapper import map_source
-from candle_spec.repositories.reading import fields
-from candle_spec.repositories.source import merge
+from candle_spec.repositories.engine.mapper import map_source
+from candle_spec.repositories.engine.source import merge
+from candle_spec.repositories.language.references import fields
+from candle_spec.repositories.language.tree import Demand
 from tests.repositories import packs
 
 KEY = "modac/1.0.0"

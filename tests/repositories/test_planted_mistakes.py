@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from candle_spec.repositories import search
-from candle_spec.repositories.folder import Folder
-from candle_spec.repositories.mapper import map_source
-from candle_spec.repositories.proving import Proof, prove
-from candle_spec.repositories.source import merge
+from candle_spec.repositories.engine.mapper import map_source
+from candle_spec.repositories.engine.source import merge
+from candle_spec.repositories.packs import library as search
+from candle_spec.repositories.packs.folder import Folder
+from candle_spec.repositories.packs.template_test import Proof, prove
 from tests.repositories import packs
 
 TEMPLATE = """\
@@ -383,8 +383,8 @@ def test_a_condition_of_a_shipped_schema_is_seen() -> None:
     """Zenodo wants the end of an embargo where there is one."""
     import dataclasses
 
-    from candle_spec.repositories.checking import check_documents
-    from candle_spec.repositories.pack import read_sources
+    from candle_spec.repositories.packs.document_checks import check_documents
+    from candle_spec.repositories.packs.pack import read_sources
 
     folder = Folder(packs.ROOT / "zenodo/1.0.0", "zenodo/1.0.0")
     sources, documents, failed = read_sources(folder)

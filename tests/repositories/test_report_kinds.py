@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from candle_spec import pointer as pointers
-from candle_spec.repositories.record import Kind
+from candle_spec.repositories.engine.record import Kind
 from tests import checkpoints
 from tests.cli.calls import run
 from tests.repositories import packs

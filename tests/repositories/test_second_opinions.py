@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 import yaml
 
-from candle_spec.repositories.mapper import map_source
-from candle_spec.repositories.source import merge
+from candle_spec.repositories.engine.mapper import map_source
+from candle_spec.repositories.engine.source import merge
 from tests.repositories import packs
 
 CONTEXT = "https://w3id.org/ro/crate/1.3/context"

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from candle_spec.repositories.compiling import compile_pack
-from candle_spec.repositories.folder import COMPILED, Folder
-from candle_spec.repositories.pack import build, load, read_sources
-from candle_spec.repositories.proving import prove
+from candle_spec.repositories.packs.compiled_form import compile_pack
+from candle_spec.repositories.packs.folder import COMPILED, Folder
+from candle_spec.repositories.packs.pack import build, load, read_sources
+from candle_spec.repositories.packs.template_test import prove
 from tests.repositories import packs
 
 CHECKOUT = Path(__file__).parents[2]

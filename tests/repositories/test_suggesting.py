@@ -13,12 +13,12 @@ from click.testing import CliRunner, Result
 from candle_spec.cli.describe import command
 from candle_spec.errors import CandleSpecError
 from candle_spec.manifest.yaml import load_yaml
-from candle_spec.repositories import suggesting
-from candle_spec.repositories.description import DESCRIPTION, gather
-from candle_spec.repositories.language import FACTS, Ask
-from candle_spec.repositories.parser import MappingParser
-from candle_spec.repositories.source import Source
-from candle_spec.repositories.suggesting import Surroundings
+from candle_spec.repositories.engine.source import Source
+from candle_spec.repositories.language.parser import MappingParser
+from candle_spec.repositories.language.tree import FACTS, Ask
+from candle_spec.repositories.questions import suggestions as suggesting
+from candle_spec.repositories.questions.description import DESCRIPTION, gather
+from candle_spec.repositories.questions.suggestions import Surroundings
 from candle_spec.validation import validate
 from tests import checkpoints
 from tests.cli.calls import run
@@ -135,7 +135,7 @@ def test_every_fact_has_an_answer_or_none(folder: Path, tmp_path_factory: pytest
 
 
 def test_settings_win_over_surroundings_and_the_list_decides(folder: Path) -> None:
-    from candle_spec.repositories.vocabulary import Vocabulary
+    from candle_spec.repositories.engine.vocabulary import Vocabulary
 
     around = Surroundings(folder, {"Metric_Type": "regression", "layers": ["a, b", "c"]}, "x.ini")
     types = Vocabulary("types", "closed", {"Regression": (), "Classification": ()})

@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from candle_spec.repositories.forms import FORMS
-from candle_spec.repositories.html import ELEMENTS, to_html
-from candle_spec.repositories.record import Kind
-from candle_spec.repositories.transforms import TRANSFORMS, Context, TransformError, wrong_argument
-from candle_spec.repositories.units import convert
-from candle_spec.repositories.vocabulary import Vocabulary
+from candle_spec.repositories.engine.forms import FORMS
+from candle_spec.repositories.engine.record import Kind
+from candle_spec.repositories.engine.transforms import TRANSFORMS, Context, TransformError, wrong_argument
+from candle_spec.repositories.engine.units import convert
+from candle_spec.repositories.engine.vocabulary import Vocabulary
+from candle_spec.repositories.markup.html import ELEMENTS, to_html
 
 VOCABULARIES = {
     "frameworks": Vocabulary("frameworks", "closed", {"pytorch": ("torch",), "keras": ()}),

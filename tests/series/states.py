@@ -9,9 +9,9 @@ import numpy as np
 
 from candle_spec.atomic import Fs
 from candle_spec.checkpoint.contents import Contents, Framework, Group, SideFile
+from candle_spec.series.saves.training_state import TrainingState
 from candle_spec.series.series import Series
 from candle_spec.series.store import StoreSettings
-from candle_spec.series.training_state import TrainingState
 from candle_spec.weights import state_tree
 from candle_spec.weights.sources import TensorSource, ViewBytes, plain
 

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from candle_spec.checkpoint.contents import Contents, Framework, Group
-from candle_spec.series.arena import PAGE, Arena, file_image
-from candle_spec.series.file_writer import FileWriter
+from candle_spec.series.saves.arena import PAGE, Arena, file_image
+from candle_spec.series.saves.file_writer import FileWriter
+from candle_spec.series.saves.training_state import TrainingState
 from candle_spec.series.series import Series
-from candle_spec.series.training_state import TrainingState
 from candle_spec.weights.live import array_leaf
 from candle_spec.weights.shards import plan_group
 from candle_spec.weights.sources import MemoryBytes, plain

@@ -12,9 +12,9 @@ import pytest
 
 from candle_spec.checkpoint.contents import Contents, Framework, Group
 from candle_spec.errors import InvalidInputError, WriteFailedError
-from candle_spec.series.arena import Arena
-from candle_spec.series.background import BackgroundWriter, is_full
-from candle_spec.series.training_state import TrainingState
+from candle_spec.series.saves.arena import Arena
+from candle_spec.series.saves.background import BackgroundWriter, is_full
+from candle_spec.series.saves.training_state import TrainingState
 from candle_spec.weights.live import array_leaf
 from candle_spec.weights.shards import plan_group
 

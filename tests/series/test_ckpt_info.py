@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from candle_spec.errors import CorruptFileError, MissingPartError
-from candle_spec.series import ckpt_info, ckpt_log, old_layouts
-from candle_spec.series.ckpt_info import CkptInfo
+from candle_spec.series.candle_files import ckpt_info, ckpt_log, old_layouts
+from candle_spec.series.candle_files.ckpt_info import CkptInfo
 
 CANDLES = (
     '{"epoch": 3, "save_best_metric": "val_loss", "best_metric_last": 0.0123, "model_file": "model.h5", '

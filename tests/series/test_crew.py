@@ -10,7 +10,7 @@ import pytest
 
 from candle_spec.atomic import Fs
 from candle_spec.errors import WriteFailedError
-from candle_spec.series.crew import WORTH_DEALING, Apart, Crew, deal
+from candle_spec.series.saves.crew import WORTH_DEALING, Apart, Crew, deal
 from candle_spec.series.series import Series
 from candle_spec.weights.shards import plan_group
 from candle_spec.weights.sources import ViewBytes

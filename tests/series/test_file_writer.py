@@ -9,8 +9,8 @@ from types import SimpleNamespace
 from typing import Any
 
 from candle_spec.atomic import Fs
-from candle_spec.series.crew_writer import _Told
-from candle_spec.series.file_writer import FileWriter
+from candle_spec.series.saves.crew_writer import _Told
+from candle_spec.series.saves.file_writer import FileWriter
 
 
 class Held:

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from candle_spec import resources
 from candle_spec.errors import InvalidInputError
 from candle_spec.readers import settings
-from candle_spec.series import values
-from candle_spec.series.params import TABLE, CheckpointPolicy, definitions, disabled_words
-from candle_spec.series.policy import KeepPolicy, SavePolicy
+from candle_spec.series.policy import values
+from candle_spec.series.policy.decisions import KeepPolicy, SavePolicy
+from candle_spec.series.policy.params import TABLE, CheckpointPolicy, definitions, disabled_words
 
 from_params = CheckpointPolicy.from_params
 

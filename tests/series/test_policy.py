@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from candle_spec.errors import InvalidInputError
-from candle_spec.series.policy import (
+from candle_spec.series.policy.decisions import (
     History,
     KeepPolicy,
     Moment,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from candle_spec.cli.modac.connection import client_of, connected, full_path, settings_of
-from candle_spec.cli.progress import bar
+from candle_spec.cli.output.progress import bar
 
 if TYPE_CHECKING:
     from candle_spec.problems import Report

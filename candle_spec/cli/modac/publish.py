@@ -14,9 +14,9 @@ import click
 
 from candle_spec.cli import exit_codes
 from candle_spec.cli.modac.connection import client_of, connected, full_path, metadata_of, settings_of
-from candle_spec.cli.progress import bar
+from candle_spec.cli.output.progress import bar
+from candle_spec.cli.output.words import plural, size
 from candle_spec.cli.repository_options import shared
-from candle_spec.cli.words import plural, size
 from candle_spec.errors import InvalidInputError
 
 if TYPE_CHECKING:
@@ -150,7 +150,7 @@ def refuse_damage(source: Path) -> None:
 
 def _fitting(source: Path, settings: Settings, *, quiet: bool) -> dict[Path, Path]:
     """Make copies of what is too large for one upload, and say so."""
-    from candle_spec.cli.progress import size_of
+    from candle_spec.cli.output.progress import size_of
     from candle_spec.modac.oversize import fitting_copies
 
     with bar("re-sharding", size_of(source), quiet=quiet) as progress:
@@ -176,8 +176,8 @@ def _mapped(
     """Return what the template makes of the checkpoint, and what keeps it from being sent."""
     from candle_spec.modac import mapping
     from candle_spec.modac.vocabulary import Knowledge
-    from candle_spec.repositories import search
-    from candle_spec.repositories.mapper import map_source
+    from candle_spec.repositories.engine.mapper import map_source
+    from candle_spec.repositories.packs import library as search
 
     pack = mapping.informed(
         search.choose(search.library(wanted.templates), mapping.TEMPLATE), Knowledge(settings.place)

@@ -27,9 +27,9 @@ def command(
     """
     for package in ("uvicorn", "starlette", "python_multipart"):
         require(package, extra="modac", purpose="run the stand-in of MoDaC")
-    from candle_spec.modac.standin.config import Config, read_config
-    from candle_spec.modac.standin.faults import parse_fault
-    from candle_spec.modac.standin.server import Server
+    from candle_spec.standin.config import Config, read_config
+    from candle_spec.standin.faults import parse_fault
+    from candle_spec.standin.server import Server
 
     settings = Config(folder)
     if rules is not None:
@@ -49,7 +49,7 @@ def _rules(path: Path) -> Any:
 
 
 def _banner(server: Any, settings: Any) -> list[str]:
-    from candle_spec.modac.standin.config import BANNER, DEMO_PASSWORD, DEMO_USERS
+    from candle_spec.standin.config import BANNER, DEMO_PASSWORD, DEMO_USERS
 
     lines = ["", f"  {BANNER}", f"  {settings.rules.title or 'with rules of your own'}", "", f"  {server.url}", ""]
     if settings.users == DEMO_USERS:

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from candle_spec.cli.modac.connection import client_of, connected, full_path, metadata_of, settings_of
-from candle_spec.cli.progress import bar
+from candle_spec.cli.output.progress import bar
 
 
 @click.command("upload", epilog="Example: candle-spec modac upload model.h5 JDACS4C/S/uno --set description=weights")

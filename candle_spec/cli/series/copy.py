@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from candle_spec.cli import words
+from candle_spec.cli.output import words
 from candle_spec.cli.series import _arguments
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from candle_spec.cli import words
+from candle_spec.cli.output import words
 from candle_spec.cli.series import _arguments
 
 if TYPE_CHECKING:

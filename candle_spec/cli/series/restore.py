@@ -26,8 +26,8 @@ def command(
     writes it; Keras, as OUTPUT says: x.weights.h5 or x.keras; boosters, as their own model file.
     """
     from candle_spec.checkpoint.checkpoint import Checkpoint
+    from candle_spec.cli.output.words import size
     from candle_spec.cli.restore import command as restore
-    from candle_spec.cli.words import size
     from candle_spec.conversion.native_series.fresh import write_native
     from candle_spec.series.series import Series
 

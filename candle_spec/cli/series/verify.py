@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from candle_spec.cli import exit_codes, words
+from candle_spec.cli import exit_codes
+from candle_spec.cli.output import words
 from candle_spec.cli.series import _arguments
 
 

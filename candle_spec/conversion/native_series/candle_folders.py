@@ -1,4 +1,4 @@
-"""The folders of CANDLE, in every place where it ever put them: see :mod:`candle_spec.series.old_layouts`."""
+"""The folders of CANDLE, wherever it put them: see :mod:`candle_spec.series.candle_files.old_layouts`."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from typing import Final
 from candle_spec.conversion.native_series import logs
 from candle_spec.conversion.native_series.found import Member, NativeSeries
 from candle_spec.errors import CandleSpecError
-from candle_spec.series import ckpt_info, old_layouts
-from candle_spec.series.ckpt_info import CkptInfo
+from candle_spec.series.candle_files import ckpt_info, old_layouts
+from candle_spec.series.candle_files.ckpt_info import CkptInfo
 
 _TITLE: Final = "CANDLE checkpoint folders"
 

@@ -16,7 +16,7 @@ from candle_spec.conversion.certificate import Certificate, Original, certify, c
 from candle_spec.conversion.contract import Native
 from candle_spec.digests import digest_bytes
 from candle_spec.problems import Problem
-from candle_spec.series.staged import READ_ONLY, Staged
+from candle_spec.series.saves.staged import READ_ONLY, Staged
 from candle_spec.weights.shards import GroupPlan
 
 

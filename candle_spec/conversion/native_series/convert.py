@@ -13,18 +13,18 @@ from candle_spec.atomic import Fs
 from candle_spec.conversion.certificate import digest_blocks
 from candle_spec.conversion.contract import Field, Native
 from candle_spec.conversion.convert import Options
-from candle_spec.conversion.native_series import pointing
+from candle_spec.conversion.native_series import last_and_best as pointing
 from candle_spec.conversion.native_series.certify import Certifier
 from candle_spec.conversion.native_series.find import find
 from candle_spec.conversion.native_series.found import Member, NativeSeries
 from candle_spec.conversion.native_series.notes import document
-from candle_spec.conversion.native_series.reading import POSITION, position, read_member
+from candle_spec.conversion.native_series.read_native import POSITION, position, read_member
 from candle_spec.digests import Progress, no_progress
 from candle_spec.errors import CandleSpecError, InvalidInputError, OutputExistsError, ProofFailedError, WriteFailedError
-from candle_spec.series.saving import Saved
+from candle_spec.series.saves.save import Saved
+from candle_spec.series.saves.training_state import TrainingState
 from candle_spec.series.series import Series
 from candle_spec.series.store import StoreSettings
-from candle_spec.series.training_state import TrainingState
 from candle_spec.validation import validate
 
 

@@ -8,11 +8,13 @@ from pathlib import Path
 
 from candle_spec.conversion.native_series.found import Member, NativeSeries
 from candle_spec.errors import CandleSpecError
-from candle_spec.series import ckpt_info, noting, policy
-from candle_spec.series.ckpt_info import CkptInfo
-from candle_spec.series.policy import Moment, SavePolicy
+from candle_spec.series.candle_files import ckpt_info
+from candle_spec.series.candle_files import info_of_save as noting
+from candle_spec.series.candle_files.ckpt_info import CkptInfo
+from candle_spec.series.policy import decisions as policy
+from candle_spec.series.policy.decisions import Moment, SavePolicy
+from candle_spec.series.saves.training_state import TrainingState
 from candle_spec.series.store import Describe
-from candle_spec.series.training_state import TrainingState
 
 
 def document(found: NativeSeries, member: Member, state: TrainingState) -> Describe:

@@ -1,0 +1,1 @@
+"""CANDLE's own checkpoint classes, over the same recorder as the callbacks."""

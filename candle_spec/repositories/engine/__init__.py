@@ -1,0 +1,1 @@
+"""Run a mapping: sources, transforms, rules, records; and the way back from a record to a manifest."""

@@ -1,0 +1,1 @@
+"""Values in the markup of a repository: Markdown, reStructuredText, HTML."""

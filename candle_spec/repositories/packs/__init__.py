@@ -1,0 +1,1 @@
+"""Templates as folders of data: found, loaded, inherited, checked, compiled, begun anew."""
