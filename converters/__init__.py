@@ -1,1 +1,1 @@
-"""One file per native format; the recipe for adding one stands in :mod:`candle_spec.conversion.contract`."""
+"""The native formats, a folder for each; the recipe stands in :mod:`candle_spec.conversion.contract`."""

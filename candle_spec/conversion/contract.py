@@ -1,13 +1,17 @@
 """What a converter is: it reads one native format and says everything that was in it.
 
-**To add a native format**: write ``converters/<name>.py`` with a module-level ``CONVERTER``, and
-``tests/converters/test_<name>.py`` with a subclass of ``candle_spec.testing.ConverterContract``. Nothing else:
-discovery, the commands, the certificate and the byte-exact restore follow.
+**To add a native format**: a folder ``converters/<name>/`` and a test class.
 
-The phases are apart: :meth:`Converter.detect` looks at some bytes, :meth:`Converter.read` looks at the structure and
-gives tensors whose bytes have not been touched yet. A command that gets a path loads all converters to ask who knows
-it, so what only reading needs is loaded in ``read`` (ours keep it in ``_<name>_reading.py``). Neither phase imports a
-framework, runs or imports what the file names, or follows a link.
+* ``__init__.py`` declares: what the format is, in the docstring, and ``CONVERTER = FormatPackage(__name__, …)``.
+* ``detect.py`` has ``detect(source)``, which looks at some bytes.
+* ``read.py`` has ``read(source)``, which looks at the structure and gives tensors of which no byte was touched yet.
+* ``rebuild.py``, if there is one, has ``rebuild(…)``, which makes a fresh native file from the weights alone.
+* ``tests/converters/<name>/test_<name>.py`` has a subclass of ``candle_spec.testing.ConverterContract``.
+
+Nothing else: discovery finds the folder; the commands, the certificate and the byte-exact restore follow. A command
+that gets a path loads ``detect`` of all formats to ask who knows it, so what only reading needs stands in ``read``.
+Neither imports a framework, runs or imports what the file names, or follows a link. What several formats need stands in
+``converters/_shared``; no format knows another.
 """
 
 from __future__ import annotations
@@ -233,14 +237,27 @@ class Rebuild(Protocol):
 
 
 class Converter(Protocol):
-    """Reads one native format. ``name`` equals the module's name."""
+    """Reads one native format. ``name`` equals the name of its folder."""
 
-    name: str
-    title: str
-    suffixes: Sequence[str]
-    """Usual file name endings: for lists and messages only, never for detection."""
-    card: Card
-    """What to expect of a conversion."""
+    @property
+    def name(self) -> str:
+        """What certificates and commands call the format."""
+        ...
+
+    @property
+    def title(self) -> str:
+        """The format in the field's words."""
+        ...
+
+    @property
+    def suffixes(self) -> Sequence[str]:
+        """Usual file name endings: for lists and messages only, never for detection."""
+        ...
+
+    @property
+    def card(self) -> Card:
+        """What to expect of a conversion."""
+        ...
 
     def detect(self, source: Source) -> Detection | None:
         """Say what the source is, from its bytes, or ``None``; cheap, never raises for foreign content."""

@@ -1,6 +1,6 @@
 """Find converters and choose the one for a source.
 
-Our own are the modules of ``candle_spec.converters`` whose names do not start with an underscore; those of others
+Our own are the folders of ``candle_spec.converters`` whose names do not start with an underscore; those of others
 announce themselves by the entry point group ``candle_spec.converters``. Converters of others come in the order of
 their package's name, before ours on equal confidence of detection only by name. One that cannot be loaded is left out
 with a warning that names its package and version: it never breaks the command.
@@ -35,10 +35,15 @@ def converters() -> tuple[Converter, ...]:
     return tuple(found[name] for name in sorted(found))
 
 
+def named(name: str) -> Converter | None:
+    """Return the converter of a format, ``None`` where it is not here."""
+    return next((converter for converter in converters() if converter.name == name), None)
+
+
 def _ours() -> Iterator[Converter]:
     package = importlib.import_module(GROUP)
     for module in pkgutil.iter_modules(package.__path__):
-        if not module.name.startswith("_"):
+        if module.ispkg and not module.name.startswith("_"):
             yield importlib.import_module(f"{GROUP}.{module.name}").CONVERTER
 
 

@@ -195,14 +195,13 @@ def _rebuild(
     checkpoint: Checkpoint, conversion: dict[str, Any], output: str | Path | None, overwrite: bool, fs: Fs
 ) -> RestoredFile:
     native = conversion["native"]
-    converter = next((c for c in registry.converters() if c.name == native["format"]), None)
+    converter = registry.named(native["format"])
     rebuild: Rebuild | None = getattr(converter, "rebuild", None)
     if rebuild is None:
         raise UnsupportedFormatError(
             f"a fresh file of {native['title']} cannot be made", hint="restore it byte for byte, without --rebuild"
         )
-    named = getattr(converter, "rebuilt_name", None)
-    name = named(checkpoint.manifest) if named else native["files"][0]["path"].rpartition("/")[2]
+    name = converter.rebuilt_name(checkpoint.manifest)  # type: ignore[union-attr]
     target = _file_target(output, f"rebuilt-{name}", overwrite)
 
     def write(path: Path) -> str:

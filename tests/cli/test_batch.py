@@ -234,10 +234,10 @@ def test_changed_natives_are_not_taken_for_done(small: Path, tmp_path: Path) -> 
 
 
 def test_a_bug_in_one_converter_is_a_row(small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from candle_spec.converters.pytorch import PyTorch
+    from candle_spec.converters.pytorch import read as half
 
-    read = PyTorch.read
-    monkeypatch.setattr(PyTorch, "read", lambda self, s: 1 / 0 if "sub" in str(s.path) else read(self, s))
+    read = half.read
+    monkeypatch.setattr(half, "read", lambda source: 1 / 0 if "sub" in str(source.path) else read(source))
     refused, jobs, _ = batch.plan(small)
     assert {row.source: row.refusal for row in refused} == {"sub/=cmd.pt": "empty", "sub/uno.pt": "internal"}
     assert [job.row.source for job in jobs] == ["uno.pt"]

@@ -15,8 +15,8 @@ from candle_spec import limits
 from candle_spec.checkpoint.checkpoint import Checkpoint
 from candle_spec.conversion.convert import convert
 from candle_spec.conversion.native import read_native
-from candle_spec.converters import _boosters
-from candle_spec.converters._lightgbm_model import lightgbm_booster
+from candle_spec.converters._shared import boosters as _boosters
+from candle_spec.converters._shared.lightgbm.model import lightgbm_booster
 from candle_spec.converters.lightgbm import CONVERTER
 from candle_spec.errors import (
     CandleSpecError,

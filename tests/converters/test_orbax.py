@@ -18,8 +18,8 @@ import candle_spec
 from candle_spec import limits
 from candle_spec.conversion.convert import convert
 from candle_spec.conversion.native import read_native
-from candle_spec.converters import _orbax_arrays
 from candle_spec.converters.orbax import CONVERTER
+from candle_spec.converters.orbax import arrays as _orbax_arrays
 from candle_spec.errors import InvalidInputError
 from candle_spec.testing.contract import ConverterContract
 from tests.orbax_folders import LAYOUTS, TREE, managed, save

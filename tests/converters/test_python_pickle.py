@@ -32,7 +32,7 @@ import xgboost
 
 import candle_spec
 from candle_spec.conversion.convert import convert
-from candle_spec.converters._pickle_imports import is_harmless
+from candle_spec.converters._shared.pickle.imports import is_harmless
 from candle_spec.converters.python_pickle import CONVERTER
 from candle_spec.errors import CandleSpecError, CorruptFileError, TruncatedFileError, UnsupportedFormatError
 from candle_spec.readers.inert_pickle import Global

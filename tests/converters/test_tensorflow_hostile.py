@@ -285,7 +285,8 @@ def test_a_cut_index_or_shard_is_noticed(tmp_path: Path) -> None:
 
 def test_copies_that_differ_are_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = files.copy_of(files.keras_3_export, tmp_path / "native")
-    from candle_spec.converters import _tensorflow_checksums, _tensorflow_variables
+    from candle_spec.converters._shared.tensorflow import checksums as _tensorflow_checksums
+    from candle_spec.converters._shared.tensorflow import variables as _tensorflow_variables
     from candle_spec.converters.tensorflow_savedmodel import CONVERTER as SAVED_MODEL
 
     native = SAVED_MODEL.read(resolve_source(folder))

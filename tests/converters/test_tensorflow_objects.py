@@ -13,7 +13,7 @@ import tf_keras
 from candle_spec.conversion.contract import Native
 from candle_spec.conversion.convert import convert
 from candle_spec.conversion.source import resolve_source
-from candle_spec.converters._tensorflow_names import kinds
+from candle_spec.converters._shared.tensorflow.names import kinds
 from candle_spec.converters.tensorflow_checkpoint import CONVERTER
 
 VALUE = "/.ATTRIBUTES/VARIABLE_VALUE"

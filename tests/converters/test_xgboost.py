@@ -15,7 +15,7 @@ import candle_spec
 from candle_spec.checkpoint.checkpoint import Checkpoint
 from candle_spec.conversion.convert import convert
 from candle_spec.conversion.native import read_native
-from candle_spec.converters._xgboost_model import xgboost_booster
+from candle_spec.converters._shared.xgboost.model import xgboost_booster
 from candle_spec.converters.xgboost import CONVERTER
 from candle_spec.testing import ConverterContract
 from tests.boosters import KINDS, changed, table, trained

@@ -13,7 +13,7 @@ import xgboost
 from candle_spec import limits
 from candle_spec.conversion.native import read_native
 from candle_spec.conversion.source import resolve_source
-from candle_spec.converters._xgboost_model import xgboost_booster
+from candle_spec.converters._shared.xgboost.model import xgboost_booster
 from candle_spec.converters.xgboost import CONVERTER
 from candle_spec.errors import (
     CandleSpecError,

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import tomllib
+from functools import cache
 from pathlib import Path
 
+import pytest
+
+from tools import house
+
 ROOT = Path(__file__).parents[2]
+measure = cache(house.measure)
 
 
 def test_the_rooms_keep_their_order() -> None:
@@ -16,19 +21,33 @@ def test_the_rooms_keep_their_order() -> None:
     assert result.returncode == 0, result.stdout + result.stderr
 
 
+FORMATS = sorted(path.parent.name for path in (ROOT / "converters").glob("[a-z]*/__init__.py"))
+
+
 def test_every_converter_has_a_test() -> None:
-    names = [path.stem for path in (ROOT / "converters").glob("*.py") if not path.name.startswith("_")]
-    assert names
-    for name in names:
+    assert len(FORMATS) > 20
+    for name in FORMATS:
         assert (ROOT / "tests" / "converters" / f"test_{name}.py").is_file(), f"no test for the converter {name}"
 
 
-def test_every_converter_is_held_apart_from_the_others() -> None:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    contracts = project["tool"]["importlinter"]["contracts"]
-    (apart,) = [contract["modules"] for contract in contracts if contract["type"] == "independence"]
-    names = sorted(path.stem for path in (ROOT / "converters").glob("*.py") if not path.name.startswith("_"))
-    assert apart == [f"candle_spec.converters.{name}" for name in names]
+@pytest.mark.parametrize("name", FORMATS)
+def test_no_converter_knows_another(name: str) -> None:
+    others = {f"candle_spec.converters.{other}" for other in FORMATS if other != name}
+    house = measure(ROOT)
+    for module, imported in house.imports.items():
+        if f"{module}.".startswith((f"candle_spec.converters.{name}.", "candle_spec.converters._shared.")):
+            known = {".".join(one.split(".")[:3]) for one in imported}
+            assert not known & others, f"{module} imports {known & others}"
+
+
+def test_no_import_circle_and_no_import_upwards() -> None:
+    house = measure(ROOT)
+    assert house.circles() == []
+    assert house.upwards() == []
+
+
+def test_no_folder_is_too_full() -> None:
+    assert measure(ROOT).full_folders() == []
 
 
 def test_only_the_command_line_leaves_the_process() -> None:

@@ -54,7 +54,7 @@ from candle_spec.conversion import registry, source
 assert len(registry.converters()) > 20
 assert registry.recognise(source.resolve_source(Path({str(tmp_path / "m.bin")!r}))) is None
 import sys
-print([n for n in sys.modules if n.endswith("_reading")])
+print([n for n in sys.modules if n.startswith("candle_spec.converters.") and n.endswith((".read", ".rebuild"))])
 """
     unneeded = ["candle_spec.validation", "candle_spec.checkpoint.checkpoint", "importlib.metadata", *HEAVY]
     assert _loaded(code, unneeded) == []

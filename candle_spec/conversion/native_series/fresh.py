@@ -90,8 +90,7 @@ def _copy(checkpoint: Checkpoint, name: str, path: Path) -> None:
 
 def _rebuild(checkpoint: Checkpoint, converter: str, variant: str, state: Tree, path: Path) -> None:
     """Let the converter of the format write it, as it does for a checkpoint that was converted."""
-    found = next(each for each in registry.converters() if each.name == converter)
-    rebuild: Rebuild = found.rebuild  # type: ignore[attr-defined]
+    rebuild: Rebuild = registry.named(converter).rebuild  # type: ignore[union-attr]
     native = {"format": converter, "variant": variant, "files": []}
     manifest: Mapping[str, Any] = {**checkpoint.manifest, "conversion": {"native": native}}
     load = checkpoint.loader()

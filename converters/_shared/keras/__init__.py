@@ -1,0 +1,1 @@
+"""Keras: architectures, layers, inputs and outputs, which TensorFlow's formats hold as well."""

@@ -1,0 +1,1 @@
+"""LightGBM: its models as text, which pickles hold as well."""

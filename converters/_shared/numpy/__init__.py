@@ -1,0 +1,1 @@
+"""NumPy: arrays in the .npy layout, alone, in archives, or one after the other."""

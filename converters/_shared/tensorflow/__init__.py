@@ -1,0 +1,1 @@
+"""TensorFlow: checkpoints, graphs and object graphs, which four formats are made of."""

@@ -1,0 +1,1 @@
+"""PyTorch: the files of torch.save, the walk over their structure, and what it means."""

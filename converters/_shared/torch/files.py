@@ -1,0 +1,247 @@
+"""The containers of PyTorch files: where the records and the storages stand in a zip archive or a legacy stream.
+
+Zip (torch >= 1.6) and TorchScript: ``<root>/data.pkl``, storages ``<root>/data/<key>``, byte order in
+``<root>/byteorder``; TorchScript adds ``code/`` and ``constants.pkl`` with storages in ``constants/``.
+Legacy stream: five pickles (magic number, protocol, system, object, storage keys), then for each key the number of
+elements as 8 bytes and the elements. Source: https://github.com/pytorch/pytorch/blob/main/torch/serialization.py
+"""
+
+from __future__ import annotations
+
+import mmap
+import struct
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+from candle_spec import limits
+from candle_spec.converters._shared import look
+from candle_spec.errors import CorruptFileError, TruncatedFileError, UnsupportedFormatError
+from candle_spec.readers import inert_pickle
+from candle_spec.readers.inert_pickle import Loaded
+from candle_spec.readers.torch_dtypes import ITEM_BYTES
+from candle_spec.readers.torch_objects import Storage, storage_dtype
+from candle_spec.readers.zip_archive import ZipArchive
+
+_PROTOCOL: Final = 1001
+
+
+@dataclass(slots=True)
+class Records:
+    """One pickle of the file: its place, what it describes, and its storages by key."""
+
+    member: str
+    loaded: Loaded
+    storages: dict[str, Storage] = field(default_factory=dict)
+
+    def storage_of(self, identity: Any) -> Storage:
+        """Return the storage of a persistent id.
+
+        Raises:
+            CorruptFileError: There is none.
+        """
+        key = _storage_key(identity)
+        if key not in self.storages:
+            raise CorruptFileError(f"the storage {key!r} is missing", location=self.member)
+        return self.storages[key]
+
+
+@dataclass(slots=True)
+class TorchFile:
+    """What a container holds: its variant, its pickles, TorchScript's code, evidence of who wrote it."""
+
+    variant: str
+    records: list[Records]
+    code: dict[str, bytes] = field(default_factory=dict)
+    evidence: list[str] = field(default_factory=list)
+    written: str = ""
+    checks: list[Callable[[], str]] = field(default_factory=list)
+
+
+def is_legacy(head: bytes) -> bool:
+    """Whether a file starts as a legacy stream."""
+    return head.startswith(look.TORCH_STREAM)
+
+
+def archive_root(archive: ZipArchive) -> str | None:
+    """Return the folder of ``data.pkl`` in a zip archive, or ``None``."""
+    for name in archive.entries:
+        if name.rpartition("/")[2] == "data.pkl" and name.count("/") <= 1:
+            return name.removesuffix("data.pkl")
+    return None
+
+
+def read_zip(path: Path, start: int = 0, size: int | None = None) -> TorchFile:
+    """Read the structure of a zip file of ``torch.save`` or ``torch.jit.save``, which may stand in a larger file.
+
+    Args:
+        path: The file.
+        start: First byte of the archive in it.
+        size: Number of bytes of the archive; ``None`` for all that follow.
+
+    Raises:
+        CorruptFileError: It breaks its own format.
+        UnsupportedFormatError: It is packed again, or is several archives one after the other.
+    """
+    archive = ZipArchive(path, start, size)
+    root = archive_root(archive)
+    if root is None:
+        raise CorruptFileError("the archive holds no data.pkl", location=str(path))
+    if archive.lead:
+        raise UnsupportedFormatError(
+            f"{archive.lead} bytes stand before the archive: it is one of several in this file",
+            location=str(path),
+            hint="of a distributed checkpoint, name the folder",
+        )
+    big_endian = _byte_order(archive, root)
+    script = f"{root}constants.pkl" in archive
+    file = TorchFile("torchscript" if script else "zip", [])
+    file.records.append(_zip_records(archive, root, "data", big_endian))
+    if script:
+        file.records.append(_zip_records(archive, root, "constants", big_endian))
+        file.code = _code(archive, root)
+        file.evidence.append(f"TorchScript archive: {len(file.code)} source files in code/")
+    file.evidence.insert(0, f"zip archive with {root}data.pkl")
+    if f"{root}version" in archive:
+        version = archive.read(f"{root}version", limits.KIB).decode("ascii", "replace").strip()
+        file.evidence.append(f"file format version {version}")
+    file.written = archive.entry(f"{root}data.pkl").modified
+    # torch computes CRCs unless told not to (torch.serialization.set_crc32_options), and never looks at them.
+    storages = [archive.entry(f"{root}{part}/{key}") for part, key in _stored(file)]
+    file.checks = [partial(archive.crc_fault, entry) for entry in storages]
+    return file
+
+
+def _stored(file: TorchFile) -> Iterator[tuple[str, str]]:
+    for records, folder in zip(file.records, ("data", "constants"), strict=False):
+        for key in records.storages:
+            yield folder, key
+
+
+def _byte_order(archive: ZipArchive, root: str) -> bool:
+    name = f"{root}byteorder"
+    order = archive.read(name, limits.KIB) if name in archive else b"little"
+    if order not in (b"little", b"big"):
+        raise UnsupportedFormatError(f"the byte order {order!r} is not known", location=str(archive.path))
+    return order == b"big"
+
+
+def _zip_records(archive: ZipArchive, root: str, member: str, big_endian: bool) -> Records:
+    name = f"{root}{member}.pkl"
+    data = archive.read(name, limits.PICKLE_BYTES)
+    records = Records(name, inert_pickle.load(data, location=f"{archive.path}: {name}"))
+    for reference in records.loaded.persistent:
+        key = _storage_key(reference.id)
+        if key not in records.storages:
+            records.storages[key] = _zip_storage(archive, f"{root}{member}/{key}", reference.id, big_endian)
+    return records
+
+
+def _zip_storage(archive: ZipArchive, name: str, identity: Any, big_endian: bool) -> Storage:
+    entry = archive.entry(name)
+    if not entry.stored:
+        raise UnsupportedFormatError(
+            f"the storage {name!r} is compressed: the archive was packed again",
+            location=str(archive.path),
+            hint="unpack it and pack it without compression (zip -0 -r)",
+        )
+    dtype = storage_dtype(identity[1])
+    _check_size(identity[4], dtype, entry.size, name, str(archive.path))
+    return Storage(identity[2], dtype, archive.path, entry.offset, entry.size, str(identity[3]), big_endian)
+
+
+def _check_size(numel: Any, dtype: str, size: int, name: str, location: str) -> None:
+    """The number of elements that the pickle states must fit the bytes that are there."""
+    if type(numel) is not int or numel < 0 or numel * ITEM_BYTES.get(dtype, 1) > size:
+        raise CorruptFileError(f"the storage {name!r} states {numel} elements, but has {size} bytes", location=location)
+
+
+def _storage_key(identity: Any) -> str:
+    """The key of ``("storage", class, key, location, elements)``."""
+    if not isinstance(identity, tuple) or len(identity) < 5 or identity[0] != "storage":
+        raise CorruptFileError(f"an unknown reference to the container: {str(identity)[:80]}")
+    return str(identity[2])
+
+
+def _code(archive: ZipArchive, root: str) -> dict[str, bytes]:
+    """The program's sources, without debug records."""
+    sources = {}
+    for name, entry in archive.entries.items():
+        if name.startswith(f"{root}code/") and name.endswith(".py") and entry.size <= limits.MIB:
+            sources[name.removeprefix(root)] = archive.read(name, limits.MIB)
+    return sources
+
+
+def read_legacy(path: Path) -> TorchFile:
+    """Read the structure of a legacy stream."""
+    with path.open("rb") as opened:
+        mapped = mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ)
+    try:
+        records, evidence = _legacy_records(memoryview(mapped), path)
+    finally:
+        with suppress(BufferError):  # an error on its way out still holds slices of the map, and frees it with them
+            mapped.close()
+    return TorchFile("legacy-stream", [records], evidence=evidence)
+
+
+def _legacy_records(view: memoryview, path: Path) -> tuple[Records, list[str]]:
+    at = 0
+    streams: list[Loaded] = []
+    for name in ("magic number", "protocol", "system", "object", "storage keys"):
+        streams.append(inert_pickle.load(view, location=f"{path}: {name}", start=at))
+        at = streams[-1].end
+    if streams[1].value != _PROTOCOL:
+        raise UnsupportedFormatError(f"the legacy protocol {streams[1].value!r} is not known", location=str(path))
+    system = streams[2].value
+    little = not isinstance(system, inert_pickle.Mapping) or system.get("little_endian", True) is not False
+    records = Records("object", streams[3])
+    keys = streams[4].value
+    if not isinstance(keys, list):
+        raise CorruptFileError("the list of storages is malformed", location=str(path))
+    identities = {_key: ref.id for ref in streams[3].persistent if (_key := _legacy_key(ref.id)) is not None}
+    for key in keys:
+        at = _legacy_storage(view, at, str(key), identities, records, path, little)
+    _legacy_views(records, [ref.id for ref in streams[3].persistent])
+    evidence = ["legacy stream of torch.save (before torch 1.6, or asked for)"]
+    return records, evidence
+
+
+def _legacy_key(identity: Any) -> str | None:
+    """Legacy references may also name a module's source, which is not needed: the class is in the record."""
+    if isinstance(identity, tuple) and identity and identity[0] == "module":
+        return None
+    return _storage_key(identity)
+
+
+def _legacy_storage(
+    view: memoryview, at: int, key: str, identities: dict[str, Any], records: Records, path: Path, little: bool
+) -> int:
+    if key not in identities or at + 8 > len(view):
+        raise TruncatedFileError(f"the storage {key!r} is missing or cut off", location=str(path))
+    identity = identities[key]
+    numel: int = struct.unpack("<q" if little else ">q", view[at : at + 8])[0]
+    dtype = storage_dtype(identity[1])
+    size = numel * ITEM_BYTES.get(dtype, 1)
+    if numel < 0 or at + 8 + size > len(view):
+        raise TruncatedFileError(
+            f"the storage {key!r} states {numel} elements: more than the file holds",
+            location=str(path),
+            hint="the file was cut off; fetch it again",
+        )
+    _check_size(identity[4], dtype, size, key, str(path))
+    records.storages[key] = Storage(key, dtype, path, at + 8, size, str(identity[3]), not little)
+    return at + 8 + size
+
+
+def _legacy_views(records: Records, identities: list[Any]) -> None:
+    """Storages of the oldest files may be views ``(key, offset, size)`` of another storage."""
+    for identity in identities:
+        if not isinstance(identity, tuple) or len(identity) < 6 or identity[5] is None:
+            continue
+        raise UnsupportedFormatError(
+            "the file holds views of storages, as torch before 0.4 wrote them",
+            hint="load it with its torch and save it again",
+        )

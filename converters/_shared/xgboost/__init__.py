@@ -1,0 +1,1 @@
+"""XGBoost: its models as JSON and UBJSON, which pickles hold as well."""

@@ -1,0 +1,32 @@
+"""How :mod:`candle_spec.converters.bioimageio_package` is recognised."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from candle_spec.conversion.contract import Detection, NativeFile, Source
+from candle_spec.converters._shared import look
+
+_DESCRIPTIONS: Final = ("bioimageio.yaml", "rdf.yaml", "model.yaml")
+
+
+def detect(source: Source) -> Detection | None:
+    """Recognise the folder by its description."""
+    file = description_of(source)
+    if not source.path.is_dir() or file is None:
+        return None
+    about = look.mapping(look.quiet(file, look.read_yaml))
+    return Detection(97, "bioimage.io package") if is_model(about) else None
+
+
+def description_of(source: Source) -> NativeFile | None:
+    """Return the file that describes the model, if one lies there."""
+    return next((file for name in _DESCRIPTIONS if (file := look.file_named(source, name))), None)
+
+
+def is_model(about: Mapping[str, Any]) -> bool:
+    """Whether a description is one of a model, not of an application or a dataset."""
+    return (
+        about.get("type", "model") == "model" and "format_version" in about and isinstance(about.get("weights"), dict)
+    )

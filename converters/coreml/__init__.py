@@ -1,0 +1,26 @@
+"""Core ML: ``.mlpackage`` folders and single ``.mlmodel`` files. The files themselves are the model: the payload.
+
+The arrays of ``weights/weight.bin`` are given as the derived group as well, in place, as ``blob_000``, … in their order
+(their names stand in the program, which is not read), so that models can be compared.
+
+Layouts: https://apple.github.io/coremltools/mlmodel/Format/Model.html, and for the weights
+https://github.com/apple/coremltools/blob/main/mlmodel/src/MILBlob/Blob/StorageFormat.hpp.
+"""
+
+from __future__ import annotations
+
+from candle_spec.conversion.contract import Card
+from candle_spec.conversion.format_package import FormatPackage
+
+CONVERTER = FormatPackage(
+    __name__,
+    name="coreml",
+    title="Core ML models (.mlpackage, .mlmodel)",
+    suffixes=(".mlmodel",),
+    card=Card(
+        family="Core ML",
+        kept="the files, which are the model; the arrays of its file of weights",
+        not_kept="names of the arrays, which stand in the program: it is in the payload",
+        restore="byte for byte",
+    ),
+)

@@ -1,0 +1,28 @@
+"""PyTorch: files of ``torch.save``, ``torch.jit.save`` and Lightning, read without torch.
+
+Formats: zip (torch >= 1.6), legacy stream (before, or asked for), TorchScript, whole pickled modules; the layouts are
+described in ``_pytorch_files``. Kept: every tensor under its native name (dotted path of keys), aliases, views,
+strides and flags; the whole structure with integer keys, tuples and foreign objects in the state tree; TorchScript's
+sources. Nothing that a file names is imported or called.
+
+Not in the state tree, only in the native bytes: TorchScript's debug records. Refused: ``.pt2`` (torch.export), tar
+files of torch before 0.2, tensors without bytes of their own (nested, wrapped, foreign devices).
+"""
+
+from __future__ import annotations
+
+from candle_spec.conversion.contract import Card
+from candle_spec.conversion.format_package import FormatPackage
+
+CONVERTER = FormatPackage(
+    __name__,
+    name="pytorch",
+    title="PyTorch (state dicts, checkpoints, Lightning, modules, TorchScript)",
+    suffixes=(".pt", ".pth", ".ckpt", ".bin", ".pkl", ".jit"),
+    card=Card(
+        family="PyTorch",
+        kept="all tensors with names, aliases, strides and flags; the whole structure, optimizer and hyperparameters",
+        not_kept="Python code of pickled modules; debug records of TorchScript. Refused: tar files of torch < 0.2",
+        restore="byte for byte without torch; state dicts also rebuilt, with torch",
+    ),
+)

@@ -1,0 +1,116 @@
+"""The reading half of :mod:`candle_spec.converters.pytorch`, loaded once its format is recognised."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from candle_spec.conversion.contract import Field, Group, Native, NativeFormat, Part, SideFile, Source
+from candle_spec.conversion.meaning import infer_name
+from candle_spec.converters._shared.pickle.imports import inert_pickle
+from candle_spec.converters._shared.torch import files
+from candle_spec.converters._shared.torch.meaning import Structure, structure_of
+from candle_spec.converters._shared.torch.walk import Walk
+from candle_spec.converters.pytorch.detect import TITLES, variant_of
+from candle_spec.errors import UnsupportedFormatError
+from candle_spec.readers.torch_objects import TorchObjects
+
+
+def read(source: Source) -> Native:
+    """Read the structure; see :class:`candle_spec.conversion.contract.Converter`."""
+    variant = variant_of(source)
+    path = source.files[0].path
+    if variant not in ("zip", "legacy-stream", "torchscript"):
+        hint = "save it again with torch.save(model.state_dict(), …)"
+        raise UnsupportedFormatError(
+            f"this is a {TITLES.get(variant, 'file')}, which is not read", location=str(path), hint=hint
+        )
+    file = files.read_legacy(path) if variant == "legacy-stream" else files.read_zip(path)
+    return _native(source, file)
+
+
+def _native(source: Source, file: files.TorchFile) -> Native:
+    main = file.records[0]
+    objects = TorchObjects(main.storage_of, f"{source.path.name}: {main.member}")
+    structure = structure_of(main.loaded.value, objects, script=file.variant == "torchscript")
+    walk = Walk(objects, structure.group_of)
+    state = walk.tree(main.loaded.value)
+    tensors = list(walk.tensors)
+    if len(file.records) > 1:
+        tensors += _constants(source, file)
+    used = {tensor.group for tensor in tensors}
+    groups = [group for group in structure.groups if group.id in used]
+    known = {group.id for group in groups}
+    groups += [Group(name, name.partition(".")[0]) for name in sorted(used - known)]
+    native = Native(
+        _format(file, structure),
+        source,
+        groups=groups,
+        tensors=tensors,
+        state=state,
+        fields=[infer_name(source, structure.names), *structure.fields],
+        parts=_parts(groups, tensors, structure, file),
+        pickles=[
+            inert_pickle(source.files[0].name, records.member, records.loaded.globals) for records in file.records
+        ],
+        checks=file.checks,
+        weights_metadata={"format": "pt"},
+    )
+    _add_code(native, file)
+    return native
+
+
+def _constants(source: Source, file: files.TorchFile) -> list[Any]:
+    """Tensors that a TorchScript program holds as constants."""
+    records = file.records[1]
+    walk = Walk(
+        TorchObjects(records.storage_of, f"{source.path.name}: {records.member}"), lambda path: ("other.constants", 0)
+    )
+    walk.tree(records.loaded.value)
+    return walk.tensors
+
+
+def _format(file: files.TorchFile, structure: Structure) -> NativeFormat:
+    variant = "module" if structure.is_module and file.variant != "torchscript" else file.variant
+    title = TITLES[file.variant] + (" of a whole module" if variant == "module" else "") + structure.title
+    return NativeFormat(
+        "pytorch", variant, title, "pytorch", written=file.written, evidence=(*file.evidence, *structure.evidence)
+    )
+
+
+def _parts(groups: list[Group], tensors: list[Any], structure: Structure, file: files.TorchFile) -> list[Part]:
+    parts: list[Part] = []
+    for group in groups:
+        own = [tensor for tensor in tensors if tensor.group == group.id]
+        size = sum(part.data.size for tensor in own for part in tensor.parts.values())
+        what = group.kind if group.id == group.kind else group.id
+        parts.append(Part(what, "kept", count=len(own), size=size))
+    named = {part.what.partition(".")[0] for part in parts}
+    parts += [part for part in structure.parts if part.what not in named]
+    if "optimizer" not in named | {part.what for part in structure.parts}:
+        parts.append(Part("optimizer", "absent", "the file holds no optimizer state"))
+    if file.variant == "torchscript":
+        parts.append(Part("topology", "kept", "TorchScript sources", count=len(file.code)))
+        parts.append(Part("debug records", "residue", "TorchScript's *.debug_pkl are kept only in the native bytes"))
+    elif structure.is_module:
+        parts.append(Part("topology", "residue", "a pickled module names its classes; their code is not in the file"))
+    else:
+        parts.append(Part("topology", "absent", "the network's Python code is not in the file"))
+    return parts
+
+
+def _add_code(native: Native, file: files.TorchFile) -> None:
+    """Put TorchScript's sources beside the weights, and say where program code is."""
+    for name, data in sorted(file.code.items()):
+        native.side_files.append(SideFile(f"topology/{name}", data, "text/x-python", "topology"))
+    if file.code:
+        native.fields.append(
+            Field(
+                "/model/topology",
+                [{"kind": "torchscript", "path": f"topology/{name}"} for name in sorted(file.code)],
+                "file",
+                "code/",
+            )
+        )
+        native.embedded_code.append(f"TorchScript program: {len(file.code)} source files, run by torch.jit.load")
+    if any("reduce_graph_module" in name for pickle in native.pickles for name in pickle.imports):
+        native.embedded_code.append("fx.GraphModule: Python source in the pickle, compiled when it is loaded")

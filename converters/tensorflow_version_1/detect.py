@@ -1,0 +1,33 @@
+"""How :mod:`candle_spec.converters.tensorflow_version_1` is recognised."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from typing import Final
+
+from candle_spec.conversion.contract import Detection, NativeFile, Source
+from candle_spec.readers.sstable import header_kind, is_table
+
+TITLE: Final = "TensorFlow checkpoint, version 1"
+_HEADER: Final = 0x0A
+"""First byte of the header: a message about the tensors."""
+
+
+_COMPANION: Final = re.compile(r"(.*/)?(checkpoint|graph\.pbtxt|events\.out\.tfevents\..*|.*\.meta)\Z")
+
+
+def detect(source: Source) -> Detection | None:
+    """Recognise the table by its end, and what it is by the first byte of its header."""
+    tables = tables_of(source)
+    others = [file for file in source.files if file not in tables and not _COMPANION.match(file.name)]
+    if not tables:
+        return None
+    return Detection(95 if len(tables) == 1 and not others else 70, TITLE)
+
+
+def tables_of(source: Source) -> list[NativeFile]:
+    """Return the tables that hold variables."""
+    base = posixpath.commonpath([posixpath.dirname(file.name) for file in source.files]) if source.files else ""
+    own = [file for file in source.files if posixpath.dirname(file.name) == base]
+    return [file for file in own if is_table(file.path) and header_kind(file.path) == _HEADER]
