@@ -43,6 +43,7 @@ class House:
         folders: Python files in each folder of code, tests and tools included.
         imports: What each module of the package imports from the package.
         order: Number of each room in the order of the rooms; lower ones are imported by higher ones.
+        apart: Rooms that share a number and do not import each other.
     """
 
     lines: dict[str, int] = field(default_factory=dict)
@@ -50,6 +51,7 @@ class House:
     folders: Counter[str] = field(default_factory=Counter)
     imports: dict[str, set[str]] = field(default_factory=dict)
     order: dict[str, int] = field(default_factory=dict)
+    apart: set[str] = field(default_factory=set)
 
     def long_files(self) -> list[str]:
         """Files of more lines than a file should have, generated ones apart."""
@@ -69,14 +71,16 @@ class House:
         for module, imported in sorted(self.imports.items()):
             for other in sorted(imported):
                 here, there = _room(module), _room(other)
-                if here != there and self.order.get(there, -1) >= self.order.get(here, 10**6):
+                low, high = self.order.get(here, -1), self.order.get(there, 10**6)
+                if here != there and (high > low or (high == low and there in self.apart)):
                     found.append(f"{module} -> {other}")
         return found
 
 
 def measure(root: Path) -> House:
     """Return the measures of a tree."""
-    house = House(order=_order(root))
+    house = House()
+    house.order, house.apart = _order(root)
     files = dict(_package_files(root))
     known = set(files)
     for module, path in files.items():
@@ -165,13 +169,14 @@ def _room(module: str) -> str:
     return module.split(".")[1] if "." in module else ""
 
 
-def _order(root: Path) -> dict[str, int]:
-    """The order of the rooms, the lowest first, as ``pyproject.toml`` states it."""
+def _order(root: Path) -> tuple[dict[str, int], set[str]]:
+    """The order of the rooms, the lowest first, as ``pyproject.toml`` states it; and those that are kept apart."""
     document = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
     layers = next(one for one in document["tool"]["importlinter"]["contracts"] if one["type"] == "layers")["layers"]
     names = [[name.strip(" ()") for part in layer.split("|") for name in part.split(":")] for layer in layers]
     found = {name: len(names) - number for number, level in enumerate(names) for name in level}
-    return {**found, "": len(names) - 2, "_version": 0, "schemas": 0}  # the package's front door stands below cli
+    apart = {name.strip(" ()") for layer in layers if "|" in layer for name in layer.split("|")}
+    return {**found, "": found["api"], "_version": 0, "schemas": 0}, apart  # the front door opens what api has
 
 
 def _rows(house: House) -> dict[str, str]:

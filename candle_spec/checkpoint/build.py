@@ -5,58 +5,71 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import sys
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from candle_spec import pointer
 from candle_spec.digests import digest_bytes
 from candle_spec.errors import InvalidInputError, ProofFailedError, UntrustedCodeError
 
-if TYPE_CHECKING:
-    from candle_spec.checkpoint.checkpoint import Checkpoint
+ReadFile = Callable[[str], bytes]
 
 
-def build_model(checkpoint: Checkpoint, *, trust_code: bool) -> Any:
+def build_model(
+    manifest: Mapping[str, Any],
+    read_file: ReadFile,
+    weights: Callable[[], Mapping[str, Any]],
+    *,
+    location: str,
+    trust_code: bool,
+) -> Any:
     """Return the live model with the weights of group ``model`` loaded.
 
     ``model.implementation`` names either ``import_path`` (``"package.module"``, installed) or ``source`` (a Python
     file of the checkpoint with its digest), and ``callable`` with ``kwargs``.
+
+    Args:
+        manifest: The checkpoint's manifest.
+        read_file: Gives the bytes of a file of the checkpoint.
+        weights: Gives the weights as torch tensors, by name.
+        location: The checkpoint, for messages.
+        trust_code: Whether that code may run.
 
     Raises:
         UntrustedCodeError: ``trust_code`` is not set.
         InvalidInputError: No implementation is named, or the callable gives no torch module.
         ProofFailedError: The packaged source is not the one whose digest the manifest states.
     """
-    implementation = pointer.get(checkpoint.manifest, "/model/implementation")
+    implementation = pointer.get(manifest, "/model/implementation")
     if not implementation or "callable" not in implementation:
         raise InvalidInputError(
             "the manifest names no implementation, so the model cannot be built",
-            location=str(checkpoint.path),
+            location=location,
             hint="add model.implementation, or build the model yourself and load checkpoint.state_dict()",
         )
     if not trust_code:
         raise UntrustedCodeError(
             f"building runs {implementation['callable']} of the model's authors",
-            location=str(checkpoint.path),
+            location=location,
             hint="read that code, then pass trust_code=True",
         )
-    model = _callable(checkpoint, implementation)(**implementation.get("kwargs", {}))
+    model = _callable(read_file, implementation)(**implementation.get("kwargs", {}))
     if not hasattr(model, "load_state_dict"):
         raise InvalidInputError(
             f"{implementation['callable']} gives a {type(model).__name__}, which has no load_state_dict",
             hint="load checkpoint.state_dict() by the framework's own means",
         )
-    model.load_state_dict(checkpoint.state_dict(framework="torch"), strict=True)
+    model.load_state_dict(weights(), strict=True)
     model.eval()
     return model
 
 
-def _callable(checkpoint: Checkpoint, implementation: dict[str, Any]) -> Callable[..., Any]:
+def _callable(read_file: ReadFile, implementation: dict[str, Any]) -> Callable[..., Any]:
     source = implementation.get("source")
     if source is None:
         module = importlib.import_module(implementation["import_path"])
     else:
-        data = checkpoint.read_file(source["path"])
+        data = read_file(source["path"])
         if digest_bytes(data) != source["sha256"]:
             raise ProofFailedError(
                 "the packaged source is not the one that the manifest names", location=source["path"]

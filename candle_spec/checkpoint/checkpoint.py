@@ -192,7 +192,13 @@ class Checkpoint:
             UntrustedCodeError: ``trust_code`` is not set.
             InvalidInputError: The manifest names no implementation.
         """
-        return build_model(self, trust_code=trust_code)
+        return build_model(
+            self.manifest,
+            self.read_file,
+            lambda: self.state_dict(framework="torch"),
+            location=str(self.path),
+            trust_code=trust_code,
+        )
 
     def _framework(self, framework: Framework) -> Literal["numpy", "torch"]:
         if framework != "auto":

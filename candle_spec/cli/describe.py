@@ -57,7 +57,7 @@ def command(
     Several answers stand with commas between them, one that has a comma itself in double quotes. Suggestions come from
     the training's settings, git, and the job's environment; one that is taken keeps where it is from.
     """
-    from candle_spec.repositories.packs import library as search
+    from candle_spec.repositories.packs import search
     from candle_spec.repositories.questions import description, interview, readiness
     from candle_spec.repositories.questions import suggestions as suggesting
 

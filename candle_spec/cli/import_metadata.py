@@ -34,7 +34,7 @@ def command(origin: str, record: Path, checkpoint: Path, yes: bool, replace: boo
         store,
         with_changes,
     )
-    from candle_spec.repositories.packs import library as search
+    from candle_spec.repositories.packs import search
 
     if not record.is_file():
         raise MissingPathError("there is no such file", location=str(record))

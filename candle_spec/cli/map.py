@@ -44,7 +44,7 @@ def command(
 ) -> int:
     """Make a repository's record of each of the CHECKPOINTS, and say what is missing, changed or lost."""
     from candle_spec.repositories.engine.mapper import map_source
-    from candle_spec.repositories.packs import library as search
+    from candle_spec.repositories.packs import search
 
     pack = choose_pack(search.library(templates), wanted)
     checkpoints = tuple(expand(checkpoints, epoch))

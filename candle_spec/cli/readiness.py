@@ -40,7 +40,7 @@ def command(
     site: Path | None,
 ) -> int:
     """Say how far each of the CHECKPOINTS is from a record of each repository, and what to ask."""
-    from candle_spec.repositories.packs import library as search
+    from candle_spec.repositories.packs import search
     from candle_spec.repositories.questions import readiness
 
     library = search.library(templates)

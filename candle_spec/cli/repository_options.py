@@ -12,7 +12,8 @@ from candle_spec.errors import InvalidInputError
 
 if TYPE_CHECKING:
     from candle_spec.repositories.engine.source import Source
-    from candle_spec.repositories.packs.pack import Library, Pack
+    from candle_spec.repositories.packs.library import Library
+    from candle_spec.repositories.packs.pack import Pack
 
 _ALL: Final = "all"
 _SHOWN: Final = 20
@@ -88,7 +89,7 @@ def choose_pack(library: Library, wanted: str) -> Pack:
     from candle_spec.modac.mapping import TEMPLATE, informed
     from candle_spec.modac.settings import load_settings
     from candle_spec.modac.vocabulary import Knowledge
-    from candle_spec.repositories.packs import library as search
+    from candle_spec.repositories.packs import search
 
     pack = search.choose(library, wanted)
     return informed(pack, Knowledge(load_settings().place)) if pack.id == TEMPLATE else pack

@@ -29,7 +29,7 @@ _TEMPLATES = click.option("--templates", type=click.Path(path_type=Path), multip
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def list_templates(templates: tuple[Path, ...], as_json: bool) -> None:
     """List the templates that are found."""
-    from candle_spec.repositories.packs import library as search
+    from candle_spec.repositories.packs import search
 
     library = search.library(templates)
     rows = {key: str(library.get(key).about["title"]) for key in library.keys}
@@ -49,7 +49,7 @@ def show(name: str, templates: tuple[Path, ...], as_json: bool) -> None:
     """Show what a template makes, of what, and what it asks."""
     from candle_spec.repositories.language.references import fields
     from candle_spec.repositories.language.tree import Demand
-    from candle_spec.repositories.packs import library as search
+    from candle_spec.repositories.packs import search
 
     pack = search.choose(search.library(templates), name)
     if as_json:
@@ -74,7 +74,7 @@ def show(name: str, templates: tuple[Path, ...], as_json: bool) -> None:
 def test(folders: tuple[Path, ...], update: bool, as_json: bool) -> int:
     """Test the templates in FOLDERS, or those of the package: everything that must hold before they are used."""
     from candle_spec.repositories.packs.folder import Folder
-    from candle_spec.repositories.packs.library import packaged_folders
+    from candle_spec.repositories.packs.search import packaged_folders
     from candle_spec.repositories.packs.template_test import prove
 
     found = {str(folder): _folder(folder) for folder in folders} or packaged_folders()

@@ -14,8 +14,7 @@ from typing import Any, Self
 
 from candle_spec.atomic import Fs, write_errors
 from candle_spec.errors import InvalidInputError
-from candle_spec.series import copying, entries, opening, pointers, pruning, repair, restart, verify
-from candle_spec.series import marks as marking
+from candle_spec.series import copying, entries, marks, opening, pointers, pruning, repair, restart, verify
 from candle_spec.series.copying import Copied
 from candle_spec.series.entries import Entry
 from candle_spec.series.layout import BEST, LAST
@@ -23,7 +22,7 @@ from candle_spec.series.live import Live
 from candle_spec.series.pruning import Pruned
 from candle_spec.series.record import Point
 from candle_spec.series.restart import RestartPoint
-from candle_spec.series.saves import save as saving
+from candle_spec.series.saves import save as saves
 from candle_spec.series.saves.crew import Crew
 from candle_spec.series.saves.save import Saved
 from candle_spec.series.saves.training_state import TrainingState
@@ -139,7 +138,7 @@ class Series:
             WriteFailedError: The system refused; the checkpoints that were there are as they were.
             InvalidInputError: The series is only read.
         """
-        return saving.save(self._store, state, best=best, document=document, certify=certify, crew=crew)
+        return saves.save(self._store, state, best=best, document=document, certify=certify, crew=crew)
 
     def plan(self, state: TrainingState) -> list[GroupPlan]:
         """Return the files that a state would be written to now: a snapshot is laid out by it."""
@@ -211,19 +210,19 @@ class Series:
 
     def pin(self, epoch: int | str) -> None:
         """Never prune this checkpoint."""
-        marking.mark(self._store, self._find(epoch))
+        marks.mark(self._store, self._find(epoch))
 
     def unpin(self, epoch: int | str) -> None:
         """Undo :meth:`pin`."""
-        marking.unpin(self._store, self._find(epoch))
+        marks.unpin(self._store, self._find(epoch))
 
     def tag(self, epoch: int | str, tag: str) -> None:
         """Give a checkpoint a tag; a tag names one checkpoint, which is never pruned."""
-        marking.mark(self._store, self._find(epoch), tag)
+        marks.mark(self._store, self._find(epoch), tag)
 
     def untag(self, tag: str) -> None:
         """Remove a tag."""
-        marking.untag(self._store, tag)
+        marks.untag(self._store, tag)
 
     def prune(self, keep: Collection[int | str], *, dry_run: bool = False) -> Pruned:
         """Delete the checkpoints of this run that are not to be kept.

@@ -18,7 +18,6 @@ _EPOCH: Final = (1980, 1, 1, 0, 0, 0)
 
 
 def rebuild(
-    *,
     manifest: Mapping[str, Any],
     state: Any,
     read_file: Callable[[str], bytes],

@@ -744,7 +744,7 @@ def test_other_content_is_not_ours(tmp_path: Path) -> None:
 
 def test_reading_imports_no_framework(made: Path) -> None:
     script = (
-        "import sys; from candle_spec.converters.keras.detect import CONVERTER; assert 'numpy' not in sys.modules\n"
+        "import sys; from candle_spec.converters.keras import CONVERTER; assert 'numpy' not in sys.modules\n"
         "from candle_spec.conversion.source import resolve_source\n"
         "CONVERTER.read(resolve_source(sys.argv[1]))\n"
         "assert not {'keras', 'tensorflow', 'tf_keras', 'torch'} & set(sys.modules)"

@@ -11,7 +11,8 @@ import pytest
 
 from candle_spec.checkpoint.checkpoint import Checkpoint
 from candle_spec.conversion.convert import Options
-from candle_spec.conversion.native_series.convert import ConvertedSeries, convert_series
+from candle_spec.conversion.native_series.convert import convert_series
+from candle_spec.conversion.native_series.rows import ConvertedSeries
 from candle_spec.conversion.restore import restore
 from candle_spec.errors import InvalidInputError, OutputExistsError
 from candle_spec.series.candle_files import ckpt_info

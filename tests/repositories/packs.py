@@ -9,7 +9,7 @@ from candle_spec.manifest.documents import load_document
 from candle_spec.repositories.engine.mapper import map_source, write_documents
 from candle_spec.repositories.engine.record import Record
 from candle_spec.repositories.engine.source import merge
-from candle_spec.repositories.packs import library as search
+from candle_spec.repositories.packs import search
 from candle_spec.repositories.packs.pack import Pack
 from candle_spec.repositories.packs.template_test import example_manifest
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import pytest
 
-from candle_spec.repositories.packs.library import LOCAL, VARIABLE
+from candle_spec.repositories.packs.search import LOCAL, VARIABLE
 from candle_spec.validation import validate
 from tests import checkpoints
 from tests.cli.calls import run
@@ -172,7 +172,7 @@ def test_a_new_template_passes_its_test_and_is_found(
 def test_an_entry_point_announces_a_folder(tmp_path: Path, checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from importlib.metadata import EntryPoint
 
-    from candle_spec.repositories.packs import library as search
+    from candle_spec.repositories.packs import search
 
     run("template", "new", "archive", "theirs")
     (tmp_path / "announcing.py").write_text(f"def folder():\n    return {str(tmp_path / 'theirs')!r}\n")

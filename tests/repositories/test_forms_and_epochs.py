@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from candle_spec.errors import InvalidInputError
-from candle_spec.repositories.packs import library as search
+from candle_spec.repositories.packs import search
 from candle_spec.repositories.packs.document_checks import check_documents
 from candle_spec.repositories.packs.folder import Folder
 from candle_spec.repositories.packs.pack import read_sources

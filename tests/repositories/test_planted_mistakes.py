@@ -11,7 +11,7 @@ import pytest
 
 from candle_spec.repositories.engine.mapper import map_source
 from candle_spec.repositories.engine.source import merge
-from candle_spec.repositories.packs import library as search
+from candle_spec.repositories.packs import search
 from candle_spec.repositories.packs.folder import Folder
 from candle_spec.repositories.packs.template_test import Proof, prove
 from tests.repositories import packs

@@ -11,7 +11,8 @@ import pytest
 
 from candle_spec.repositories.packs.compiled_form import compile_pack
 from candle_spec.repositories.packs.folder import COMPILED, Folder
-from candle_spec.repositories.packs.pack import build, load, read_sources
+from candle_spec.repositories.packs.library import load
+from candle_spec.repositories.packs.pack import build, read_sources
 from candle_spec.repositories.packs.template_test import prove
 from tests.repositories import packs
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from candle_spec.series.candle_files import ckpt_info
-from candle_spec.series.candle_files import info_of_save as noting
+from candle_spec.series.candle_files import ckpt_info, info_of_save
 from candle_spec.series.candle_files.ckpt_info import CkptInfo
 from candle_spec.series.policy.decisions import Moment
 from candle_spec.series.policy.params import CheckpointPolicy
@@ -34,7 +33,7 @@ class Notes:
         now = datetime.now().astimezone()
         info = info_of(policy, moment, best, now, self.before)
         self.before = now
-        return noting.note(info)
+        return info_of_save.note(info)
 
 
 def info_of(
@@ -56,7 +55,7 @@ def info_of(
         save_best_metric=policy.save.metric if policy.save.save_best else None,
         best_metric_last=best,
         timestamp=local,
-        time_elapsed=noting.elapsed(now, before),
+        time_elapsed=info_of_save.elapsed(now, before),
         metadata=policy.metadata,
         metrics=moment.metrics,
         extra={**step, "timestamp_utc": utc},

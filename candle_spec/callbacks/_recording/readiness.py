@@ -43,7 +43,7 @@ def readiness_lines(
 
 
 def _line(name: str, draft: Mapping[str, Any], folder: Path) -> str:
-    from candle_spec.repositories.packs import library as search
+    from candle_spec.repositories.packs import search
     from candle_spec.repositories.questions import readiness
     from candle_spec.repositories.questions.description import gather
 

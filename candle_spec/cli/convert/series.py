@@ -16,7 +16,7 @@ from candle_spec.errors import InvalidInputError
 
 if TYPE_CHECKING:
     from candle_spec.conversion.convert import Options
-    from candle_spec.conversion.native_series.convert import ConvertedSeries, Row
+    from candle_spec.conversion.native_series.rows import ConvertedSeries, Row
 
 
 def convert_series(folder: Path, output: Path | None, options: Options, *, as_json: bool, quiet: bool) -> int:

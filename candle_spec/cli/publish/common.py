@@ -84,7 +84,7 @@ def make(
     from candle_spec.publish.bundle import bundle
     from candle_spec.publish.privacy import leaks
     from candle_spec.repositories.engine.mapper import map_source, write_documents
-    from candle_spec.repositories.packs import library as search
+    from candle_spec.repositories.packs import search
 
     refuse_damage(checkpoint)
     pack = choose_pack(search.library(templates), template)

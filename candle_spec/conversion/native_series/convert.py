@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +12,13 @@ from candle_spec.atomic import Fs
 from candle_spec.conversion.certificate import digest_blocks
 from candle_spec.conversion.contract import Field, Native
 from candle_spec.conversion.convert import Options
-from candle_spec.conversion.native_series import last_and_best as pointing
+from candle_spec.conversion.native_series import last_and_best
 from candle_spec.conversion.native_series.certify import Certifier
 from candle_spec.conversion.native_series.find import find
 from candle_spec.conversion.native_series.found import Member, NativeSeries
 from candle_spec.conversion.native_series.notes import document
 from candle_spec.conversion.native_series.read_native import POSITION, position, read_member
+from candle_spec.conversion.native_series.rows import ConvertedSeries, Row
 from candle_spec.digests import Progress, no_progress
 from candle_spec.errors import CandleSpecError, InvalidInputError, OutputExistsError, ProofFailedError, WriteFailedError
 from candle_spec.series.saves.save import Saved
@@ -26,53 +26,6 @@ from candle_spec.series.saves.training_state import TrainingState
 from candle_spec.series.series import Series
 from candle_spec.series.store import StoreSettings
 from candle_spec.validation import validate
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """What became of one native checkpoint.
-
-    Attributes:
-        member: The native checkpoint.
-        folder: Name of its folder in the series; ``""`` where it was refused.
-        saved: What the save did.
-        residue: Bytes that its original adds.
-        error: Why it was refused.
-        warnings: What the certificate's checks found.
-    """
-
-    member: Member
-    folder: str = ""
-    saved: Saved | None = None
-    residue: int = 0
-    error: CandleSpecError | None = None
-    warnings: tuple[str, ...] = ()
-
-
-@dataclass(slots=True)
-class ConvertedSeries:
-    """What a conversion made.
-
-    Attributes:
-        path: The series.
-        found: What was found.
-        rows: What became of each native checkpoint, in the order of the training.
-        last: Folder that ``last`` names.
-        best: Folder that ``best`` names, or ``""``.
-        why_best: Why that one, or why none.
-    """
-
-    path: Path
-    found: NativeSeries
-    rows: list[Row] = field(default_factory=list)
-    last: str = ""
-    best: str = ""
-    why_best: str = ""
-
-    @property
-    def refused(self) -> list[Row]:
-        """Native checkpoints that could not be converted."""
-        return [row for row in self.rows if row.error is not None]
 
 
 def convert_series(
@@ -115,7 +68,7 @@ def convert_series(
         for member in found.members:
             made.rows.append(_converted(series, found, member, options, stable, pool))
             progress(sum(path.stat().st_size for path in _files(member.path)))
-        pointing.point(series, made, options)
+        last_and_best.point(series, made, options)
     return made
 
 
@@ -183,7 +136,7 @@ def _converted(
     try:
         native = read_member(found, member, options)
         with native.resources:
-            pointing.look_inside(found, native)
+            last_and_best.look_inside(found, native)
             certifier = Certifier(native, pool, without_original=options.without_original)
             state = _state(member, native, options, stable)
             saved = series.save(state, certify=certifier, document=document(found, member, state))

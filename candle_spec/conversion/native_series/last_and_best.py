@@ -5,18 +5,16 @@ from __future__ import annotations
 import filecmp
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from candle_spec.conversion.contract import Native
 from candle_spec.conversion.convert import Options
 from candle_spec.conversion.native_series.found import Member, NativeSeries
 from candle_spec.conversion.native_series.read_native import position, read_member
+from candle_spec.conversion.native_series.rows import ConvertedSeries, Row
 from candle_spec.errors import CandleSpecError
 from candle_spec.series.policy.best import best, direction
 from candle_spec.series.series import Series
-
-if TYPE_CHECKING:
-    from candle_spec.conversion.native_series.convert import ConvertedSeries, Row
 
 _BEST_PATH: Final = "best_model_path"
 _USUAL: Final = ("val_loss", "eval_loss")

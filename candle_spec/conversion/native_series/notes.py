@@ -8,8 +8,7 @@ from pathlib import Path
 
 from candle_spec.conversion.native_series.found import Member, NativeSeries
 from candle_spec.errors import CandleSpecError
-from candle_spec.series.candle_files import ckpt_info
-from candle_spec.series.candle_files import info_of_save as noting
+from candle_spec.series.candle_files import ckpt_info, info_of_save
 from candle_spec.series.candle_files.ckpt_info import CkptInfo
 from candle_spec.series.policy import decisions as policy
 from candle_spec.series.policy.decisions import Moment, SavePolicy
@@ -33,7 +32,7 @@ def document(found: NativeSeries, member: Member, state: TrainingState) -> Descr
     extra = {key: value for key, value in info.extra.items() if key not in ("sha256", "state_digest")}
     metrics = state.metrics or info.metrics
     info = replace(info, epoch=state.epoch, checksum=ckpt_info.DISABLED, metrics=metrics, extra={**extra, **step})
-    return noting.note(info)
+    return info_of_save.note(info)
 
 
 def _native(path: Path) -> CkptInfo | None:
@@ -58,7 +57,7 @@ def _made(found: NativeSeries, member: Member) -> CkptInfo:
         save_best_metric=found.metric or None,
         best_metric_last=_best(found.members[: place + 1], rules) if rules else None,
         timestamp=local,
-        time_elapsed=noting.elapsed(now, _time(found.members[place - 1]) if place else None),
+        time_elapsed=info_of_save.elapsed(now, _time(found.members[place - 1]) if place else None),
         extra={"timestamp_utc": utc},
     )
 

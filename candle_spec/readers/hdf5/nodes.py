@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from candle_spec import limits
+from candle_spec.errors import LimitExceededError
 from candle_spec.readers.hdf5.window import Window, open_file
 
 if TYPE_CHECKING:
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
 
 _SLAB: Final = 4 << 20
 _LARGEST_SLAB: Final = 512 << 20
+_STRING_STEP: Final = 64 * limits.MIB
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,8 +175,6 @@ class Dataset:
         Args:
             most: Bytes of all strings together; more raise :class:`LimitExceededError`.
         """
-        from candle_spec.readers.hdf5.values import read_strings
-
         with open_file(self.window) as file:
             yield from read_strings(file[self.path], self, most)
 
@@ -197,3 +198,36 @@ def _slabs(shape: tuple[int, ...], chunks: tuple[int, ...] | None, item: int) ->
         step = max(chunks[0], step // chunks[0] * chunks[0])
     for start in range(0, shape[0], step):
         yield (slice(start, start + step),)
+
+
+def read_strings(source: h5py.Dataset, about: Dataset, most: int) -> Iterator[bytes]:
+    """Yield the strings of a dataset as bytes.
+
+    Many items may name the same long string: so few are read at once that even then memory is bounded.
+    """
+    step = max(1, min(4096, _STRING_STEP // max(1, about.window.size)))
+    flat = source.shape == ()
+    total = 0
+    for start in range(0, about.count, step):
+        if flat:
+            items = [source[()]]
+        elif len(source.shape) == 1:
+            items = list(source[start : start + step])
+        else:
+            items = [source[_index(at, source.shape)] for at in range(start, min(start + step, about.count))]
+        for item in items:
+            data = item if isinstance(item, bytes) else str(item).encode("utf-8", "surrogateescape")
+            total += len(data)
+            if total > most:
+                raise LimitExceededError(
+                    f"the strings of {about.path!r} have more than {most} bytes", location=about.window.location
+                )
+            yield data
+
+
+def _index(flat: int, shape: tuple[int, ...]) -> tuple[int, ...]:
+    index: list[int] = []
+    for length in reversed(shape):
+        flat, rest = divmod(flat, length)
+        index.append(rest)
+    return tuple(reversed(index))

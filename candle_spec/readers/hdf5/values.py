@@ -1,22 +1,19 @@
-"""Attributes and strings of an HDF5 file, bounded."""
+"""Attributes of an HDF5 file, bounded."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final
 
 from candle_spec import limits
 from candle_spec.errors import CorruptFileError, LimitExceededError
-from candle_spec.readers.hdf5.nodes import Attribute, Dataset
+from candle_spec.readers.hdf5.nodes import Attribute
 
 if TYPE_CHECKING:
-    import h5py
+    pass
 
 ATTRIBUTE_BYTES: Final = 64 * limits.MIB
 """Bytes of one attribute; the largest known, a network's configuration, has a few MB."""
-
-_STRING_STEP: Final = 64 * limits.MIB
 
 
 def read_attributes(thing: Any, location: str) -> dict[str, Attribute]:
@@ -79,36 +76,3 @@ def _described(dtype: Any) -> str:
     if h5py.check_vlen_dtype(dtype) is not None:
         return f"variable-length {h5py.check_vlen_dtype(dtype)}"
     return str(dtype.str)
-
-
-def read_strings(source: h5py.Dataset, about: Dataset, most: int) -> Iterator[bytes]:
-    """Yield the strings of a dataset as bytes.
-
-    Many items may name the same long string: so few are read at once that even then memory is bounded.
-    """
-    step = max(1, min(4096, _STRING_STEP // max(1, about.window.size)))
-    flat = source.shape == ()
-    total = 0
-    for start in range(0, about.count, step):
-        if flat:
-            items = [source[()]]
-        elif len(source.shape) == 1:
-            items = list(source[start : start + step])
-        else:
-            items = [source[_index(at, source.shape)] for at in range(start, min(start + step, about.count))]
-        for item in items:
-            data = item if isinstance(item, bytes) else str(item).encode("utf-8", "surrogateescape")
-            total += len(data)
-            if total > most:
-                raise LimitExceededError(
-                    f"the strings of {about.path!r} have more than {most} bytes", location=about.window.location
-                )
-            yield data
-
-
-def _index(flat: int, shape: tuple[int, ...]) -> tuple[int, ...]:
-    index: list[int] = []
-    for length in reversed(shape):
-        flat, rest = divmod(flat, length)
-        index.append(rest)
-    return tuple(reversed(index))

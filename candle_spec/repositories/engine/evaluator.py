@@ -14,6 +14,7 @@ from candle_spec.repositories.engine.source import Source, gather
 from candle_spec.repositories.engine.transforms import TRANSFORMS, Context, TransformError, plain_text
 from candle_spec.repositories.engine.vocabulary import Vocabulary
 from candle_spec.repositories.language.conditions import holds, is_absent
+from candle_spec.repositories.language.terms import Pointer, Use
 from candle_spec.repositories.language.text import Choice, Insert, Loop, Text
 from candle_spec.repositories.language.tree import (
     Const,
@@ -23,11 +24,9 @@ from candle_spec.repositories.language.tree import (
     Instruction,
     Items,
     MappingTree,
-    Pointer,
     Pool,
     Ref,
     Shape,
-    Use,
 )
 
 WORK: Final = 2_000_000

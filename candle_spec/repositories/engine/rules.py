@@ -11,7 +11,8 @@ from candle_spec.errors import LimitExceededError
 from candle_spec.repositories.engine.record import Finding, Kind
 from candle_spec.repositories.engine.source import gather, values
 from candle_spec.repositories.language.conditions import Condition, ConditionParser, holds
-from candle_spec.repositories.language.tree import Demand, Mistake, Pointer, parse_pointer
+from candle_spec.repositories.language.terms import Mistake, Pointer, parse_pointer
+from candle_spec.repositories.language.tree import Demand
 
 
 @dataclass(frozen=True, slots=True)

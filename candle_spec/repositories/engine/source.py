@@ -17,7 +17,7 @@ from candle_spec.errors import InvalidInputError
 from candle_spec.manifest.documents import Document
 from candle_spec.manifest.plain import scan
 from candle_spec.repositories.language.conditions import is_absent
-from candle_spec.repositories.language.tree import Pointer
+from candle_spec.repositories.language.terms import Pointer
 
 SOURCES: Final = "field_sources"
 _DETAIL: Final = 2000

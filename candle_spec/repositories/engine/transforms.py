@@ -15,7 +15,7 @@ from candle_spec.manifest.words import nearest
 from candle_spec.repositories.engine import transform_functions as do
 from candle_spec.repositories.engine.transform_functions import Context, Run, TransformError, plain_text
 from candle_spec.repositories.language.conditions import is_absent
-from candle_spec.repositories.language.tree import Use
+from candle_spec.repositories.language.terms import Use
 from candle_spec.repositories.markup import markdown, rst
 
 __all__ = ["TRANSFORMS", "Context", "Transform", "TransformError", "plain_text", "wrong_argument"]

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from candle_spec.repositories.engine.forms import FORMS
-from candle_spec.repositories.language.tree import Pointer, parse_pointer
+from candle_spec.repositories.language.terms import Pointer, parse_pointer
 
 Lookup = Callable[[Pointer], Any]
 

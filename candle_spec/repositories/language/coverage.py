@@ -15,7 +15,8 @@ from candle_spec import pointer as pointers
 from candle_spec.repositories.engine.vocabulary import Vocabulary
 from candle_spec.repositories.language.references import Names, Reader
 from candle_spec.repositories.language.schema_places import Place, Places, Spoken, required
-from candle_spec.repositories.language.tree import Const, Demand, From, Instruction, Items, Mistake, Pool, Shape
+from candle_spec.repositories.language.terms import Mistake
+from candle_spec.repositories.language.tree import Const, Demand, From, Instruction, Items, Pool, Shape
 
 Members = Mapping[str, Instruction]
 _SHOWN: Final = 6

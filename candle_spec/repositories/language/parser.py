@@ -10,6 +10,7 @@ from candle_spec import pointer as pointers
 from candle_spec.errors import InvalidInputError
 from candle_spec.repositories.engine.transforms import escaped, wrong_argument
 from candle_spec.repositories.language.conditions import Condition, ConditionParser
+from candle_spec.repositories.language.terms import Mistake, Pointer, Use, manifest_pointer, parse_pointer
 from candle_spec.repositories.language.text import Text, TextParser
 from candle_spec.repositories.language.tree import (
     BODIES,
@@ -26,15 +27,10 @@ from candle_spec.repositories.language.tree import (
     Instruction,
     Items,
     MappingTree,
-    Mistake,
     Node,
-    Pointer,
     Pool,
     Ref,
     Shape,
-    Use,
-    manifest_pointer,
-    parse_pointer,
 )
 
 

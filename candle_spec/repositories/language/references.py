@@ -9,19 +9,9 @@ from typing import Any
 from candle_spec import pointer as pointers
 from candle_spec.repositories.language.conditions import Condition
 from candle_spec.repositories.language.schema_places import Place, Places
+from candle_spec.repositories.language.terms import Mistake, Pointer
 from candle_spec.repositories.language.text import Choice, Insert, Loop, Text
-from candle_spec.repositories.language.tree import (
-    Const,
-    From,
-    FromText,
-    Instruction,
-    Items,
-    MappingTree,
-    Mistake,
-    Pointer,
-    Ref,
-    Shape,
-)
+from candle_spec.repositories.language.tree import Const, From, FromText, Instruction, Items, MappingTree, Ref, Shape
 
 Names = Mapping[str, Place]
 

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from candle_spec.repositories.language.tree import Pointer, Use
+from candle_spec.repositories.language.terms import Pointer, Use
 
 _DEPTH: Final = 20
 """Nesting of loops and choices."""

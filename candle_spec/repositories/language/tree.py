@@ -8,24 +8,19 @@ $keep $note``) stand beside a body or among a shape's members. A member of the t
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
-from candle_spec import pointer as pointers
-
-if TYPE_CHECKING:
-    from candle_spec.repositories.language.conditions import Condition
-    from candle_spec.repositories.language.text import Text
+from candle_spec.repositories.language.conditions import Condition
+from candle_spec.repositories.language.terms import Pointer, Use
+from candle_spec.repositories.language.text import Text
 
 BODIES: Final = ("$from", "$const", "$text", "$text_file", "$ref", "$list")
 MODIFIERS: Final = ("$use", "$default", "$when", "$each", "$as", "$node", "$level", "$ask", "$keep", "$note")
 ITEM: Final = "item"
 """Name of the item of ``$each`` where ``$as`` gives none."""
-
-_POINTER: Final = re.compile(r"(?:(?P<scope>[a-z][a-z0-9_-]*):)?(?P<path>(?:/[^/]*)*)")
 
 
 CONFIG: Final = "config:"
@@ -41,38 +36,6 @@ class Demand(StrEnum):
     MUST = "must"
     SHOULD = "should"
     MAY = "may"
-
-
-@dataclass(frozen=True, slots=True)
-class Mistake:
-    """A fault of a template, at a JSON Pointer of one of its documents."""
-
-    at: str
-    message: str
-    hint: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Pointer:
-    """A place in what is read: ``/model/task``, ``item:/name``, ``modac:/access_group``; ``*`` is every item.
-
-    Attributes:
-        scope: ``""`` for the source document, else the name that an ``$each`` gave.
-        parts: The unescaped parts. An extension's alias has become its place under ``extensions``.
-        text: As it was written.
-    """
-
-    scope: str
-    parts: tuple[str, ...]
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Use:
-    """One transform to apply, with its argument."""
-
-    name: str
-    argument: Any = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,28 +164,3 @@ class MappingTree:
     pools: Mapping[str, Pool] = field(default_factory=dict)
     aliases: Mapping[str, str] = field(default_factory=dict)
     ignore: tuple[str, ...] = ()
-
-
-def parse_pointer(text: str, aliases: Mapping[str, str], scopes: Sequence[str]) -> Pointer | str:
-    """Return a pointer, or one sentence saying what is wrong with it.
-
-    Args:
-        text: As written.
-        aliases: URI of each extension by its short name.
-        scopes: Names that enclosing ``$each`` have given.
-    """
-    match = _POINTER.fullmatch(text)
-    if match is None or not text:
-        return f"{text!r} is no pointer: it is written /a/b, or name:/a/b"
-    scope, parts = match["scope"] or "", tuple(pointers.split(match["path"]))
-    if scope in scopes or not scope:
-        return Pointer(scope, parts, text)
-    if scope in aliases:
-        return Pointer("", ("extensions", aliases[scope], *parts), text)
-    known = ", ".join([*scopes, *aliases]) or "none here"
-    return f"{scope!r} in {text!r} is neither an extension nor the name of an enclosing $each (known: {known})"
-
-
-def manifest_pointer(pointer: Pointer) -> str:
-    """Return the JSON Pointer in the manifest of a pointer that starts at the source document."""
-    return pointers.join(pointer.parts)

@@ -17,7 +17,7 @@ from candle_spec.repositories.engine.vocabulary import parse
 from candle_spec.repositories.language.coverage import Coverage
 from candle_spec.repositories.language.references import Reader
 from candle_spec.repositories.language.schema_places import Place, Places
-from candle_spec.repositories.language.tree import Mistake
+from candle_spec.repositories.language.terms import Mistake
 from candle_spec.repositories.packs.folder import Folder
 from candle_spec.repositories.packs.pack import (
     DOCUMENTS,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from typing import Any, Final
 
 from candle_spec.errors import CandleSpecError, CorruptFileError, InvalidInputError
@@ -12,8 +11,9 @@ from candle_spec.manifest.documents import Document, load_document
 from candle_spec.repositories.engine import rules as rule_language
 from candle_spec.repositories.engine.vocabulary import Vocabulary, parse
 from candle_spec.repositories.language.parser import MappingParser
-from candle_spec.repositories.language.tree import MappingTree, Mistake
-from candle_spec.repositories.packs import inheritance as extending
+from candle_spec.repositories.language.terms import Mistake
+from candle_spec.repositories.language.tree import MappingTree
+from candle_spec.repositories.packs import inheritance
 from candle_spec.repositories.packs.folder import Folder
 
 TEMPLATE: Final = "template.yaml"
@@ -103,7 +103,7 @@ def read_sources(folder: Folder) -> tuple[Sources, dict[str, Document], list[tup
 
 
 def _extended(folder: Folder, key: str, own: Sources) -> Sources:
-    folder.base = extending.base_of(folder, key)
+    folder.base = inheritance.base_of(folder, key)
     base, _, failed = read_sources(folder.base)
     if failed or "extends" in base.documents.get(TEMPLATE, {}):
         why = failed[0][1].message if failed else "it extends another one itself"
@@ -111,9 +111,9 @@ def _extended(folder: Folder, key: str, own: Sources) -> Sources:
     documents = {**base.documents, **own.documents}
     for name in (MAPPING, IMPORT):
         if name in base.documents and name in own.documents:
-            documents[name] = extending.merged(base.documents[name], own.documents[name])
+            documents[name] = inheritance.merged(base.documents[name], own.documents[name])
     if RULES in base.documents and RULES in own.documents:
-        documents[RULES] = extending.merged_rules(base.documents[RULES], own.documents[RULES])
+        documents[RULES] = inheritance.merged_rules(base.documents[RULES], own.documents[RULES])
     vocabularies, texts = {**base.vocabularies, **own.vocabularies}, {**base.texts, **own.texts}
     return Sources(documents, vocabularies, texts, own.extension if own.extension is not None else base.extension)
 
@@ -201,52 +201,3 @@ def build(folder: Folder, sources: Sources) -> Pack:
     importing = mapping(IMPORT, "") if IMPORT in sources.documents else None
     about = sources.documents.get(TEMPLATE) or {}
     return Pack(folder, about, tree, vocabularies, rules, importing, sources.extension, mistakes)
-
-
-def load(folder: Folder) -> Pack:
-    """Load a template that is known to be sound: the compiled form, or the files.
-
-    Raises:
-        CorruptFileError: A file cannot be read, or breaks its rules; ``candle-spec template test`` says all.
-    """
-    compiled = folder.compiled()
-    if compiled is not None:
-        sources = Sources(**compiled)
-        if extended := sources.documents[TEMPLATE].get("extends"):
-            folder.base = extending.base_of(folder, extended)
-        return build(folder, sources)
-    from candle_spec.repositories.packs.document_checks import check_documents
-
-    sources, documents, failed = read_sources(folder)
-    problems = check_documents(folder, sources, documents, failed)
-    if problems:
-        first = problems[0]
-        place = f"{folder.label}/{first.location.file}:{first.location.line}:{first.location.column}"
-        more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-        raise CorruptFileError(
-            f"{first.message}{more}", location=place, hint=f"candle-spec template test {folder.label}", code=first.code
-        )
-    return build(folder, sources)
-
-
-class Library:
-    """All templates that are found, loaded when asked for.
-
-    Args:
-        folders: The folders by ``<id>/<version>``, from :mod:`candle_spec.repositories.packs.library`.
-    """
-
-    def __init__(self, folders: Mapping[str, Folder]) -> None:
-        self._folders = dict(folders)
-        self._loaded: dict[str, Pack] = {}
-
-    @cached_property
-    def keys(self) -> list[str]:
-        """All keys, sorted."""
-        return sorted(self._folders)
-
-    def get(self, key: str) -> Pack:
-        """Return one template by its key."""
-        if key not in self._loaded:
-            self._loaded[key] = load(self._folders[key])
-        return self._loaded[key]
