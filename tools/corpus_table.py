@@ -21,9 +21,9 @@ from typing import Any
 import candle_spec
 from candle_spec.checkpoint.checkpoint import Checkpoint
 from candle_spec.problems import LevelState
-from tests.corpus.exceptions import EXPLAINED, OWN_TENSORS, PAYLOADS, RESIDUE_SHARE
-from tests.corpus.native import Tensors, stored_tensors
-from tests.corpus.native_others import other_tensors
+from tests.helpers.corpus.exceptions import EXPLAINED, OWN_TENSORS, PAYLOADS, RESIDUE_SHARE
+from tests.helpers.corpus.native import Tensors, stored_tensors
+from tests.helpers.corpus.native_others import other_tensors
 from tools.fetch_corpus import fetch, records
 
 

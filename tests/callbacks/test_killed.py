@@ -8,7 +8,7 @@ import pytest
 
 import candle_spec
 from candle_spec.series.series import Series
-from tests.callbacks.programs import BATCHES, EPOCHS
+from tests.helpers.trainings.programs import BATCHES, EPOCHS
 
 pytestmark = pytest.mark.framework
 
@@ -28,7 +28,7 @@ KINDS = {
 
 
 def run(framework, folder, kill_at):
-    call = [sys.executable, "-m", "tests.callbacks.programs", framework, str(folder), str(kill_at)]
+    call = [sys.executable, "-m", "tests.helpers.trainings.programs", framework, str(folder), str(kill_at)]
     return subprocess.run(call, capture_output=True, text=True, timeout=240, check=False)
 
 

@@ -5,8 +5,8 @@ import signal
 import pytest
 
 from candle_spec.series.series import Series
-from tests.callbacks.programs import BATCHES, EPOCHS
 from tests.callbacks.test_killed import run
+from tests.helpers.trainings.programs import BATCHES, EPOCHS
 
 pytestmark = pytest.mark.framework
 

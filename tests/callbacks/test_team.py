@@ -10,7 +10,7 @@ import pytest
 import candle_spec
 from candle_spec.callbacks.pytorch import restore
 from candle_spec.series.series import Series
-from tests.callbacks.team_program import net
+from tests.helpers.trainings.team_program import net
 
 torch = pytest.importorskip("torch")
 pytestmark = pytest.mark.framework
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.framework
 
 def torchrun(processes, kind, folder, epochs, kill="never"):
     call = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
-    call += ["-m", "tests.callbacks.team_program", kind, str(folder), str(epochs), kill]
+    call += ["-m", "tests.helpers.trainings.team_program", kind, str(folder), str(epochs), kill]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     return subprocess.run(call, capture_output=True, text=True, timeout=240, check=False, env=environment)
 
@@ -69,7 +69,7 @@ def test_sharded_parameters_are_saved_whole_and_sharded_anew(tmp_path):
 def test_several_processes_go_on_from_what_one_saved(tmp_path):
     folder = tmp_path / "run" / "ckpts"
     folder.parent.mkdir()
-    call = [sys.executable, "-m", "tests.callbacks.team_program", "plain", str(folder), "1", "never"]
+    call = [sys.executable, "-m", "tests.helpers.trainings.team_program", "plain", str(folder), "1", "never"]
     subprocess.run(call, check=True, capture_output=True, timeout=240)
     run = torchrun(2, "fsdp", folder, 2)
     assert result(run)[1] == 1

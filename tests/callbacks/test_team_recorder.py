@@ -10,7 +10,7 @@ from candle_spec.errors import CandleSpecError
 from candle_spec.series.policy.params import CheckpointPolicy
 from candle_spec.series.series import Series
 from tests.callbacks.test_recorder import Counter
-from tests.series.teams import together
+from tests.helpers.series.teams import together
 
 
 def made(team, folder, lines, *, crewed=True, **params):

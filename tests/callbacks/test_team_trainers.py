@@ -8,15 +8,15 @@ import pytest
 
 import candle_spec
 from candle_spec.series.series import Series
-from tests.callbacks.programs import EPOCHS
-from tests.callbacks.team_trainers import STEPS
+from tests.helpers.trainings.programs import EPOCHS
+from tests.helpers.trainings.team_trainers import STEPS
 
 pytestmark = pytest.mark.framework
 
 
 def torchrun(trainer, folder, kill):
     call = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    call += ["-m", "tests.callbacks.team_trainers", trainer, str(folder), str(kill)]
+    call += ["-m", "tests.helpers.trainings.team_trainers", trainer, str(folder), str(kill)]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     return subprocess.run(call, capture_output=True, text=True, timeout=240, check=False, env=environment)
 

@@ -39,7 +39,7 @@ class Program:
         self.data.mkdir(exist_ok=True)
         counts = self.data / "counts.json"
         environment = {**os.environ, "CANDLE_DATA_DIR": str(self.data), "PYTHONPATH": str(self.root)}
-        counter = self.root / "tests" / "candle" / "counted.py"
+        counter = self.root / "tests" / "helpers" / "trainings" / "counted.py"
         command = [sys.executable, str(counter), str(counts), str(self.path), *arguments]
         done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)
         assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-3000:]

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests import checkpoints
-from tests.cli.calls import run
+from tests.helpers import checkpoints
+from tests.helpers.calls import run
 
 
 @pytest.fixture

@@ -14,8 +14,8 @@ import pytest
 from candle_spec.atomic import Fs
 from candle_spec.checkpoint.layout import MANIFEST
 from candle_spec.cli.main import GROUPS
-from tests import checkpoints
-from tests.cli.calls import entries, run
+from tests.helpers import checkpoints
+from tests.helpers.calls import entries, run
 
 ROOT = Path(__file__).parents[2]
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from tests.cli.calls import run
-from tests.series.operations import damage
-from tests.series.states import check_sound, open_series, state
+from tests.helpers.calls import run
+from tests.helpers.series.operations import damage
+from tests.helpers.series.states import check_sound, open_series, state
 
 
 @pytest.fixture

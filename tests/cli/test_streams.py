@@ -15,8 +15,8 @@ import pytest
 from candle_spec.atomic import Fs
 from candle_spec.cli.output import progress
 from candle_spec.validation import validate
-from tests import checkpoints
-from tests.cli.calls import entries, run, shell
+from tests.helpers import checkpoints
+from tests.helpers.calls import entries, run, shell
 
 ROOT = Path(__file__).parents[2]
 

@@ -9,9 +9,9 @@ import pytest
 
 import candle_spec
 from candle_spec.problems import LevelState
-from tests.corpus.exceptions import EXPLAINED, OWN_TENSORS, PAYLOADS, RESIDUE_SHARE
-from tests.corpus.native import stored_tensors
-from tests.corpus.native_others import other_tensors
+from tests.helpers.corpus.exceptions import EXPLAINED, OWN_TENSORS, PAYLOADS, RESIDUE_SHARE
+from tests.helpers.corpus.native import stored_tensors
+from tests.helpers.corpus.native_others import other_tensors
 
 pytestmark = pytest.mark.corpus
 

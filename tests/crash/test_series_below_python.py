@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.series import operations
-from tests.series.states import check_sound, open_series, state
+from tests.helpers.series import operations
+from tests.helpers.series.states import check_sound, open_series, state
 from tools import dying
 
 ROOT = Path(__file__).parents[2]
@@ -25,8 +25,8 @@ STEP = int(os.environ.get("CANDLE_SPEC_KILL_STEP", "5"))
 
 PROGRAM = """
 import sys
-from tests.series.operations import OPERATIONS
-from tests.series.states import settings
+from tests.helpers.series.operations import OPERATIONS
+from tests.helpers.series.states import settings
 from candle_spec.series.series import Series
 folder, name = sys.argv[1:]
 operation = next(each for each in OPERATIONS if each.name == name)

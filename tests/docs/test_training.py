@@ -135,7 +135,7 @@ def test_the_lines_run_and_run_again(
 
 @pytest.mark.parametrize(("command", "shares"), [(("cp", "-a"), True), (("cp", "-r"), False)])
 def test_copies(command: tuple[str, str], shares: bool, tmp_path: Path) -> None:
-    from tests.series.states import open_series, state
+    from tests.helpers.series.states import open_series, state
 
     with open_series(tmp_path / "ckpts") as series:
         for epoch in (1, 2, 3):

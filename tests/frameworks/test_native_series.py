@@ -18,8 +18,8 @@ from candle_spec.errors import InvalidInputError, OutputExistsError
 from candle_spec.series.candle_files import ckpt_info
 from candle_spec.series.series import Series
 from candle_spec.series.store import StoreSettings
-from tests.cli.calls import run
-from tests.frameworks import native_folders as folders
+from tests.helpers.calls import run
+from tests.helpers.native import folders
 
 MAKERS: dict[str, Callable[[Path], Path]] = {
     "torch": folders.numbered_torch,

@@ -123,7 +123,7 @@ def tflite(folder: Path) -> None:
 
 
 def first_version(folder: Path) -> None:
-    from tests.tensorflow_files import copy_of, tf1_version_1
+    from tests.helpers.native.tensorflow_files import copy_of, tf1_version_1
 
     copy_of(tf1_version_1, folder / "made")
     for file in (folder / "made").iterdir():

@@ -15,7 +15,7 @@ from candle_spec.modac.service import Service
 from candle_spec.modac.settings import Secret, Settings
 from candle_spec.standin.config import DEMO_PASSWORD, Config
 from candle_spec.standin.server import Server, running
-from tests.modac.calls import Caller, Clock
+from tests.helpers.services.modac_calls import Caller, Clock
 
 
 @pytest.fixture(autouse=True)

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from candle_spec.modac.vocabulary import Knowledge, packaged
-from tests import checkpoints
-from tests.cli.calls import run
+from tests.helpers import checkpoints
+from tests.helpers.calls import run
 
 OWN = "urn:candle-spec:repositories:modac:1"
 COMPLETE: dict[str, Any] = {

@@ -22,9 +22,9 @@ from candle_spec.modac.settings import Secret, Settings
 from candle_spec.modac.vocabulary import Knowledge
 from candle_spec.standin.config import DEMO_PASSWORD, Config
 from candle_spec.standin.server import running
-from tests import checkpoints
-from tests.modac.calls import ASSET, STUDY, Caller
-from tests.modac.records import documents
+from tests.helpers import checkpoints
+from tests.helpers.services.modac_calls import ASSET, STUDY, Caller
+from tests.helpers.services.modac_records import documents
 
 
 @pytest.fixture

@@ -13,10 +13,10 @@ import pytest
 from candle_spec.modac.settings import load_settings
 from candle_spec.standin.config import DEMO_PASSWORD
 from candle_spec.standin.server import Server, loopback, running
-from tests import checkpoints
-from tests.cli.calls import ROOT, run
-from tests.modac.calls import PROGRAM, STUDY, Caller
-from tests.modac.records import write_record
+from tests.helpers import checkpoints
+from tests.helpers.calls import ROOT, run
+from tests.helpers.services.modac_calls import PROGRAM, STUDY, Caller
+from tests.helpers.services.modac_records import write_record
 
 
 @pytest.fixture

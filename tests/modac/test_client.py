@@ -31,7 +31,7 @@ from candle_spec.modac.tokens import TokenCache, read_token
 from candle_spec.modac.upload import upload_file
 from candle_spec.standin.config import DEMO_PASSWORD
 from candle_spec.standin.server import Server
-from tests.modac.calls import ASSET, BASE, STUDY, Caller, Clock
+from tests.helpers.services.modac_calls import ASSET, BASE, STUDY, Caller, Clock
 
 DATA = bytes(range(251)) * 15
 

@@ -16,9 +16,9 @@ from candle_spec.modac.oversize import ROOM, fitting_copies, largest_file, resha
 from candle_spec.modac.settings import Settings
 from candle_spec.standin.config import DEMO_PASSWORD
 from candle_spec.standin.server import Server
-from tests import checkpoints
-from tests.cli.calls import run
-from tests.modac.records import write_record
+from tests.helpers import checkpoints
+from tests.helpers.calls import run
+from tests.helpers.services.modac_records import write_record
 
 LIMIT = ROOM + 12_000
 LARGE = [(f"layer{n}", "F32", [2048]) for n in range(6)]

@@ -18,7 +18,7 @@ from candle_spec.modac.rules import Rule, starter
 from candle_spec.standin.config import Config, read_config
 from candle_spec.standin.faults import FaultRule, parse_fault
 from candle_spec.standin.server import running
-from tests.modac.calls import Caller, entries
+from tests.helpers.services.modac_calls import Caller, entries
 
 
 def _faults(rule: Rule, *rows: dict[str, str]) -> list[Fault]:

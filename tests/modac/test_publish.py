@@ -20,9 +20,9 @@ from candle_spec.modac.publish import Receipt, publish
 from candle_spec.modac.receive import receive
 from candle_spec.modac.records import read_record
 from candle_spec.standin.server import Server
-from tests import checkpoints
-from tests.modac.calls import STUDY, Caller, Clock, entries
-from tests.modac.records import documents
+from tests.helpers import checkpoints
+from tests.helpers.services.modac_calls import STUDY, Caller, Clock, entries
+from tests.helpers.services.modac_records import documents
 
 ASSET_PATH = f"/{STUDY}/uno"
 

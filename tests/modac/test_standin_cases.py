@@ -13,7 +13,17 @@ import pytest
 
 from candle_spec.standin.config import Config
 from candle_spec.standin.server import Server, running
-from tests.modac.calls import ASSET, BASE, PROGRAM, STUDY, STUDY_METADATA, Caller, basic, entries, message
+from tests.helpers.services.modac_calls import (
+    ASSET,
+    BASE,
+    PROGRAM,
+    STUDY,
+    STUDY_METADATA,
+    Caller,
+    basic,
+    entries,
+    message,
+)
 
 Case = tuple[Callable[[Caller], httpx.Response], str]
 MALFORMED = "Invalid user input or malformed request"

@@ -9,7 +9,7 @@ import pytest
 
 from candle_spec.standin.config import Config
 from candle_spec.standin.server import Server
-from tests.modac.calls import ASSET, BASE, STUDY, Caller, Clock, basic, bearer, message
+from tests.helpers.services.modac_calls import ASSET, BASE, STUDY, Caller, Clock, basic, bearer, message
 
 UNAUTHORIZED = (401, {"code": "Error occurred", "message": "Not Authorized"})
 NOT_PERMITTED = (400, {"code": "Error occurred", "message": "Invalid Permissions"})
@@ -148,7 +148,7 @@ def test_it_says_what_it_is(server: Server) -> None:
 
 def test_users_without_a_group_have_no_right_even_on_their_own(server: Server) -> None:
     from candle_spec.standin.config import User
-    from tests.modac.calls import PROGRAM
+    from tests.helpers.services.modac_calls import PROGRAM
 
     server.desk.database.add_user(User("lonely@example.org", "rehearse"))
     lonely = Caller(server.url, "lonely@example.org")

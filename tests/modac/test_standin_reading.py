@@ -14,7 +14,7 @@ from candle_spec.modac.checksums import etag
 from candle_spec.standin.config import Config
 from candle_spec.standin.search import like
 from candle_spec.standin.server import Server, running
-from tests.modac.calls import ASSET, BASE, STUDY, Caller, Clock, entries, message
+from tests.helpers.services.modac_calls import ASSET, BASE, STUDY, Caller, Clock, entries, message
 
 DATA = bytes(range(256)) * 10
 

@@ -20,10 +20,10 @@ from candle_spec.modac.service import Service
 from candle_spec.modac.settings import Secret, Settings
 from candle_spec.standin.config import DEMO_PASSWORD
 from candle_spec.standin.server import Server
-from tests import checkpoints
-from tests.modac.calls import STUDY, Clock
-from tests.modac.records import documents
-from tests.publish.proxy import Direction, Wire, wire
+from tests.helpers import checkpoints
+from tests.helpers.services.modac_calls import STUDY, Clock
+from tests.helpers.services.modac_records import documents
+from tests.helpers.services.proxy import Direction, Wire, wire
 
 PLACES = (0, 10, 300, 900, 1_800, 3_000, 4_500, 6_000, 8_000, 10_000, 13_000, 16_000, 20_000)
 ASSET_PATH = f"/{STUDY}/uno"

@@ -27,7 +27,7 @@ FORMATS = sorted(path.parent.name for path in (ROOT / "converters").glob("[a-z]*
 def test_every_converter_has_a_test() -> None:
     assert len(FORMATS) > 20
     for name in FORMATS:
-        assert (ROOT / "tests" / "converters" / f"test_{name}.py").is_file(), f"no test for the converter {name}"
+        assert (ROOT / "tests" / "converters" / name / f"test_{name}.py").is_file(), f"no test for the converter {name}"
 
 
 @pytest.mark.parametrize("name", FORMATS)

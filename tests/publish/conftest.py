@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from tests import checkpoints
-from tests.cli.calls import run
+from tests.helpers import checkpoints
+from tests.helpers.calls import run
+from tests.helpers.services.servers import TOKEN, Hub, Zenodo, running
 from tests.modac.conftest import _no_network  # noqa: F401 - loopback alone
-from tests.publish.servers import TOKEN, Hub, Zenodo, running
 
 DESCRIPTION: dict[str, Any] = {
     "title": "Uno",

@@ -14,10 +14,10 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from candle_spec.checkpoint.layout import MANIFEST
 from candle_spec.modac.assemble import PRIVATE
 from candle_spec.validation import validate
-from tests import checkpoints
-from tests.cli.calls import run
+from tests.helpers import checkpoints
+from tests.helpers.calls import run
+from tests.helpers.services.servers import TOKEN, Cut, Endless, Hub, Zenodo, content, running
 from tests.modac.test_client import Spy
-from tests.publish.servers import TOKEN, Cut, Endless, Hub, Zenodo, content, running
 
 WEIGHTS = "model.safetensors"
 

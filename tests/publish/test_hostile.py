@@ -10,11 +10,11 @@ import pytest
 from starlette.responses import JSONResponse, RedirectResponse
 
 from candle_spec.validation import validate
-from tests import checkpoints
-from tests.cli.calls import run
+from tests.helpers import checkpoints
+from tests.helpers.calls import run
+from tests.helpers.services.proxy import Direction, wire
+from tests.helpers.services.servers import TOKEN, Endless, Hub, Zenodo
 from tests.modac.test_client import Spy
-from tests.publish.proxy import Direction, wire
-from tests.publish.servers import TOKEN, Endless, Hub, Zenodo
 
 HUB = ("publish", "uno.tiny.candle", "--to", "huggingface", "--repository", "lab/uno")
 RECEIPT = Path("uno.tiny.candle.huggingface-receipt.json")

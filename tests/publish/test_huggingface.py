@@ -10,10 +10,10 @@ from starlette.responses import JSONResponse
 
 from candle_spec.checkpoint.layout import MANIFEST
 from candle_spec.validation import validate
-from tests import checkpoints
-from tests.cli.calls import run
+from tests.helpers import checkpoints
+from tests.helpers.calls import run
+from tests.helpers.services.servers import TOKEN, Hub
 from tests.publish.conftest import describe
-from tests.publish.servers import TOKEN, Hub
 
 PUBLISH = ("publish", "uno.tiny.candle", "--to", "huggingface", "--repository", "lab/uno")
 RECEIPT = Path("uno.tiny.candle.huggingface-receipt.json")

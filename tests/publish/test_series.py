@@ -13,10 +13,10 @@ from candle_spec.checkpoint.layout import MANIFEST
 from candle_spec.digests import digest_file
 from candle_spec.publish import zenodo as zenodo_publish
 from candle_spec.validation import validate
-from tests import checkpoints
-from tests.cli.calls import run
+from tests.helpers import checkpoints
+from tests.helpers.calls import run
+from tests.helpers.services.servers import Hub, Zenodo
 from tests.publish.conftest import describe
-from tests.publish.servers import Hub, Zenodo
 
 EPOCHS = ("001", "002", "003")
 HUB = ("publish", "run", "--to", "huggingface", "--repository", "lab/run")

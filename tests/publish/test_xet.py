@@ -8,8 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.cli.calls import ROOT
-from tests.publish.servers import Hub
+from tests.helpers.calls import ROOT
+from tests.helpers.services.servers import Hub
 
 WORDS = ("publish", "uno.tiny.candle", "--to", "huggingface", "--repository", "lab/uno")
 

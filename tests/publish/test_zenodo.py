@@ -9,9 +9,9 @@ import pytest
 from starlette.responses import JSONResponse, Response
 
 from candle_spec.checkpoint.layout import MANIFEST
-from tests.cli.calls import run
+from tests.helpers.calls import run
+from tests.helpers.services.servers import TOKEN, Zenodo
 from tests.publish.conftest import describe
-from tests.publish.servers import TOKEN, Zenodo
 
 RECEIPT = Path("uno.tiny.candle.zenodo-receipt.json")
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests import checkpoints
-from tests.cli.calls import run
+from tests.helpers import checkpoints
+from tests.helpers.calls import run
 from tests.repositories.test_planted_mistakes import folder  # noqa: F401 - the repository
 
 TEMPLATES = ("--templates", "registry/2.0")

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from candle_spec.repositories.engine.importer import import_documents, read_record
-from tests.repositories import packs
+from tests.helpers import packs
 
 ZENODO = "zenodo/1.0.0"
 ZENODO_ELEMENTS = set(

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from candle_spec.repositories.engine.importer import import_documents
-from tests.repositories import packs
+from tests.helpers import packs
 
 CYCLONEDX = "cyclonedx/1.7.0"
 

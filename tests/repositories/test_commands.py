@@ -10,9 +10,8 @@ import pytest
 
 from candle_spec.repositories.packs.search import LOCAL, VARIABLE
 from candle_spec.validation import validate
-from tests import checkpoints
-from tests.cli.calls import run
-from tests.repositories import packs
+from tests.helpers import checkpoints, packs
+from tests.helpers.calls import run
 
 
 @pytest.fixture

@@ -21,8 +21,8 @@ from candle_spec.repositories.questions.description import (
     update,
 )
 from candle_spec.validation import validate
-from tests import checkpoints
-from tests.cli.calls import run
+from tests.helpers import checkpoints
+from tests.helpers.calls import run
 
 MODAC = "urn:candle-spec:repositories:modac:1"
 STUDY = f"""\

@@ -13,10 +13,9 @@ from candle_spec.repositories.packs import search
 from candle_spec.repositories.packs.document_checks import check_documents
 from candle_spec.repositories.packs.folder import Folder
 from candle_spec.repositories.packs.pack import read_sources
-from tests import checkpoints
-from tests.cli.calls import run
-from tests.repositories import packs
-from tests.series.states import open_series, state
+from tests.helpers import checkpoints, packs
+from tests.helpers.calls import run
+from tests.helpers.series.states import open_series, state
 
 ZENODO = "urn:candle-spec:repositories:zenodo:1"
 READY = {

@@ -17,7 +17,7 @@ from candle_spec.repositories.engine.record import Finding
 from candle_spec.repositories.engine.source import Source, merge
 from candle_spec.repositories.engine.vocabulary import Vocabulary
 from candle_spec.repositories.language.parser import MappingParser
-from tests.repositories import packs
+from tests.helpers import packs
 
 SOURCE = {
     "name": "net",

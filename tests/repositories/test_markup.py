@@ -18,7 +18,7 @@ from candle_spec.repositories.engine.mapper import map_source, write_documents
 from candle_spec.repositories.engine.source import merge
 from candle_spec.repositories.markup import markdown, rst
 from candle_spec.repositories.markup.html import ELEMENTS, to_html, to_text
-from tests.repositories import packs
+from tests.helpers import packs
 
 SITE = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
 """A reader as sites that show cards have one: raw HTML counts."""

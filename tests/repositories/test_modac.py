@@ -13,7 +13,7 @@ from candle_spec.repositories.engine.mapper import map_source
 from candle_spec.repositories.engine.source import merge
 from candle_spec.repositories.language.references import fields
 from candle_spec.repositories.language.tree import Demand
-from tests.repositories import packs
+from tests.helpers import packs
 
 KEY = "modac/1.0.0"
 OWN = "/extensions/urn:candle-spec:repositories:modac:1"

@@ -14,7 +14,7 @@ from candle_spec.repositories.engine.source import merge
 from candle_spec.repositories.packs import search
 from candle_spec.repositories.packs.folder import Folder
 from candle_spec.repositories.packs.template_test import Proof, prove
-from tests.repositories import packs
+from tests.helpers import packs
 
 TEMPLATE = """\
 $schema: "urn:candle-spec:schemas:template:1.0.0-dev.1"

@@ -10,9 +10,8 @@ import pytest
 
 from candle_spec import pointer as pointers
 from candle_spec.repositories.engine.record import Kind
-from tests import checkpoints
-from tests.cli.calls import run
-from tests.repositories import packs
+from tests.helpers import checkpoints, packs
+from tests.helpers.calls import run
 
 MODAC = "/extensions/urn:candle-spec:repositories:modac:1"
 HF = "/extensions/urn:candle-spec:repositories:huggingface:1"

@@ -13,7 +13,7 @@ import yaml
 
 from candle_spec.repositories.engine.mapper import map_source
 from candle_spec.repositories.engine.source import merge
-from tests.repositories import packs
+from tests.helpers import packs
 
 CONTEXT = "https://w3id.org/ro/crate/1.3/context"
 

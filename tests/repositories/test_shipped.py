@@ -14,7 +14,7 @@ from candle_spec.repositories.packs.folder import COMPILED, Folder
 from candle_spec.repositories.packs.library import load
 from candle_spec.repositories.packs.pack import build, read_sources
 from candle_spec.repositories.packs.template_test import prove
-from tests.repositories import packs
+from tests.helpers import packs
 
 CHECKOUT = Path(__file__).parents[2]
 

@@ -20,8 +20,8 @@ from candle_spec.repositories.questions import suggestions as suggesting
 from candle_spec.repositories.questions.description import DESCRIPTION, gather
 from candle_spec.repositories.questions.suggestions import Surroundings
 from candle_spec.validation import validate
-from tests import checkpoints
-from tests.cli.calls import run
+from tests.helpers import checkpoints
+from tests.helpers.calls import run
 
 CANDLE = """\
 [Global_Params]

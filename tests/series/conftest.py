@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.series import operations
+from tests.helpers.series import operations
 
 Fresh = Callable[[object], Path]
 

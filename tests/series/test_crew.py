@@ -14,9 +14,9 @@ from candle_spec.series.saves.crew import WORTH_DEALING, Apart, Crew, deal
 from candle_spec.series.series import Series
 from candle_spec.weights.shards import plan_group
 from candle_spec.weights.sources import ViewBytes
-from tests.series.faults import Counting, Crash, Dying
-from tests.series.states import branch_of, check_sound, floats, settings, state, tensor
-from tests.series.teams import together
+from tests.helpers.series.faults import Counting, Crash, Dying
+from tests.helpers.series.states import branch_of, check_sound, floats, settings, state, tensor
+from tests.helpers.series.teams import together
 
 LARGE = WORTH_DEALING // 4 + 1000
 """Numbers of a tensor that is worth a file of its own."""

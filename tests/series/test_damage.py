@@ -11,8 +11,8 @@ import pytest
 from candle_spec.canonical import loads
 from candle_spec.errors import CorruptFileError
 from candle_spec.series.series import Series
-from tests.series.operations import copy, damage
-from tests.series.states import branch_of, check_sound, open_series, settings, state
+from tests.helpers.series.operations import copy, damage
+from tests.helpers.series.states import branch_of, check_sound, open_series, settings, state
 
 BLOCK = 4096
 SIZE = 3000

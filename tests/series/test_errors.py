@@ -10,10 +10,10 @@ import pytest
 
 from candle_spec.atomic import Fs
 from candle_spec.errors import WriteFailedError
+from tests.helpers.series.faults import Counting, Refusing, Short, Without
+from tests.helpers.series.operations import BEFORE, OPERATIONS, Operation, check_clean
+from tests.helpers.series.states import check_sound, open_series, state
 from tests.series.conftest import Fresh
-from tests.series.faults import Counting, Refusing, Short, Without
-from tests.series.operations import BEFORE, OPERATIONS, Operation, check_clean
-from tests.series.states import check_sound, open_series, state
 
 CODES = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EINTR, errno.EPERM)
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.helpers.series.faults import Counting, Crash, Dying
+from tests.helpers.series.operations import OPERATIONS, Operation, check_clean, check_interrupted
+from tests.helpers.series.states import check_sound, open_series, state
 from tests.series.conftest import Fresh
-from tests.series.faults import Counting, Crash, Dying
-from tests.series.operations import OPERATIONS, Operation, check_clean, check_interrupted
-from tests.series.states import check_sound, open_series, state
 
 PARTLY = ("write", "copy_range", "remove_tree")
 """Calls that can be done in part; the others are one step for the file system."""

@@ -18,9 +18,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from candle_spec.errors import InvalidInputError, WriteFailedError
 from candle_spec.series.series import Series
-from tests.series.faults import Crash, Dying, Refusing
-from tests.series.operations import copy, damage
-from tests.series.states import branch_of, open_series, state
+from tests.helpers.series.faults import Crash, Dying, Refusing
+from tests.helpers.series.operations import copy, damage
+from tests.helpers.series.states import branch_of, open_series, state
 
 _MEMORY = Path("/dev/shm")
 

@@ -18,8 +18,8 @@ from candle_spec.checkpoint.checkpoint import Checkpoint
 from candle_spec.series import record as records
 from candle_spec.series.layout import Layout
 from candle_spec.series.series import Series
-from tests.series.power import Call, Disk, Image, Recording
-from tests.series.states import open_series, state
+from tests.helpers.series.power import Call, Disk, Image, Recording
+from tests.helpers.series.states import open_series, state
 
 
 @dataclass(frozen=True)

@@ -15,9 +15,9 @@ from candle_spec.errors import InvalidInputError, MissingPathError
 from candle_spec.series.series import Series
 from candle_spec.series.store import RunIdentity, StoreSettings
 from candle_spec.validation import validate
-from tests.series.faults import Counting
-from tests.series.operations import copy
-from tests.series.states import branch_of, check_sound, open_series, settings, state
+from tests.helpers.series.faults import Counting
+from tests.helpers.series.operations import copy
+from tests.helpers.series.states import branch_of, check_sound, open_series, settings, state
 
 FROZEN_FILE = "model-00002-of-00002.safetensors"
 
@@ -135,7 +135,7 @@ def test_the_same_tensors_with_another_state_are_saved_again(tmp_path: Path) -> 
 
 
 def test_a_damaged_checkpoint_is_no_reason_not_to_save(tmp_path: Path) -> None:
-    from tests.series.operations import damage
+    from tests.helpers.series.operations import damage
 
     with open_series(tmp_path / "ckpts") as series:
         path = series.save(state(1)).path

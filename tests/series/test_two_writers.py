@@ -12,13 +12,13 @@ import pytest
 
 from candle_spec.errors import SeriesInUseError
 from candle_spec.series.series import Series
-from tests.series.states import check_sound, open_series, state
+from tests.helpers.series.states import check_sound, open_series, state
 
 ROOT = Path(__file__).parents[2]
 
 HOLDS = """
 import sys, time
-from tests.series.states import open_series, state
+from tests.helpers.series.states import open_series, state
 with open_series(sys.argv[1]) as series:
     series.save(state(1))
     print("ready", flush=True)
@@ -27,7 +27,7 @@ with open_series(sys.argv[1]) as series:
 
 FORKS = """
 import os, sys, time
-from tests.series.states import open_series, state
+from tests.helpers.series.states import open_series, state
 series = open_series(sys.argv[1])
 series.save(state(1))
 if os.fork() == 0:

@@ -1,0 +1,1 @@
+"""What the loaders of others say of the real checkpoints of the corpus."""

@@ -1,0 +1,1 @@
+"""Faults, one in each copy of a sound checkpoint."""

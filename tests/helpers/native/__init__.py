@@ -1,0 +1,1 @@
+"""Native files and folders, made for tests."""

@@ -1,0 +1,1 @@
+"""Series of made states: operations, kills, power cuts, teams of threads."""

@@ -1,0 +1,1 @@
+"""Services on this machine, and what is sent to them."""

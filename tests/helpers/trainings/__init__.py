@@ -1,0 +1,1 @@
+"""Small trainings, one for each framework, that may be killed."""

@@ -1,0 +1,108 @@
+"""Trainers on two processes: ``torchrun -m tests.helpers.trainings.team_trainers lightning|transformers FOLDER KILL``.
+
+KILL is the step at which the last process kills itself, 0 for never.
+"""
+
+import os
+import sys
+from pathlib import Path
+
+import torch.distributed as distributed
+
+from tests.helpers.trainings.programs import BATCHES, EPOCHS, Killer, bert, digest, torch_net
+
+STEPS = BATCHES // 2
+"""Steps of each of two processes in an epoch."""
+
+
+def lightning(folder, killer):
+    import lightning.pytorch as pl
+
+    from candle_spec.callbacks.lightning import checkpoint_callback
+
+    torch, net, data = torch_net()
+    place = int(os.environ["RANK"])
+
+    class Module(pl.LightningModule):
+        def __init__(self):
+            super().__init__()
+            self.net = net
+
+        def training_step(self, batch, number):
+            loss = (self.net(batch[0]) - batch[1]).square().mean()
+            self.log("val_loss", loss, on_step=False, on_epoch=True, sync_dist=True)
+            return loss
+
+        def on_train_batch_end(self, *_):
+            killer.step()
+
+        def configure_optimizers(self):
+            optimizer = torch.optim.Adam(self.parameters(), lr=0.01)
+            return [optimizer], [torch.optim.lr_scheduler.StepLR(optimizer, 2, 0.5)]
+
+    pl.seed_everything(3 + place)  # each process draws its own numbers for dropout
+    checkpoints = checkpoint_callback(folder, asynchronous=False)
+    trainer = pl.Trainer(
+        accelerator="cpu",
+        devices=2,
+        strategy="ddp",
+        max_epochs=EPOCHS,
+        callbacks=[checkpoints],
+        plugins=[checkpoints.io],
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    )
+    loader = torch.utils.data.DataLoader(data, 8, shuffle=True)
+    path = checkpoints.ckpt_path
+    first = checkpoints.recorder.epoch
+    trainer.fit(Module(), loader, ckpt_path=path)
+    return digest(p.detach().numpy() for p in net.parameters()), trainer.current_epoch - first
+
+
+def transformers(folder, killer):
+    os.environ.update(HF_HUB_OFFLINE="1", TRANSFORMERS_VERBOSITY="error")
+    import transformers
+
+    from candle_spec.callbacks.transformers import checkpoint_callback
+
+    torch, _, _ = torch_net()
+    model, rows = bert(torch, transformers)
+
+    class Kill(transformers.TrainerCallback):
+        def on_step_end(self, *_, **__):
+            killer.step()
+
+    arguments = transformers.TrainingArguments(
+        output_dir=f"{folder}-trainer",
+        num_train_epochs=EPOCHS,
+        per_device_train_batch_size=8,
+        save_strategy="no",
+        logging_strategy="epoch",
+        report_to=[],
+        use_cpu=True,
+        ddp_backend="gloo",
+        disable_tqdm=True,
+        dataloader_pin_memory=False,
+    )
+    params = {"ckpt_save_interval": 1, "ckpt_save_best_metric": "loss"}
+    checkpoints = checkpoint_callback(folder, params=params, asynchronous=False)
+    trainer = transformers.Trainer(model, arguments, train_dataset=rows, callbacks=[checkpoints, Kill()])
+    torch.manual_seed(7 + arguments.process_index)
+    checkpoints.train(trainer)
+    restarted = checkpoints.recorder.restarted
+    return digest(p.detach().numpy() for p in model.parameters()), EPOCHS - (restarted.epoch if restarted else 0)
+
+
+def main():
+    train, folder, kill = globals()[sys.argv[1]], Path(sys.argv[2]), int(sys.argv[3])
+    last = os.environ["RANK"] == str(int(os.environ["WORLD_SIZE"]) - 1)
+    finished, trained = train(folder, Killer(kill if last else 0))
+    whole, all_of_it = train(folder.with_name("whole"), Killer(0))
+    if distributed.get_rank() == 0:
+        print(f"result {finished} {trained} {whole} {all_of_it}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
