@@ -12,10 +12,11 @@ from pathlib import Path
 from candle_spec.atomic import Fs
 from candle_spec.digests import Progress, no_progress
 from candle_spec.errors import MissingPathError, ServiceError
-from candle_spec.modac.checksums import Digesting, Match
+from candle_spec.modac.checksums import Digesting
 from candle_spec.modac.client import Client
-from candle_spec.modac.incoming import Fetched, Incoming, content_from, receive_file
 from candle_spec.optional import require
+from candle_spec.remote.checks import Match
+from candle_spec.remote.incoming import Fetched, Incoming, content_from, receive_file
 
 
 class _ArchiveCheck(Digesting):
@@ -39,7 +40,7 @@ def download_file(
     progress: Progress = no_progress,
     fs: Fs | None = None,
 ) -> Fetched:
-    """Fetch a file; see :func:`candle_spec.modac.incoming.receive_file`.
+    """Fetch a file; see :func:`candle_spec.remote.incoming.receive_file`.
 
     Args:
         client: The service.

@@ -20,9 +20,10 @@ from urllib.parse import urlsplit
 from candle_spec import limits
 from candle_spec._version import __version__
 from candle_spec.errors import LimitExceededError, LoginError, ServiceError, ServiceRefusedError
-from candle_spec.modac.settings import Secret, Settings, is_loopback
+from candle_spec.modac.settings import Settings
 from candle_spec.modac.tokens import Token, TokenCache, read_token
 from candle_spec.optional import require
+from candle_spec.remote.addresses import Secret, is_loopback
 
 MALFORMED: Final = "Invalid user input or malformed request"
 """What the service says to a malformed request and to an expired token alike."""

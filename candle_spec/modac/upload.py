@@ -9,9 +9,10 @@ from typing import Final, Literal
 
 from candle_spec.digests import Progress, no_progress
 from candle_spec.errors import ProofFailedError, ServiceError, ServiceRefusedError
-from candle_spec.modac.checksums import Match, compare, md5_file
+from candle_spec.modac.checksums import compare, md5_file
 from candle_spec.modac.client import Client, RemoteFile
 from candle_spec.modac.metadata import entry_list
+from candle_spec.remote.checks import Match
 
 _TAKEN: Final = "A data file by that name already exists"
 _POLLS: Final = 60

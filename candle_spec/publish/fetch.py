@@ -22,11 +22,12 @@ from urllib.parse import quote
 
 from candle_spec.checkpoint.layout import MANIFEST
 from candle_spec.errors import InvalidInputError, MissingPathError, ServiceError
-from candle_spec.modac.assemble import Part
-from candle_spec.modac.incoming import HashCheck, Incoming
-from candle_spec.modac.names import flat_names, marked_name
-from candle_spec.modac.plan import EPOCHS
-from candle_spec.publish.web import ATTEMPTS, Web
+from candle_spec.publish.published import Part
+from candle_spec.remote.checks import HashCheck
+from candle_spec.remote.incoming import Incoming
+from candle_spec.remote.json_api import ATTEMPTS, Web
+from candle_spec.remote.names import flat_names, marked_name
+from candle_spec.series.outline import EPOCHS
 
 EPOCH_TAG: Final = "epoch-"
 """Before the number of an epoch in the name of a tag at Hugging Face."""

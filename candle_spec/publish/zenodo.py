@@ -15,11 +15,11 @@ from typing import Any, Final
 from urllib.parse import quote, urlsplit
 
 from candle_spec.errors import InvalidInputError, LimitExceededError, ProofFailedError, ServiceError
-from candle_spec.modac.names import flat_names
-from candle_spec.modac.plan import EPOCHS
 from candle_spec.publish.bundle import Item
 from candle_spec.publish.receipts import Receipt
-from candle_spec.publish.web import Web
+from candle_spec.remote.json_api import Web
+from candle_spec.remote.names import flat_names
+from candle_spec.series.outline import EPOCHS
 
 ENDPOINT: Final = "https://zenodo.org"
 SERVICE: Final = "zenodo"

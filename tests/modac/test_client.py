@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import socket
-import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,17 +19,19 @@ from candle_spec.errors import (
     ServiceError,
     ServiceRefusedError,
 )
-from candle_spec.modac.checksums import Match
 from candle_spec.modac.client import Client
 from candle_spec.modac.download import download_file
-from candle_spec.modac.incoming import PARTIAL
 from candle_spec.modac.service import Service
-from candle_spec.modac.settings import Secret, Settings
+from candle_spec.modac.settings import Settings
 from candle_spec.modac.tokens import TokenCache, read_token
 from candle_spec.modac.upload import upload_file
+from candle_spec.remote.addresses import Secret
+from candle_spec.remote.checks import Match
+from candle_spec.remote.incoming import PARTIAL
 from candle_spec.standin.config import DEMO_PASSWORD
 from candle_spec.standin.server import Server
 from tests.helpers.services.modac_calls import ASSET, BASE, STUDY, Caller, Clock
+from tests.helpers.services.spy import Spy
 
 DATA = bytes(range(251)) * 15
 
@@ -286,31 +286,6 @@ class TestDownload:
     def test_a_slow_archive(self, server: Server, reading: Client, stored: str, tmp_path: Path) -> None:
         server.faults.add("slow", path="/presigned/", seconds=0.05)
         assert download_file(reading, stored, tmp_path / "m").size == len(DATA)
-
-
-class Spy:
-    """Another host: remembers what is sent to it."""
-
-    def __init__(self) -> None:
-        self.heard = b""
-        self._socket = socket.socket()
-        self._socket.bind(("127.0.0.1", 0))
-        self._socket.listen(4)
-        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}/x"
-        threading.Thread(target=self._listen, daemon=True).start()
-
-    def _listen(self) -> None:
-        while True:
-            try:
-                connection, _ = self._socket.accept()
-            except OSError:
-                return
-            self.heard += connection.recv(65536)
-            connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
-            connection.close()
-
-    def close(self) -> None:
-        self._socket.close()
 
 
 class TestHostile:

@@ -2,61 +2,23 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, BinaryIO, Final, Protocol
+from typing import Any, BinaryIO, Final
 
 from candle_spec import limits
 from candle_spec.atomic import Fs, write_errors
 from candle_spec.digests import BLOCK, Progress, digest_file, no_progress
 from candle_spec.errors import CorruptFileError, LimitExceededError, ServiceError
-from candle_spec.modac.checksums import Match
+from candle_spec.remote.checks import Check, Match
 
 PARTIAL: Final = ".part"
 """Behind the name of a file that is still coming in."""
 
 _RANGE: Final = re.compile(r"bytes ([0-9]{1,18})-[0-9]{1,18}/([0-9]{1,18}|\*)")
-
-
-class Check(Protocol):
-    """Takes a file's bytes as they come and says whether they are those of the checksum that the service states."""
-
-    size: int
-    stated: str
-
-    def update(self, block: bytes | memoryview) -> None:
-        """Take the next bytes."""
-        ...
-
-    def match(self) -> Match:
-        """Compare all bytes so far with the checksum."""
-        ...
-
-
-class HashCheck:
-    """A check by a hash of the whole content.
-
-    Args:
-        state: The hash, fresh, or with what stands before the content.
-        stated: Its value as lower-case hex; ``""`` where the service states none.
-    """
-
-    def __init__(self, state: hashlib._Hash, stated: str) -> None:
-        self.size, self.stated = 0, stated
-        self._state = state
-
-    def update(self, block: bytes | memoryview) -> None:
-        self._state.update(block)
-        self.size += len(block)
-
-    def match(self) -> Match:
-        if not self.stated:
-            return Match.UNVERIFIABLE
-        return Match.SAME if self._state.hexdigest() == self.stated.lower() else Match.DIFFERENT
 
 
 @dataclass(frozen=True, slots=True)

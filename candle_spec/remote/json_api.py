@@ -9,16 +9,15 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final, Protocol, Self
 from urllib.parse import urljoin, urlsplit
 
 from candle_spec import limits
 from candle_spec._version import __version__
 from candle_spec.errors import LimitExceededError, LoginError, MissingPathError, ServiceError, ServiceRefusedError
-from candle_spec.modac.incoming import content_from
-from candle_spec.modac.settings import Secret, is_loopback
 from candle_spec.optional import require
-from candle_spec.publish.bundle import Item
+from candle_spec.remote.addresses import Secret, is_loopback, origin
+from candle_spec.remote.incoming import content_from
 
 ATTEMPTS: Final = 4
 _BUSY: Final = (429, 500, 502, 503, 504)
@@ -34,6 +33,19 @@ class Answer:
     status: int
     headers: Mapping[str, str]
     body: bytes
+
+
+class Upload(Protocol):
+    """A file to send."""
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        ...
+
+    def blocks(self) -> Iterator[bytes]:
+        """Yield the content from its start."""
+        ...
 
 
 class Web:
@@ -71,7 +83,7 @@ class Web:
         path: str,
         *,
         body: Mapping[str, Any] | None = None,
-        content: Item | None = None,
+        content: Upload | None = None,
         repeat: bool = True,
         missing_ok: bool = False,
     ) -> Any:
@@ -95,7 +107,7 @@ class Web:
             url = urljoin(self.url + path, answer.headers.get("location", ""))
             if method != "GET" or not 300 <= answer.status < 400 or not self._is_own(url):
                 break
-            path = url.removeprefix(_origin(url))
+            path = url.removeprefix(origin(url))
             answer = self._answer(method, path)
         return self._good(answer, missing_ok=missing_ok)
 
@@ -110,7 +122,7 @@ class Web:
             url = urljoin(self.url + path, link[1])
             if not self._is_own(url):
                 raise ServiceError("the service names a next page at another place: no token goes there")
-            path = url.removeprefix(_origin(url))
+            path = url.removeprefix(origin(url))
         raise LimitExceededError("the service answers with pages without an end", location=self.host)
 
     @contextmanager
@@ -158,7 +170,7 @@ class Web:
         return url
 
     def _is_own(self, url: str) -> bool:
-        return _origin(url) == _origin(self.url)
+        return origin(url) == origin(self.url)
 
     def _headers(self, url: str) -> dict[str, str]:
         headers = {"User-Agent": f"candle-spec/{__version__}"}
@@ -172,7 +184,7 @@ class Web:
         path: str,
         *,
         body: Mapping[str, Any] | None = None,
-        content: Item | None = None,
+        content: Upload | None = None,
         repeat: bool = True,
     ) -> Answer:
         attempts = ATTEMPTS if repeat else 1
@@ -192,7 +204,7 @@ class Web:
             self.wait(attempt)
         raise ServiceError("no attempt was allowed")
 
-    def _once(self, method: str, path: str, body: Mapping[str, Any] | None, content: Item | None) -> Answer:
+    def _once(self, method: str, path: str, body: Mapping[str, Any] | None, content: Upload | None) -> Answer:
         url = self.url + path
         headers = {"Accept": "application/json", **self._headers(url)}
         sent: bytes | Iterator[bytes] | None = None
@@ -242,8 +254,3 @@ class Web:
                 words.append(f"{error.get('field', '')}: {text}")
         text = " · ".join(words)
         return (text.replace(self._token.reveal(), "<secret>") if self._token else text)[:2000]
-
-
-def _origin(url: str) -> str:
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc}"
