@@ -71,7 +71,7 @@ def _hugging_face(
     from candle_spec.publish.fetch import hugging_face
     from candle_spec.publish.huggingface import ENDPOINT, checked_repository
     from candle_spec.remote.addresses import checked_url
-    from candle_spec.remote.json_api import Web
+    from candle_spec.remote.json_api import JsonApi
 
     repository, at, revision = name.partition("@")
     checked_repository(repository)
@@ -79,21 +79,21 @@ def _hugging_face(
         raise InvalidInputError("--series takes all epochs, not one revision" if series else "no revision is named")
     endpoint = checked_url(url or os.environ.get("HF_ENDPOINT") or ENDPOINT, usual=ENDPOINT)
     token = _token("HF_TOKEN", token_file, "https://huggingface.co/settings/tokens")
-    web = stack.enter_context(Web(endpoint, token, extra="huggingface"))
-    return hugging_face(web, repository, revision or "main", series=series), f"{repository.rpartition('/')[2]}.candle"
+    api = stack.enter_context(JsonApi(endpoint, token, extra="huggingface"))
+    return hugging_face(api, repository, revision or "main", series=series), f"{repository.rpartition('/')[2]}.candle"
 
 
 def _zenodo(stack: ExitStack, name: str, url: str, token_file: Path | None) -> tuple[Published, str]:
     from candle_spec.publish.fetch import zenodo, zenodo_number
     from candle_spec.publish.zenodo import ENDPOINT
     from candle_spec.remote.addresses import checked_url
-    from candle_spec.remote.json_api import Web
+    from candle_spec.remote.json_api import JsonApi
 
     number = zenodo_number(name)
     endpoint = checked_url(url or ENDPOINT, usual=ENDPOINT)
     token = _token("ZENODO_TOKEN", token_file, f"{endpoint}/account/settings/applications")
-    web = stack.enter_context(Web(endpoint, token, extra="zenodo"))
-    return zenodo(web, number), f"zenodo-{number}.candle"
+    api = stack.enter_context(JsonApi(endpoint, token, extra="zenodo"))
+    return zenodo(api, number), f"zenodo-{number}.candle"
 
 
 def _token(variable: str, file: Path | None, where: str) -> Secret | None:

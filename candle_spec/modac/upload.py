@@ -72,7 +72,7 @@ def upload_file(
                 return _proved(client, local, _archived(client, found), "sent")
             if attempt == settings.attempts - 1:
                 raise
-            client.service.wait(attempt)
+            client.service.http.wait(attempt)
         else:
             break
     arrived = client.file(path)
@@ -86,7 +86,7 @@ def _archived(client: Client, found: RemoteFile) -> RemoteFile:
     for _ in range(_POLLS):
         if found.archived:
             return found
-        client.service.wait(0)
+        client.service.http.wait(0)
         again = client.file(found.path)
         if again is None:
             break

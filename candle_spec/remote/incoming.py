@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import BinaryIO, Final
 
 from candle_spec import limits
 from candle_spec.atomic import Fs, write_errors
@@ -17,8 +16,6 @@ from candle_spec.remote.checks import Check, Match
 
 PARTIAL: Final = ".part"
 """Behind the name of a file that is still coming in."""
-
-_RANGE: Final = re.compile(r"bytes ([0-9]{1,18})-[0-9]{1,18}/([0-9]{1,18}|\*)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,31 +150,6 @@ def _take(
         fs.write(file, block)
         check.update(block)
         progress(len(block))
-
-
-def content_from(response: Any, start: int, location: str) -> Iterator[bytes]:
-    """Yield the content of an answer to a request for all bytes from ``start`` on, as the blocks come.
-
-    A block that was being filled would be lost with the connection, so that none is filled.
-
-    Raises:
-        ServiceError: It is the answer to another request.
-    """
-    skip = _to_skip(response, start, location)
-    for block in response.iter_raw():
-        if len(block) > skip:
-            yield block[skip:]
-        skip = max(0, skip - len(block))
-
-
-def _to_skip(response: Any, start: int, location: str) -> int:
-    """Return how many bytes of an answer are here already: all up to ``start`` where no ranges are sent."""
-    if response.status_code == 200:
-        return start
-    match = _RANGE.fullmatch(response.headers.get("content-range", ""))
-    if response.status_code == 206 and match and int(match[1]) == start:
-        return 0
-    raise ServiceError(f"the archive answers {response.status_code} to a download from byte {start}", location=location)
 
 
 def _verify(incoming: Incoming, partial: Path, check: Check, sha256: str, fs: Fs) -> None:

@@ -367,7 +367,7 @@ class TestHostile:
     def test_no_cookie_is_kept(self, server: Server, client: Client, asset: str) -> None:
         client.service.login()
         client.service.renew()
-        assert [list(one.cookies.jar) for one in client.service._clients.values()] == [[]]
+        assert [list(one.cookies.jar) for one in client.service.http._connections.values()] == [[]]
 
     def test_the_service_is_not_there(self, settings: Settings) -> None:
         with (
@@ -379,7 +379,7 @@ class TestHostile:
     def test_an_answer_of_another_shape(self, client: Client, asset: str, monkeypatch: pytest.MonkeyPatch) -> None:
         client.service.login()
         for body in (b"", b"[]", b'{"collections": []}', b'{"collections": [{"collection": 5}]}', b"\xff", b"[" * 5000):
-            monkeypatch.setattr(Service, "_whole", lambda self, response, body=body: body)
+            monkeypatch.setattr("candle_spec.remote.client.bounded", lambda *_, body=body: [body])
             with pytest.raises(ServiceError):
                 client.collection(asset)
 
