@@ -22,7 +22,6 @@ from candle_spec.remote.names import flat_names
 from candle_spec.series.outline import EPOCHS
 
 ENDPOINT: Final = "https://zenodo.org"
-SERVICE: Final = "zenodo"
 MOST_FILES: Final = 100
 MOST_BYTES: Final = 50_000_000_000
 """Of one deposit (https://help.zenodo.org/docs/deposit/manage-files/)."""
@@ -32,6 +31,11 @@ _FEWER: Final = (
     "series prune; Hugging Face and MoDaC take the whole"
 )
 _DEPOSITS: Final = "/api/deposit/depositions"
+
+
+def tokens_at(endpoint: str) -> str:
+    """Return the page on which tokens are made."""
+    return f"{endpoint}/account/settings/applications"
 
 
 def named(items: Sequence[Item]) -> dict[str, Item]:
@@ -67,8 +71,8 @@ def refuse_over_limits(items: Sequence[Item]) -> None:
         )
 
 
-class Zenodo:
-    """Zenodo as one user."""
+class Deposits:
+    """The deposits of one user."""
 
     def __init__(self, api: JsonApi) -> None:
         self._api = api
