@@ -108,7 +108,7 @@ def _same_tensors(native: Native, checkpoint: Checkpoint, progress: Progress) ->
         fault = _difference(source, common[source.group, source.name])
         if fault:
             return Claim(what, False, f"{source.name}: {fault}")
-        progress(sum(part.data.size for part in source.parts.values()))
+        progress(source.size)
     return Claim(what, True)
 
 

@@ -9,7 +9,7 @@ Where the bytes stand in native files as they are (or permuted, or byte-swapped)
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
@@ -292,6 +292,16 @@ class TensorSource:
     role: str = ""
     label: str = ""
     attributes: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def size(self) -> int:
+        """Number of bytes of its stored arrays; an alias has none."""
+        return sum(part.data.size for part in self.parts.values())
+
+
+def total_size(tensors: Iterable[TensorSource]) -> int:
+    """Return the number of bytes that tensors take where they are stored."""
+    return sum(tensor.size for tensor in tensors)
 
 
 def plain(group: str, name: str, dtype: str, shape: tuple[int, ...], data: Bytes, **more: Any) -> TensorSource:

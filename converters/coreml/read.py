@@ -14,7 +14,7 @@ from candle_spec.converters._shared import look
 from candle_spec.converters.coreml.detect import MANIFEST
 from candle_spec.errors import CorruptFileError, LimitExceededError, UnsupportedFormatError
 from candle_spec.weights.dtypes import item_size
-from candle_spec.weights.sources import FileBytes, TensorSource, plain
+from candle_spec.weights.sources import FileBytes, TensorSource, plain, total_size
 
 _WEIGHTS: Final = "weights/weight.bin"
 _SENTINEL: Final = 0xDEADBEEF
@@ -49,7 +49,7 @@ def read(source: Source) -> Native:
     native.parts = [Part("model", "kept", "the files, verbatim", size=sum(file.size for file in source.files))]
     if native.tensors:
         native.groups = [Group("derived", "derived")]
-        size = sum(part.data.size for tensor in native.tensors for part in tensor.parts.values())
+        size = total_size(native.tensors)
         reason = "in the order of the file; the payload beside them is the model"
         native.parts.append(Part("arrays", "transformed", reason, len(native.tensors), size))
     return native

@@ -16,7 +16,7 @@ from candle_spec.pointer import join
 from candle_spec.readers.msgpack import Data, Pairs, Place, read_one
 from candle_spec.weights import state_tree
 from candle_spec.weights.dtypes import DTYPES, from_numpy_name
-from candle_spec.weights.sources import Bytes, ChainedBytes, Encoding, FileBytes, MemoryBytes, TensorSource
+from candle_spec.weights.sources import Bytes, ChainedBytes, Encoding, FileBytes, MemoryBytes, TensorSource, total_size
 from candle_spec.weights.sources import Part as StoredArray
 
 _ARRAY: Final = 1
@@ -73,7 +73,7 @@ class _Reading:
         )
         for group in native.groups:
             own = [tensor for tensor in self.tensors if tensor.group == group.id]
-            size = sum(part.data.size for tensor in own for part in tensor.parts.values())
+            size = total_size(own)
             native.parts.append(Part(group.id, "kept", count=len(own), size=size))
         if "optimizer" not in {group.kind for group in native.groups}:
             native.parts.append(Part("optimizer", "absent", "the file holds no optimizer state"))

@@ -13,7 +13,7 @@ from candle_spec.converters.huggingface import card, config, weights
 from candle_spec.converters.huggingface.detect import DESCRIBES
 from candle_spec.converters.huggingface.join import Joined, with_twins
 from candle_spec.errors import CandleSpecError, MissingPartError, UnsafeContentError
-from candle_spec.weights.sources import TensorSource
+from candle_spec.weights.sources import TensorSource, total_size
 
 _TRAINING: Final[tuple[tuple[re.Pattern[str], str], ...]] = (
     (re.compile(r"optimizer\.(pt|bin)"), "optimizer"),
@@ -155,7 +155,7 @@ class _Reading:
         if inner is None:
             return
         added = self._joined.add(inner, file.name, lambda _: group.replace(" ", "-"))
-        size = sum(part.data.size for tensor in added for part in tensor.parts.values())
+        size = total_size(added)
         kept = "in the state tree" if not added else ""
         self._native.parts.append(Part(group.partition(".")[0], "kept", kept, len(added), size))
 

@@ -20,7 +20,7 @@ from candle_spec.errors import InvalidInputError, UnsupportedFormatError
 from candle_spec.problems import Location, Problem, Severity
 from candle_spec.readers.hdf5 import Group as Hdf5Group
 from candle_spec.readers.hdf5 import read_tree
-from candle_spec.weights.sources import TensorSource
+from candle_spec.weights.sources import TensorSource, total_size
 
 _NO_TOPOLOGY: Final = "a weights-only file; name the architecture with --topology"
 
@@ -179,7 +179,7 @@ class _Reading:
 
     def _group_part(self, group: str) -> Part:
         own = [tensor for tensor in self._tensors.values() if tensor.group == group]
-        size = sum(part.data.size for tensor in own for part in tensor.parts.values())
+        size = total_size(own)
         reason = "the file's own lists do not name them: Keras does not load them" if group == "other" else ""
         return Part(group, "kept", reason, len(own), size)
 

@@ -18,7 +18,7 @@ from candle_spec.problems import Location, Problem, Severity
 from candle_spec.readers import inert_pickle
 from candle_spec.readers.npy_header import MAGIC, START, header_end
 from candle_spec.readers.zip_archive import Entry, ZipArchive
-from candle_spec.weights.sources import FileBytes, TensorSource
+from candle_spec.weights.sources import FileBytes, TensorSource, total_size
 
 
 def read(source: Source) -> Native:
@@ -105,7 +105,7 @@ def _written(entries: Sequence[Entry]) -> str:
 def _finish(native: Native, unread: Sequence[Entry]) -> Native:
     native.groups = [Group("model", "model")]
     native.fields = [infer_name(native.source)]
-    size = sum(part.data.size for tensor in native.tensors for part in tensor.parts.values())
+    size = total_size(native.tensors)
     native.parts.insert(0, Part("model", "kept", count=len(native.tensors), size=size))
     if unread:
         names = ", ".join(entry.name for entry in unread)

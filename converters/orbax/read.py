@@ -28,7 +28,7 @@ from candle_spec.converters.orbax.tree import (
 )
 from candle_spec.errors import InvalidInputError, LimitExceededError, MissingPartError
 from candle_spec.weights import state_tree
-from candle_spec.weights.sources import TensorSource
+from candle_spec.weights.sources import TensorSource, total_size
 
 _UNFINISHED: Final = ".orbax-checkpoint-tmp"
 _EMPTY: Final[dict[str, Any]] = {"None": None, "Dict": {"$dict": []}, "List": [], "Tuple": {"$tuple": []}}
@@ -124,7 +124,7 @@ class _Reading:
     def _parts(self, native: Native) -> Iterator[Part]:
         for group in native.groups:
             own = [tensor for tensor in self.tensors if tensor.group == group.id]
-            size = sum(part.data.size for tensor in own for part in tensor.parts.values())
+            size = total_size(own)
             yield Part(group.id, "kept", "", len(own), size)
         packed = [t for t in self.tensors if not any(part.data.extents for part in t.parts.values())]
         if packed:

@@ -18,7 +18,7 @@ from candle_spec.converters.python_pickle.walk import PickleWalk
 from candle_spec.errors import UnsupportedFormatError
 from candle_spec.readers.inert_pickle import Global
 from candle_spec.readers.torch_objects import TorchObjects
-from candle_spec.weights.sources import TensorSource
+from candle_spec.weights.sources import TensorSource, total_size
 
 _KINDS: Final = ("model", "artifact", "optimizer", "rng", "derived", "ema", "scheduler", "scaler", "sampler", "metric")
 
@@ -155,7 +155,7 @@ def _group_parts(native: Native) -> list[Part]:
     named = {part.what for part in native.parts}
     for group in native.groups:
         own = [tensor for tensor in native.tensors if tensor.group == group.id]
-        size = sum(part.data.size for tensor in own for part in tensor.parts.values())
+        size = total_size(own)
         what = group.kind if group.id == group.kind else group.id
         if what not in named:
             parts.append(Part(what, "kept", count=len(own), size=size))

@@ -13,6 +13,7 @@ from candle_spec.converters._shared.torch.walk import Walk
 from candle_spec.converters.pytorch.detect import TITLES, variant_of
 from candle_spec.errors import UnsupportedFormatError
 from candle_spec.readers.torch_objects import TorchObjects
+from candle_spec.weights.sources import total_size
 
 
 def read(source: Source) -> Native:
@@ -81,7 +82,7 @@ def _parts(groups: list[Group], tensors: list[Any], structure: Structure, file: 
     parts: list[Part] = []
     for group in groups:
         own = [tensor for tensor in tensors if tensor.group == group.id]
-        size = sum(part.data.size for tensor in own for part in tensor.parts.values())
+        size = total_size(own)
         what = group.kind if group.id == group.kind else group.id
         parts.append(Part(what, "kept", count=len(own), size=size))
     named = {part.what.partition(".")[0] for part in parts}

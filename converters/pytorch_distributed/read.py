@@ -25,6 +25,7 @@ from candle_spec.readers import inert_pickle as pickles
 from candle_spec.readers.inert_pickle import Call, Mapping
 from candle_spec.readers.torch_dtypes import DTYPES
 from candle_spec.readers.torch_objects import Storage, TensorView, TiledView, TorchObjects, View, sizes_of
+from candle_spec.weights.sources import total_size
 
 _MODULE: Final = "torch.distributed.checkpoint.metadata."
 
@@ -110,7 +111,7 @@ class _Reading:
         )
         for group in used:
             own = [tensor for tensor in walk.tensors if tensor.group == group]
-            size = sum(part.data.size for tensor in own for part in tensor.parts.values())
+            size = total_size(own)
             native.parts.append(Part(group, "kept", count=len(own), size=size))
         named = {part.what for part in native.parts}
         native.parts += [part for part in structure.parts if part.what not in named]

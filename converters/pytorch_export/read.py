@@ -20,7 +20,7 @@ from candle_spec.problems import Location, Problem, Severity
 from candle_spec.readers.inert_pickle import Global, load
 from candle_spec.readers.torch_objects import Storage, TensorView, check_view
 from candle_spec.readers.zip_archive import Entry, ZipArchive
-from candle_spec.weights.sources import FileBytes, TensorSource
+from candle_spec.weights.sources import FileBytes, TensorSource, total_size
 
 _DTYPES: Final = {
     1: "U8",
@@ -230,7 +230,7 @@ class _Reading:
         parts = []
         for group in groups:
             own = [tensor for tensor in self.tensors if tensor.group == group]
-            size = sum(part.data.size for tensor in own for part in tensor.parts.values())
+            size = total_size(own)
             parts.append(Part(group, "kept", count=len(own), size=size))
         if self.unread:
             reason = f"said to be pickles, not read: {', '.join(self.unread[:8])}"[:1000]

@@ -19,7 +19,7 @@ from candle_spec.errors import CorruptFileError, LimitExceededError, Unsupported
 from candle_spec.readers.inert_pickle import Global
 from candle_spec.readers.zip_archive import Entry, ZipArchive
 from candle_spec.weights import state_tree
-from candle_spec.weights.sources import TensorSource
+from candle_spec.weights.sources import TensorSource, total_size
 
 _ABOUT: Final = frozenset({"__class__", "__module__", "__loader__", "__id__", "is_json", "key_types", "type"})
 _DEPTH: Final = 60
@@ -70,7 +70,7 @@ class _Reading:
         native.fields = list(_fields(root, version))
         native.pickles = [inert_pickle(self.source.files[0].name, SCHEMA, self.imports)]
         native.checks = [partial(self.archive.crc_fault, entry) for entry in self.used]
-        size = sum(part.data.size for tensor in self.tensors for part in tensor.parts.values())
+        size = total_size(self.tensors)
         native.parts = [Part("model", "kept", count=len(self.tensors), size=size)]
         if self.unread:
             reason = f"not read: {', '.join(self.unread[:8])}"[:1000]

@@ -12,7 +12,7 @@ from candle_spec.converters.tflite.detect import MAGIC
 from candle_spec.errors import CorruptFileError, UnsupportedFormatError
 from candle_spec.readers.flatbuffer import Buffer, Table
 from candle_spec.weights.dtypes import item_size
-from candle_spec.weights.sources import FileBytes, MemoryBytes, TensorSource, plain
+from candle_spec.weights.sources import FileBytes, MemoryBytes, TensorSource, plain, total_size
 
 _VERSION: Final = 3
 _DTYPES: Final = {
@@ -69,7 +69,7 @@ def _native(source: Source, root: Table) -> Native:
             native.fields += _ends(graph, tensors)
     if native.tensors:
         native.groups = [Group("derived", "derived")]
-        size = sum(part.data.size for tensor in native.tensors for part in tensor.parts.values())
+        size = total_size(native.tensors)
         reason = "the model's constants; the payload beside them is the model"
         native.parts.append(Part("constants", "transformed", reason, len(native.tensors), size))
     native.parts.insert(0, Part("model", "kept", "the file, verbatim", size=file.size))

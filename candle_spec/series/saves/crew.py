@@ -18,7 +18,7 @@ from candle_spec.series.saves.file_writer import FileWriter
 from candle_spec.series.saves.staged import Joined
 from candle_spec.weights.safetensors import Header
 from candle_spec.weights.shards import PlannedFile, StoredPart
-from candle_spec.weights.sources import Bytes, Extent, Part, TensorSource
+from candle_spec.weights.sources import Bytes, Extent, Part, TensorSource, total_size
 
 WORTH_DEALING: Final = limits.MIB
 """Bytes of a file below which it is not split so that another process has something to write."""
@@ -159,8 +159,7 @@ def _name(part: StoredPart) -> Name:
 
 def shard_bytes(tensors: Sequence[TensorSource], processes: int, most: int) -> int:
     """Return the size of files with which each process gets its share, unless that is too little to be worth it."""
-    total = sum(part.data.size for tensor in tensors for part in tensor.parts.values())
-    return min(most, max(WORTH_DEALING, -(-total // processes)))
+    return min(most, max(WORTH_DEALING, -(-total_size(tensors) // processes)))
 
 
 @dataclass(slots=True)

@@ -11,7 +11,7 @@ from typing import Final
 from candle_spec.conversion.contract import Group, Native, NativeFile, Part, Source
 from candle_spec.converters._shared.folders import container
 from candle_spec.errors import InvalidInputError, MissingPartError
-from candle_spec.weights.sources import TensorSource
+from candle_spec.weights.sources import TensorSource, total_size
 
 SURE: Final = 60
 """Below this a converter only guesses, and among other files a guess is not taken."""
@@ -126,6 +126,6 @@ def join(native: Native, other: Native, name: str) -> None:
     native.problems += other.problems
     native.checks += other.checks
     native.resources.push(other.resources)
-    size = sum(part.data.size for tensor in other.tensors for part in tensor.parts.values())
+    size = total_size(other.tensors)
     reason = f"{other.format.title}; its structure is only in the native bytes"
     native.parts.append(Part(f"artifact {name}"[:200], "kept", reason, len(other.tensors), size))

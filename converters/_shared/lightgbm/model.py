@@ -27,7 +27,7 @@ from candle_spec.converters._shared.lightgbm.text import Text, whole
 from candle_spec.converters._shared.lightgbm.trees import read_trees
 from candle_spec.errors import CorruptFileError
 from candle_spec.readers.protobuf import Window
-from candle_spec.weights.sources import Bytes
+from candle_spec.weights.sources import Bytes, total_size
 
 _FAMILIES: Final = {"gbdt": "boosted trees", "dart": "boosted trees with dropout", "rf": "random forest"}
 _FILES: Final = frozenset(
@@ -143,7 +143,7 @@ def _typed(parameters: Mapping[str, str]) -> dict[str, Any]:
 
 def _add_parts(booster: Booster, text: Text, unknown: list[str]) -> None:
     """Say what became of each part of the text."""
-    size = sum(part.data.size for tensor in booster.tensors for part in tensor.parts.values())
+    size = total_size(booster.tensors)
     reason = "the trees' arrays, one after the other; the text beside them is the model"
     parts = [
         Part("model", "kept", "the text, verbatim", size=booster.payload.size),

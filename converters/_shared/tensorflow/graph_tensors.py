@@ -15,7 +15,7 @@ from candle_spec.converters._shared.tensorflow.graph import Graph
 from candle_spec.errors import LimitExceededError
 from candle_spec.readers import protobuf
 from candle_spec.readers.protobuf import Window
-from candle_spec.weights.sources import FileBytes, TensorSource
+from candle_spec.weights.sources import FileBytes, TensorSource, total_size
 
 GROUP: Final = "other.constants"
 LARGE: Final = 1024
@@ -44,7 +44,7 @@ class GraphTensors:
     def size(self, group: str = "") -> int:
         """Bytes of the tensors of a group, or of all."""
         own = [tensor for tensor in self.tensors if group in ("", tensor.group)]
-        return sum(part.data.size for tensor in own for part in tensor.parts.values())
+        return total_size(own)
 
     def parts(self) -> list[Part]:
         """Lines of the certificate."""

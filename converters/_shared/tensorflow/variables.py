@@ -17,7 +17,7 @@ from candle_spec.errors import CorruptFileError, MissingPartError
 from candle_spec.readers.protobuf import Window
 from candle_spec.readers.tensor_bundle import Entry, read_index
 from candle_spec.weights import state_tree
-from candle_spec.weights.sources import Bytes, Extent, FileBytes, TensorSource
+from candle_spec.weights.sources import Bytes, Extent, FileBytes, TensorSource, total_size
 
 _ORDER: Final = ("model", "ema", "optimizer", "metric", "rng", "sampler", "scheduler", "scaler", "other")
 _NO_VALUE: Final = "their values are those of running objects (tables, iterators), which no tensor holds"
@@ -65,7 +65,7 @@ def kept_parts(tensors: Sequence[TensorSource]) -> list[Part]:
     parts = []
     for group in groups_of(tensors):
         own = [tensor for tensor in tensors if tensor.group == group.id]
-        size = sum(part.data.size for tensor in own for part in tensor.parts.values())
+        size = total_size(own)
         parts.append(Part(group.id, "kept", count=len(own), size=size))
     if all(tensor.group != "optimizer" for tensor in tensors):
         parts.append(Part("optimizer", "absent", "the checkpoint holds no optimizer state"))

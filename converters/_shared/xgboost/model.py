@@ -30,7 +30,7 @@ from candle_spec.converters._shared.xgboost.categories import categories_of
 from candle_spec.converters._shared.xgboost.document import Buffer, Document, array, integer, member, read_document
 from candle_spec.converters._shared.xgboost.trees import read_forest
 from candle_spec.errors import CorruptFileError, UnsupportedFormatError
-from candle_spec.weights.sources import Bytes
+from candle_spec.weights.sources import Bytes, total_size
 
 _MEDIA: Final = {"json": "application/json", "ubj": "application/ubjson"}
 _FAMILIES: Final = {"gbtree": "boosted trees", "dart": "boosted trees with dropout", "gblinear": "linear"}
@@ -238,7 +238,7 @@ def _attribute(value: str) -> Any:
 
 def _add_parts(booster: Booster, document: Document, unknown: list[str], facts: _Facts) -> None:
     """Say what became of each part of the model."""
-    size = sum(part.data.size for tensor in booster.tensors for part in tensor.parts.values())
+    size = total_size(booster.tensors)
     parts = [Part("model", "kept", "the document, verbatim", size=booster.payload.size)]
     if document.config is not None:
         parts = [
