@@ -252,14 +252,12 @@ def _rearranged(
     import numpy as np
 
     from candle_spec.weights.dtypes import item_size
-    from candle_spec.weights.sources import slabs
+    from candle_spec.weights.strides import row_major
 
     element = np.dtype((np.void, item_size(dtype)))
     stored = np.memmap(path, dtype=element, mode="r", offset=offset, shape=shape)
     native = stored.transpose(extent.order) if extent.order is not None else stored
-    for piece in slabs(native):
-        packed = np.ascontiguousarray(piece).reshape(-1).view(np.uint8)
-        yield (packed.view(f"u{extent.swap}").byteswap().view(np.uint8) if extent.swap else packed).data
+    yield from row_major(native, extent.swap)
 
 
 def prove(native: Path, splice: Splice) -> str:

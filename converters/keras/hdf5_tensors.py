@@ -9,16 +9,8 @@ from typing import Any, Final
 from candle_spec import limits
 from candle_spec.readers.hdf5 import Dataset, FileWindow, MemoryWindow
 from candle_spec.weights.dtypes import DTYPES, from_numpy_name
-from candle_spec.weights.sources import (
-    Bytes,
-    Encoding,
-    FileBytes,
-    MadeBytes,
-    Part,
-    StridedBytes,
-    TensorSource,
-    row_major_strides,
-)
+from candle_spec.weights.sources import Bytes, Encoding, FileBytes, MadeBytes, Part, TensorSource
+from candle_spec.weights.strides import StridedBytes, row_major_strides
 from candle_spec.weights.strings import stored_strings
 
 _STRING_BYTES: Final = 256 * limits.MIB

@@ -17,17 +17,8 @@ from candle_spec.converters._shared.pickle.array_nodes import ArrayNode
 from candle_spec.errors import LimitExceededError
 from candle_spec.readers.inert_pickle import Span
 from candle_spec.weights.dtypes import DTYPES, from_numpy_name, item_size
-from candle_spec.weights.sources import (
-    Bytes,
-    Encoding,
-    FileBytes,
-    MadeBytes,
-    MemoryBytes,
-    Part,
-    StridedBytes,
-    TensorSource,
-    row_major_strides,
-)
+from candle_spec.weights.sources import Bytes, Encoding, FileBytes, MadeBytes, MemoryBytes, Part, TensorSource
+from candle_spec.weights.strides import StridedBytes, row_major_strides
 from candle_spec.weights.strings import stored_strings
 
 if TYPE_CHECKING:

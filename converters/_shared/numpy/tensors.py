@@ -12,17 +12,8 @@ from candle_spec import limits
 from candle_spec.errors import LimitExceededError, TruncatedFileError, UnsupportedFormatError
 from candle_spec.readers.npy_header import NpyHeader
 from candle_spec.weights.dtypes import DTYPES, from_numpy_name
-from candle_spec.weights.sources import (
-    Bytes,
-    Encoding,
-    FileBytes,
-    MadeBytes,
-    Part,
-    StridedBytes,
-    TensorSource,
-    row_major_strides,
-    slabs,
-)
+from candle_spec.weights.sources import Bytes, Encoding, FileBytes, MadeBytes, Part, TensorSource
+from candle_spec.weights.strides import StridedBytes, row_major_strides, slabs
 from candle_spec.weights.strings import stored_strings
 
 if TYPE_CHECKING:

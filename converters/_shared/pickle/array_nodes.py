@@ -19,7 +19,8 @@ from candle_spec import limits
 from candle_spec.errors import CorruptFileError
 from candle_spec.readers.inert_pickle import Call, Global, Mapping, Span
 from candle_spec.readers.numpy_objects import bytes_of
-from candle_spec.weights.sources import FileBytes, MemoryBytes, row_major_strides
+from candle_spec.weights.sources import FileBytes, MemoryBytes
+from candle_spec.weights.strides import row_major_strides
 
 if TYPE_CHECKING:
     import numpy as np

@@ -17,15 +17,8 @@ from candle_spec.converters._shared.tiles import Tile, TiledBytes, join
 from candle_spec.errors import CorruptFileError, LimitExceededError, TruncatedFileError, UnsupportedFormatError
 from candle_spec.readers.crc32c import crc32c, masked
 from candle_spec.readers.tensor_bundle import Bundle, Entry, piece_key
-from candle_spec.weights.sources import (
-    Bytes,
-    Encoding,
-    FileBytes,
-    MemoryBytes,
-    Part,
-    StridedBytes,
-    row_major_strides,
-)
+from candle_spec.weights.sources import Bytes, Encoding, FileBytes, MemoryBytes, Part
+from candle_spec.weights.strides import StridedBytes, row_major_strides
 
 if TYPE_CHECKING:
     pass

@@ -9,17 +9,8 @@ from typing import Any, Final
 from candle_spec.converters._shared.tiles import Tile, join
 from candle_spec.readers.torch_dtypes import ITEM_BYTES
 from candle_spec.readers.torch_objects import QuantizedView, SparseView, TensorView, TiledView, View
-from candle_spec.weights.sources import (
-    Bytes,
-    Encoding,
-    FileBytes,
-    MadeBytes,
-    MemoryBytes,
-    Part,
-    StridedBytes,
-    TensorSource,
-    row_major_strides,
-)
+from candle_spec.weights.sources import Bytes, Encoding, FileBytes, MadeBytes, MemoryBytes, Part, TensorSource
+from candle_spec.weights.strides import StridedBytes, row_major_strides
 
 _PAIRS: Final = {"C128": "F64", "C32": "F16"}
 """Complex dtypes that are stored as pairs of numbers."""
