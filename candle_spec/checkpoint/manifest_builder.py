@@ -17,7 +17,7 @@ from candle_spec.checkpoint.manifest_file import SCHEMA_VERSION
 from candle_spec.checkpoint.resume import EXACT, resume_grade
 from candle_spec.digests import digest_encoded, digest_json, payload_digest
 from candle_spec.manifest.collection import urn
-from candle_spec.weights.shards import GroupPlan, StoredPart
+from candle_spec.weights.shards import GroupPlan, StoredPart, stored_parts
 from candle_spec.weights.sources import TensorSource
 
 STATE_PARTS: Final = (*EXACT, "metric")
@@ -69,10 +69,8 @@ class Inputs:
 def tensor_entries(inputs: Inputs) -> list[dict[str, Any]]:
     """Return the inventory: one entry for every name, in the native order."""
     stored: dict[tuple[str, str], dict[str, StoredPart]] = {}
-    for plan in inputs.plans:
-        for file in plan.files:
-            for part in file.parts.values():
-                stored.setdefault((part.tensor.group, part.tensor.name), {})[part.part_name] = part
+    for part in stored_parts(inputs.plans):
+        stored.setdefault((part.tensor.group, part.tensor.name), {})[part.part_name] = part
     digests: dict[tuple[str, str], str] = {}
     entries: list[dict[str, Any]] = []
     for tensor in inputs.contents.tensors:

@@ -5,7 +5,7 @@ Which array holds which tensor changes; no tensor, name, dtype, alias or digest 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,7 +15,7 @@ from candle_spec.checkpoint.layout import pointer_target
 from candle_spec.checkpoint.manifest_builder import FileRecord
 from candle_spec.errors import CorruptFileError, InvalidInputError, LimitExceededError
 from candle_spec.weights.safetensors import Header, read_header
-from candle_spec.weights.shards import GroupPlan, StoredPart, plan_group
+from candle_spec.weights.shards import GroupPlan, plan_group, stored_parts
 from candle_spec.weights.sources import Encoding, FileBytes, Part, TensorSource
 
 Place = tuple[str, str]
@@ -110,15 +110,11 @@ def relayout(checkpoint: Checkpoint, shard_bytes: int) -> Relayout:
         made.plans.append(plan)
         made.replaced |= {*group["files"], *([group["index"]] if "index" in group else [])}
     by_name = {(tensor.group, tensor.name): tensor for tensor in checkpoint.tensors}
-    for part in _parts(made.plans):
+    for part in stored_parts(made.plans):
         old = by_name[part.tensor.group, part.tensor.name].arrays[part.part_name]
         made.moved[old.file, old.key] = part.file, part.key
         made.stated[part.file, part.key] = old.digest
     return made
-
-
-def _parts(plans: Sequence[GroupPlan]) -> Iterator[StoredPart]:
-    return (part for plan in plans for file in plan.files for part in file.parts.values())
 
 
 def _header(checkpoint: Checkpoint, file: str) -> Header:

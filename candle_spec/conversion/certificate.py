@@ -13,13 +13,14 @@ from typing import Any
 from candle_spec.checkpoint.manifest_builder import FileRecord, tool
 from candle_spec.checkpoint.manifest_file import SCHEMA_VERSION
 from candle_spec.conversion.contract import Native, NativeFile, Part
-from candle_spec.conversion.splice import Place, Splice, StoredExtent, extents_of, prove, write_residue
+from candle_spec.conversion.extents import StoredExtent, extents_of
+from candle_spec.conversion.splice import Place, Splice, prove, write_residue
 from candle_spec.digests import digest_file, digest_file_list
 from candle_spec.errors import ProofFailedError
 from candle_spec.manifest.collection import urn
 from candle_spec.problems import Problem
 from candle_spec.validation.catalogue import problem
-from candle_spec.weights.shards import GroupPlan, StoredPart
+from candle_spec.weights.shards import GroupPlan, stored_parts
 
 COST = (
     "The native file was not kept: it cannot be restored byte for byte, what this package did not understand of it "
@@ -92,7 +93,7 @@ class Certificate:
         for original in self.originals:
             for extent in original.extents:
                 covered[extent.file, extent.key] += extent.length
-        for part in _parts(plans):
+        for part in stored_parts(plans):
             place, data = (part.file, part.key), part.part.data
             if covered[place] != data.size and digest_blocks(data.blocks()) != digests[place]:
                 raise ProofFailedError(f"the stored array {part.key!r} is not what was read", location=part.file)
@@ -187,10 +188,6 @@ def compare_checksums(native: Native, faults: Sequence[str]) -> list[Problem]:
         reason = f"{len(wrong)} of {len(faults)} checksums inside the native file do not fit: {wrong[0]}"
         native.parts.append(Part("checksums", "kept", reason, count=len(wrong)))
     return [problem("CKP4032", fault) for fault in wrong]
-
-
-def _parts(plans: Sequence[GroupPlan]) -> list[StoredPart]:
-    return [part for plan in plans for file in plan.files for part in file.parts.values()]
 
 
 def digest_blocks(blocks: Iterable[bytes | memoryview]) -> str:

@@ -23,7 +23,8 @@ from candle_spec.checkpoint.relayout import Relayout, relayout
 from candle_spec.checkpoint.seal import refuse_newer
 from candle_spec.conversion.certificate import digest_blocks
 from candle_spec.conversion.convert import writing
-from candle_spec.conversion.splice import Splice, StoredExtent, checked_extents
+from candle_spec.conversion.extents import StoredExtent, checked_extents
+from candle_spec.conversion.splice import Splice
 from candle_spec.digests import BLOCK, Progress, digest_bytes, digest_file, no_progress
 from candle_spec.errors import CorruptFileError, InvalidInputError, MissingPathError, ProofFailedError
 from candle_spec.problems import Report
