@@ -12,54 +12,46 @@ import zlib
 from collections.abc import Iterator, Sequence
 from io import FileIO
 from pathlib import Path
-from typing import BinaryIO, Protocol, cast
+from typing import Protocol, cast
 
-from candle_spec.atomic import Fs
 from candle_spec.conversion.extents import StoredExtent, gaps
 from candle_spec.digests import BLOCK
 from candle_spec.errors import CorruptFileError, ProofFailedError, TruncatedFileError
 from candle_spec.weights.safetensors import Entry, Header, read_header
 
 
-class Place(Protocol):
-    """A private folder in which a checkpoint is made."""
-
-    fs: Fs
-    path: Path
-
-    def create(self, name: str) -> BinaryIO:
-        """Create a file; the caller syncs and closes it."""
-        ...
-
-
-def write_residue(native: Path, size: int, extents: Sequence[StoredExtent], name: str, staging: Place) -> int:
-    """Write the residue, compressed deterministically; return its uncompressed size."""
-    total = 0
-    with native.open("rb", buffering=0) as source, staging.create(name) as target:
-        out = _Through(staging.fs, target)
-        with gzip.GzipFile(filename="", mode="wb", compresslevel=6, fileobj=out, mtime=0) as packed:
-            for offset, length in gaps(extents, size):
-                source.seek(offset)
-                for block in read_blocks(source, length, native.name):
-                    packed.write(block)
-                total += length
-        staging.fs.sync_file(target)
-    return total
+def residue_blocks(native: Path, size: int, extents: Sequence[StoredExtent]) -> Iterator[bytes]:
+    """Yield the residue of a native file, compressed deterministically."""
+    packed = _Taken()
+    with (
+        native.open("rb", buffering=0) as source,
+        gzip.GzipFile(filename="", mode="wb", compresslevel=6, fileobj=packed, mtime=0) as residue,
+    ):
+        for offset, length in gaps(extents, size):
+            source.seek(offset)
+            for block in read_blocks(source, length, native.name):
+                residue.write(block)
+                yield from packed.take()
+    yield from packed.take()
 
 
-class _Through:
-    """A file object for gzip whose writes go through ``Fs``, so that tests can make them fail."""
+class _Taken:
+    """A file object for gzip from which the pieces that it writes are taken."""
 
-    def __init__(self, fs: Fs, file: BinaryIO) -> None:
-        self._fs = fs
-        self._file = file
+    def __init__(self) -> None:
+        self._pieces: list[bytes] = []
 
     def write(self, data: bytes | memoryview) -> int:
-        self._fs.write(self._file, data)
+        self._pieces.append(bytes(data))
         return len(data)
 
     def flush(self) -> None:
-        """Unbuffered: nothing to do."""
+        """Nothing is held back."""
+
+    def take(self) -> list[bytes]:
+        """Return what was written since the last call."""
+        taken, self._pieces = self._pieces, []
+        return taken
 
 
 class Readable(Protocol):

@@ -15,7 +15,7 @@ READ_ONLY = 0o444
 """Permissions of what is written: checkpoints may share it, so nobody should change it in place."""
 
 
-class Staged:
+class PrivateFolder:
     """A private folder: files are written into it, made durable together, and it is renamed or removed.
 
     Args:
@@ -96,7 +96,7 @@ class Staged:
         self._gone = True
 
 
-class Joined(Staged):
+class JoinedFolder(PrivateFolder):
     """The private folder of another process, into which this one writes files too; it is never removed here.
 
     Args:
