@@ -58,24 +58,23 @@ def read(source: Source) -> Native:
 
 def _find(source: Source, flavors: Mapping[str, Any]) -> tuple[str, Recognised]:
     """Return the flavor whose model is read, and that model."""
-    known = [name for name in _FLAVORS if isinstance(flavors.get(name), dict)]
-    missing = ""
-    for name in known:
+    missing = unknown = ""
+    for name in (name for name in _FLAVORS if isinstance(flavors.get(name), dict)):
         for key in _FLAVORS[name]:
             stated = flavors[name].get(key)
             place = look.at(source, stated) if isinstance(stated, str) and stated else None
             if place is None:
-                missing = missing or f"{name}: {stated}" if stated else missing
+                missing = missing or (f"{name}: {stated}" if stated else "")
                 continue
             found = _model_in(place)
             if found is not None:
                 return name, found
-            missing = f"{name}: {stated} is of no kind known here"
-    names = ", ".join(str(name) for name in flavors)[:300]
-    if known and missing and "no kind" not in missing:
+            unknown = f"{name}: {stated} is of no kind known here"
+    if missing and not unknown:
         raise MissingPartError(f"MLmodel names {missing}, which is not there", location=str(source.path))
+    names = ", ".join(str(name) for name in flavors)[:300]
     raise UnsupportedFormatError(
-        f"none of its flavors ({names}) holds a model that is read here" + (f"; {missing}" if missing else ""),
+        f"none of its flavors ({names}) holds a model that is read here" + (f"; {unknown}" if unknown else ""),
         location=str(source.path),
         hint="log the model with the flavor of its framework, for example mlflow.pytorch.log_model",
     )

@@ -16,7 +16,7 @@ from candle_spec.converters.npz.detect import ENDING
 from candle_spec.errors import UnsupportedFormatError
 from candle_spec.problems import Location, Problem, Severity
 from candle_spec.readers import inert_pickle
-from candle_spec.readers.npy_header import MAGIC, START, header_end
+from candle_spec.readers.npy_header import MAGIC, START, PickledObjectsError, header_end
 from candle_spec.readers.zip_archive import Entry, ZipArchive
 from candle_spec.weights.sources import FileBytes, TensorSource
 
@@ -90,9 +90,7 @@ class _Reading:
     def _tensor(self, entry: Entry) -> TensorSource | None:
         try:
             items = items_of(self._archive, entry)
-        except UnsupportedFormatError as error:
-            if "objects" not in error.message:
-                raise
+        except PickledObjectsError:
             self._unread.append(entry)
             return None
         return tensor_of(items, "model", entry.name.removesuffix(ENDING))

@@ -17,6 +17,7 @@ from candle_spec.converters._shared.pickle.imports import inert_pickle
 from candle_spec.converters.skops.detect import SCHEMA
 from candle_spec.errors import CorruptFileError, LimitExceededError, UnsupportedFormatError
 from candle_spec.readers.inert_pickle import Global
+from candle_spec.readers.npy_header import PickledObjectsError
 from candle_spec.readers.zip_archive import Entry, ZipArchive
 from candle_spec.weights import state_tree
 from candle_spec.weights.sources import TensorSource
@@ -140,9 +141,7 @@ class _Reading:
         entry = self.archive.entry(member)
         try:
             items = items_of(self.archive, entry)
-        except UnsupportedFormatError as error:
-            if "objects" not in error.message:
-                raise
+        except PickledObjectsError:
             self.unread.append(name)
             return None
         taken = {tensor.name for tensor in self.tensors}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 from candle_spec import limits
 from candle_spec.canonical import loads
@@ -100,12 +100,18 @@ def parse_yaml(data: bytes, location: str) -> Any:
     from ruamel.yaml.constructor import SafeConstructor
     from ruamel.yaml.error import YAMLError
 
+    def refuse(constructor: Any, node: Any) -> NoReturn:
+        raise UnsafeContentError(
+            "the YAML document asks for Python objects to be made", location=location, hint="it was not"
+        )
+
     if len(data) > _YAML_BYTES:
         raise LimitExceededError(f"the YAML document has more than {_YAML_BYTES} bytes", location=location)
 
     class Constructor(SafeConstructor):
         pass
 
+    Constructor.add_constructor(None, refuse)  # tags of which no constructor is known
     Constructor.add_constructor("tag:yaml.org,2002:python/tuple", Constructor.construct_yaml_seq)
     Constructor.add_constructor("tag:yaml.org,2002:python/unicode", Constructor.construct_yaml_str)
     yaml = YAML(typ="safe", pure=True)
@@ -116,10 +122,6 @@ def parse_yaml(data: bytes, location: str) -> Any:
     except CandleSpecError:
         raise
     except (YAMLError, ValueError, RecursionError) as error:
-        if "could not determine a constructor" in str(error):
-            raise UnsafeContentError(
-                "the YAML document asks for Python objects to be made", location=location, hint="it was not"
-            ) from error
         raise CorruptFileError(f"not YAML: {str(error).splitlines()[0]}", location=location) from error
 
 
