@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from candle_spec import limits
 from candle_spec.errors import CorruptFileError, LimitExceededError, TruncatedFileError, UnsupportedFormatError
+from candle_spec.readers.signatures import NPY
 
 if TYPE_CHECKING:
     import numpy as np
 
-MAGIC: Final = b"\x93NUMPY"
 START: Final = 12
 """Bytes that hold the magic, the version and the length of the header, for every version."""
 
@@ -59,7 +59,7 @@ def header_end(start: bytes, location: str) -> int:
         UnsupportedFormatError: It is of a version that is not known.
         LimitExceededError: It is too long.
     """
-    if not start.startswith(MAGIC):
+    if not start.startswith(NPY):
         raise CorruptFileError("the array does not begin as a .npy file", location=location)
     if len(start) < START:
         raise TruncatedFileError("the array ends in its header", location=location)
