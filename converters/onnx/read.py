@@ -1,4 +1,4 @@
-"""The reading half of :mod:`candle_spec.converters.onnx`, loaded once its format is recognised."""
+"""A model of ONNX as a checkpoint: tensors are found wherever they stand, the graph without their values is kept."""
 
 from __future__ import annotations
 

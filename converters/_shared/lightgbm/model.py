@@ -22,8 +22,7 @@ from candle_spec.converters._shared.boosters import (
     file_name,
     group_id,
 )
-from candle_spec.converters._shared.lightgbm import text as _lightgbm_text
-from candle_spec.converters._shared.lightgbm.text import Text, whole
+from candle_spec.converters._shared.lightgbm.text import Text, divide, whole
 from candle_spec.converters._shared.lightgbm.trees import read_trees
 from candle_spec.errors import CorruptFileError
 from candle_spec.readers.protobuf import Window
@@ -53,14 +52,14 @@ def lightgbm_booster(text: bytes | Window, location: str, *, key: str = "", stor
         LimitExceededError: It is too large.
     """
     window = text if isinstance(text, Window) else Window(text, 0, len(text), location)
-    parts = _lightgbm_text.divide(window)
+    parts = divide(window)
     names = _names(parts, location)
     group = group_id(key)
     columns = Columns(group)
     unknown = read_trees(parts, len(names), columns)
     _check_rounds(parts, location)
     payload = SideFile(file_name("payload", "model", key, ".txt"), stored or window.bytes(), "text/plain", "booster")
-    booster = Booster("lightgbm", "", payload, [Group(group, "derived")], columns.tensors(), [], [])
+    booster = Booster("lightgbm", "", payload, [Group(group, "derived")], columns.tensors())
     booster.evidence.append(f"the text states version={parts.header.get('version', '(none)')}, that of its layout")
     _describe(booster, parts, names, key)
     _add_parts(booster, parts, unknown)

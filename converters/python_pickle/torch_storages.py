@@ -12,16 +12,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from candle_spec.converters._shared.pickle.array_nodes import ArrayReader
-from candle_spec.converters._shared.pickle.files import check_size, temporary_folder
-from candle_spec.converters._shared.torch import files as _pytorch_files
-from candle_spec.errors import CorruptFileError
+from candle_spec import limits
+from candle_spec.converters._shared.pickle.files import temporary_folder
+from candle_spec.converters._shared.torch.files import is_legacy, read_legacy, read_zip
+from candle_spec.converters.python_pickle.array_reader import ArrayReader
+from candle_spec.errors import CorruptFileError, LimitExceededError
 from candle_spec.readers.inert_pickle import Call, Global
 from candle_spec.readers.torch_objects import FROM_BYTES, Storage, TorchObjects
 from candle_spec.weights.sources import FileBytes, MemoryBytes
 
 
-class InnerTorch:
+class TorchStorages:
     """Gives the storages of the torch files inside one pickle.
 
     Args:
@@ -60,13 +61,13 @@ class InnerTorch:
             raise CorruptFileError("a torch file inside the pickle is no bytes", location=self._location)
         path = self._copy(data)
         with path.open("rb") as opened:
-            legacy = _pytorch_files.is_legacy(opened.read(64))
-        file = _pytorch_files.read_legacy(path) if legacy else _pytorch_files.read_zip(path)
-        records = file.records[0]
-        self.imports += records.loaded.globals
-        objects = TorchObjects(records.storage_of, f"{self._location}: torch file in the pickle")
+            legacy = is_legacy(opened.read(64))
+        file = read_legacy(path) if legacy else read_zip(path)
+        inner = file.pickles[0]
+        self.imports += inner.loaded.globals
+        objects = TorchObjects(inner.storage_of, f"{self._location}: torch file in the pickle")
         try:
-            storage = objects.storage(records.loaded.value)
+            storage = objects.storage(inner.loaded.value)
         except (ValueError, TypeError, KeyError, IndexError, AttributeError) as error:
             if isinstance(error, CorruptFileError):
                 raise
@@ -78,7 +79,8 @@ class InnerTorch:
 
     def _copy(self, data: FileBytes | MemoryBytes) -> Path:
         """Write the bytes to a file of their own: the readers of torch files read files."""
-        check_size(data.size, self._location)
+        if data.size > limits.PICKLE_BYTES:
+            raise LimitExceededError(f"a torch file of {data.size} bytes inside a pickle", location=self._location)
         if self._folder is None:
             self._folder = temporary_folder(self._resources)
         path = self._folder / f"storage{len(self._made)}"

@@ -7,19 +7,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from candle_spec.canonical import canonical, tag_number
+from candle_spec.canonical import tag_number
 from candle_spec.conversion.contract import Field, Group, Part
 from candle_spec.conversion.meaning import TENSOR_KINDS, group_ids, kind_of
 from candle_spec.converters._shared import values
-from candle_spec.converters._shared.pickle.nodes import everything
-from candle_spec.converters._shared.torch.walk import GRAPH_MODULE, as_pairs, module_state, native_pointer
-from candle_spec.errors import CandleSpecError
+from candle_spec.converters._shared.pickle.objects import as_pairs, everything
+from candle_spec.converters._shared.torch.walk import GRAPH_MODULE, module_state
+from candle_spec.pointer import join
 from candle_spec.readers import numpy_objects
 from candle_spec.readers.inert_pickle import Call, Global, Mapping, SetNode
 from candle_spec.readers.torch_objects import TorchObjects
-
-_SETTINGS_BYTES: Final = 64 * 1024
-"""Larger settings stay in the state tree alone: a manifest is read by people."""
 
 _LIGHTNING: Final = "pytorch-lightning_version"
 _SCORE: Final = re.compile(r"(?:best_)?(?:(train|val|valid|validation|test)_)?([a-z0-9_]{1,50})")
@@ -117,7 +114,7 @@ class _Parts:
         if not any(kind == "model" for _, kind in kinds):
             kinds = [(key, "model" if kind == "other" and self._is_large(key) else kind) for key, kind in kinds]
         ids = group_ids(kinds)
-        groups = [Group(ids[key], kind, native_pointer((*self._prefix, key))) for key, kind in kinds]
+        groups = [Group(ids[key], kind, join((*self._prefix, key))) for key, kind in kinds]
         depth = len(self._prefix)
 
         def group_of(path: tuple[str, ...]) -> tuple[str, int]:
@@ -181,7 +178,7 @@ class _Parts:
         for key, value in self._pairs:
             if self._kinds[key] == "hyperparameters" and value is not None:
                 settings = plain_json(value, self._objects)
-                if isinstance(settings, dict) and settings and _small(settings):
+                if isinstance(settings, dict) and settings and values.is_small(settings):
                     found[key] = settings
         if not found:
             return
@@ -193,13 +190,6 @@ class _Parts:
                 (settings.get(word), f"{key}.{word}")
                 for word in ("model_name", "run_name", "experiment_name", "exp_name")
             ]
-
-
-def _small(settings: dict[str, Any]) -> bool:
-    try:
-        return len(canonical(settings)) <= _SETTINGS_BYTES
-    except CandleSpecError:  # text that is not Unicode has no canonical form; the state tree keeps it
-        return False
 
 
 def plain_json(node: Any, objects: TorchObjects, depth: int = 0) -> Any:

@@ -8,20 +8,13 @@ from typing import Any, Final
 
 from candle_spec.conversion.contract import Field, Group, Part
 from candle_spec.conversion.meaning import TENSOR_KINDS, group_ids, kind_of
-from candle_spec.converters._shared.pickle.array_nodes import ArrayReader
-from candle_spec.converters._shared.pickle.nodes import (
-    attribute,
-    children,
-    class_of,
-    everything,
-    plain,
-    state_of,
-    text_of,
-    whole_of,
-)
-from candle_spec.converters._shared.torch.walk import as_pairs, native_pointer
+from candle_spec.converters._shared.pickle.objects import as_pairs, children, everything
+from candle_spec.converters._shared.values import is_small
+from candle_spec.converters.python_pickle.array_reader import ArrayReader
 from candle_spec.converters.python_pickle.boosters import handle_of
-from candle_spec.converters.python_pickle.sklearn import is_estimator, is_small, prepares
+from candle_spec.converters.python_pickle.estimators import is_estimator, prepares
+from candle_spec.converters.python_pickle.objects import attribute, class_of, plain, state_of, text_of, whole_of
+from candle_spec.pointer import join
 from candle_spec.readers.inert_pickle import Call
 from candle_spec.readers.torch_objects import FROM_BYTES
 
@@ -181,7 +174,7 @@ class _Parts:
             table.title = f"dictionary of {len(self._pairs)} parts"
             return table
         ids = group_ids(kinds)
-        groups = [Group(ids[key], kind, native_pointer((key,))) for key, kind in kinds]
+        groups = [Group(ids[key], kind, join((key,))) for key, kind in kinds]
         structure = Structure(groups, lambda path: (ids[path[0]], 1) if path and path[0] in ids else ("other", 0))
         models = [value for key, value in holding if is_estimator(value) or handle_of(value) is not None]
         main = [value for value in models if not prepares(value)]

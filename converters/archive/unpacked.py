@@ -1,4 +1,4 @@
-"""Unpack an archive of a stranger into a temporary folder: bounded, no links, no devices, no path out of it.
+"""What an archive of a stranger holds, in a temporary folder: bounded, no links, no devices, no path out of it.
 
 What stands in the archive as it is (tar, stored entries of zip) has a place there, by which tensors and files are found
 in the archive itself again.
@@ -15,6 +15,7 @@ from typing import Final
 
 from candle_spec import limits
 from candle_spec.conversion.contract import Native, NativeFile, SideFile
+from candle_spec.converters._shared.source_files import leads_out, plain_path
 from candle_spec.errors import CorruptFileError, LimitExceededError, UnsafeContentError, WriteFailedError
 from candle_spec.readers.compressed import UnpackedStream
 from candle_spec.readers.tar_archive import Member, TarReader
@@ -101,13 +102,13 @@ class _Job:
         if self._count > limits.ARCHIVE_FILES:
             raise LimitExceededError(f"more than {limits.ARCHIVE_FILES} entries", location=str(self._archive))
         parts = name.replace("\\", "/").split("/")
-        if name.startswith(("/", "\\")) or ".." in parts or re.match(r"[A-Za-z]:", name) or "\0" in name:
+        if leads_out(name) or "\0" in name:
             raise UnsafeContentError(f"the entry {name!r} would leave the archive", location=str(self._archive))
         if len(name.encode("utf-8", "surrogatepass")) > _PATH_BYTES or any(
             len(p.encode()) > _NAME_BYTES for p in parts
         ):
             raise UnsafeContentError(f"the name {name[:60]!r}… is too long for a file", location=str(self._archive))
-        if _LITTER.fullmatch(_plain(name)):
+        if _LITTER.fullmatch(plain_path(name)):
             self._result.litter.append(name)
             return False
         return True
@@ -126,7 +127,7 @@ class _Job:
 
     def write(self, name: str, blocks: Iterable[bytes], place: int | None) -> None:
         """Write one file below the root."""
-        plain = _plain(name)
+        plain = plain_path(name)
         path = self._result.root.joinpath(*plain.split("/"))
         if not plain or plain in self._names:
             raise UnsafeContentError(f"two entries are named {name!r}", location=str(self._archive))
@@ -161,10 +162,6 @@ class _Job:
         """Return what was unpacked, sorted by name."""
         self._result.files.sort(key=lambda file: file.name)
         return self._result
-
-
-def _plain(name: str) -> str:
-    return "/".join(part for part in name.replace("\\", "/").split("/") if part not in ("", "."))
 
 
 @dataclass(frozen=True, slots=True)

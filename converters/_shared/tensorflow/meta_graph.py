@@ -1,36 +1,40 @@
-"""``saved_model.pb`` on the wire: its graphs, signatures, assets, and the objects that the variables belong to.
+"""A ``MetaGraphDef``: a graph with signatures, assets, and the objects that the variables belong to.
 
-Layout: https://github.com/tensorflow/tensorflow/tree/master/tensorflow/core/protobuf (``saved_model.proto``,
-``meta_graph.proto``, ``saved_object_graph.proto``). The same message of one graph is the ``.meta`` file of
-TensorFlow 1.
+A ``saved_model.pb`` holds one or several, the ``.meta`` file of TensorFlow 1 is one. Layout:
+https://github.com/tensorflow/tensorflow/tree/master/tensorflow/core/protobuf (``meta_graph.proto``,
+``saved_object_graph.proto``).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
+from candle_spec.conversion.contract import Native
 from candle_spec.converters._shared.tensorflow.graph import Graph, base_name
 from candle_spec.converters._shared.tensorflow.types import data_type
 from candle_spec.readers import protobuf
 from candle_spec.readers.protobuf import Window
 from candle_spec.readers.tensor_bundle import shape_of
 
-META_GRAPH: Final = 2
 _VARIABLE: Final = 7
 _TRAINABLE: Final = "trainable_variables"
 _SAVER_OPS: Final = frozenset({"SaveV2", "RestoreV2", "MergeV2Checkpoints", "Save", "SaveSlices", "Restore"})
 
 
+TensorInfo = tuple[str, str, str, tuple[int, ...] | None]
+"""An input or output: its name, the tensor, the dtype, the axes (``None``: rank unknown)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """What can be called: name, method, inputs and outputs as name, tensor, dtype, axes (``None``: rank unknown)."""
+    """What can be called: name, method, inputs and outputs."""
 
     name: str
     method: str
-    inputs: tuple[tuple[str, str, str, tuple[int, ...] | None], ...]
-    outputs: tuple[tuple[str, str, str, tuple[int, ...] | None], ...]
+    inputs: tuple[TensorInfo, ...]
+    outputs: tuple[TensorInfo, ...]
 
 
 @dataclass(slots=True)
@@ -84,9 +88,11 @@ class MetaGraph:
         return outside or any(name.startswith(scope) for name in ends)
 
 
-def meta_graphs(message: Window) -> Iterator[Window]:
-    """Yield the graphs of a ``SavedModel``."""
-    return (item.window for item in protobuf.fields(message) if item.number == META_GRAPH)
+def note_risks(native: Native, graphs: Iterable[MetaGraph]) -> None:
+    """Say which operations of graphs touch files or run other code."""
+    risks = sorted({risk for graph in graphs for risk in graph.risks()})
+    if risks:
+        native.embedded_code.append(f"the graph touches files or runs other code: {', '.join(risks)}"[:500])
 
 
 def read_meta_graph(message: Window) -> MetaGraph:
@@ -145,7 +151,7 @@ def _pair(message: Window) -> tuple[str, Window | None]:
 
 def _signature(message: Window) -> Signature:
     name, value = _pair(message)
-    rows: dict[int, list[tuple[str, str, str, tuple[int, ...] | None]]] = {1: [], 2: []}
+    rows: dict[int, list[TensorInfo]] = {1: [], 2: []}
     method = ""
     for item in protobuf.fields(value) if value is not None else ():
         if item.number in rows:
@@ -155,7 +161,7 @@ def _signature(message: Window) -> Signature:
     return Signature(name, method, tuple(sorted(rows[1])), tuple(sorted(rows[2])))
 
 
-def _tensor_info(message: Window) -> tuple[str, str, str, tuple[int, ...] | None]:
+def _tensor_info(message: Window) -> TensorInfo:
     name, value = _pair(message)
     tensor, dtype, axes = "", "", None
     for item in protobuf.fields(value) if value is not None else ():
@@ -200,35 +206,3 @@ def _objects(found: MetaGraph, message: Window) -> None:
                     elif part.number == 6:
                         name = part.window.text()
                 found.variables[number] = (name, trained)
-
-
-def tree(found: MetaGraph) -> Any:
-    """Return what a graph says of itself as plain values, for the state tree."""
-    from candle_spec.weights import state_tree
-
-    text = state_tree.encode_scalar
-    signatures = [
-        (
-            text(signature.name),
-            state_tree.mapping(
-                [
-                    ("method", text(signature.method)),
-                    ("inputs", state_tree.mapping([(text(r[0]), text(r[1])) for r in signature.inputs])),
-                    ("outputs", state_tree.mapping([(text(r[0]), text(r[1])) for r in signature.outputs])),
-                ]
-            ),
-        )
-        for signature in found.signatures.values()
-    ]
-    return state_tree.mapping(
-        [
-            ("tags", [text(tag) for tag in found.tags]),
-            ("tensorflow_version", text(found.version)),
-            ("graph_version", found.graph.producer),
-            ("signatures", state_tree.mapping(signatures)),
-            ("assets", [text(name) for name in found.assets]),
-            ("nodes", found.graph.nodes),
-            ("functions", len(found.graph.functions)),
-            ("operations", state_tree.mapping([(text(op), n) for op, n in sorted(found.graph.ops.items())])),
-        ]
-    )

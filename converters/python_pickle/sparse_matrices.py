@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from candle_spec.converters._shared.pickle.array_nodes import ArrayNode, ArrayReader
-from candle_spec.converters.python_pickle.arrays import tensor_of
+from candle_spec.converters._shared.pickle.arrays import ArrayNode
+from candle_spec.converters.python_pickle.array_reader import ArrayReader
+from candle_spec.converters.python_pickle.tensors import tensor_of
 from candle_spec.readers.inert_pickle import Mapping
 from candle_spec.weights.sources import Bytes, ChainedBytes, Encoding, MadeBytes, Part, TensorSource
 

@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from candle_spec.conversion.contract import Field, Native, NativeFile, Source
-from candle_spec.converters._shared import look, values
-from candle_spec.converters._shared.folders import container
-from candle_spec.converters._shared.folders.described_model import value_range
-from candle_spec.converters.bioimageio_package.fields import source_of
+from candle_spec.converters._shared import values
+from candle_spec.converters._shared.documents import mapping, sequence
+from candle_spec.converters._shared.folders.kept_files import keep_file
+from candle_spec.converters.bioimageio_package.fields import stated_source
 
 _LETTERS: Final = {"b": "batch", "c": "channel", "i": "index", "t": "time", "x": "x", "y": "y", "z": "z"}
 _IMAGE: Final = frozenset("xyz")
@@ -24,7 +24,7 @@ def tensor_fields(about: Mapping[str, Any], origin: str) -> list[Field]:
     """Return the inputs and outputs."""
     found = values.Found(origin)
     for side, steps in (("inputs", "preprocessing"), ("outputs", "postprocessing")):
-        rows = [look.mapping(row) for row in look.items(about.get(side))][:1000]
+        rows = [mapping(row) for row in sequence(about.get(side))][:1000]
         found.add(f"/{side}", [_tensor(row, number, steps) for number, row in enumerate(rows)], side)
     return found.fields
 
@@ -40,22 +40,22 @@ def _tensor(row: Mapping[str, Any], number: int, steps: str) -> dict[str, Any]:
     if (description := values.text(row.get("description"))) is not None:
         found["description"] = description
     data = row.get("data")
-    about = look.mapping(data[0] if isinstance(data, list) and data else data)
+    about = mapping(data[0] if isinstance(data, list) and data else data)
     dtype = values.dtype(about.get("type") or row.get("data_type"))
-    limits = value_range(about.get("range") or row.get("data_range"))
+    limits = values.value_range(about.get("range") or row.get("data_range"))
     unit = values.name(about.get("unit"))
     found |= {key: value for key, value in (("dtype", dtype), ("range", limits)) if value}
     if unit and unit != "arbitrary unit":
         found["unit"] = unit
     if row.get("optional") is True:
         found["optional"] = True
-    known = [_step(look.mapping(step)) for step in look.items(row.get(steps))][:100]
+    known = [_step(mapping(step)) for step in sequence(row.get(steps))][:100]
     return found | ({steps: [step for step in known if step]} if any(known) else {})
 
 
 def _step(row: Mapping[str, Any]) -> dict[str, Any]:
     name = values.name(row.get("id")) or values.name(row.get("name"))
-    params = values.json_value(look.mapping(row.get("kwargs")))
+    params = values.json_value(mapping(row.get("kwargs")))
     return {} if name is None else {"name": name} | ({"params": params} if params else {})
 
 
@@ -63,20 +63,20 @@ def _axes(row: Mapping[str, Any]) -> list[dict[str, Any]]:
     stated = row.get("axes")
     if isinstance(stated, str):
         shape = row.get("shape")
-        rows = look.mapping(shape)
+        rows = mapping(shape)
         sizes = shape if isinstance(shape, list) else []
-        least, step = look.items(rows.get("min")), look.items(rows.get("step"))
+        least, step = sequence(rows.get("min")), sequence(rows.get("step"))
         return [
             _axis(_LETTERS.get(letter, letter), _at(sizes, n), _at(least, n), _at(step, n))
             for n, letter in enumerate(stated[:64])
             if letter.isprintable()
         ]
     found: list[dict[str, Any]] = []
-    for item in look.items(stated)[:64]:
-        about = look.mapping(item)
+    for item in sequence(stated)[:64]:
+        about = mapping(item)
         name = values.name(about.get("id")) or values.name(about.get("type")) or "axis"
         size = about.get("size")
-        rows = look.mapping(size)
+        rows = mapping(size)
         if about.get("type") == "channel" and isinstance(about.get("channel_names"), list):
             size = len(about["channel_names"])
         axis = _axis(name, size, rows.get("min"), rows.get("step"))
@@ -114,10 +114,9 @@ def example_tensors(source: Source, about: Mapping[str, Any]) -> Examples:
     """Return the test tensors that are in the package, each file once."""
     found = Examples()
     for side, files in (("inputs", found.inputs), ("outputs", found.outputs)):
-        rows = [look.mapping(row).get("test_tensor") for row in look.items(about.get(side))]
-        for stated in [*rows, *look.items(about.get(f"test_{side}"))]:
-            name = source_of(stated)
-            place = look.at(source, name) if name and "://" not in name else None
+        rows = [mapping(row).get("test_tensor") for row in sequence(about.get(side))]
+        for stated in [*rows, *sequence(about.get(f"test_{side}"))]:
+            place = stated_source(source, stated)
             for file in place.files if place is not None and len(place.files) == 1 else ():
                 if all(file.path != known.path for known in (*found.inputs, *found.outputs)):
                     files.append(file)
@@ -126,13 +125,13 @@ def example_tensors(source: Source, about: Mapping[str, Any]) -> Examples:
 
 def keep_samples(native: Native, found: Examples, about: Mapping[str, Any], origin: str) -> list[Field]:
     """Keep the test tensors; one input with one output is a vector for verification."""
-    given = [container.keep(native, file, "sample-input", "samples") for file in found.inputs]
-    expected = [container.keep(native, file, "expected-output", "samples") for file in found.outputs]
+    given = [keep_file(native, file, "sample-input", "samples") for file in found.inputs]
+    expected = [keep_file(native, file, "expected-output", "samples") for file in found.outputs]
     if len(given) != 1 or len(expected) != 1:
         return []
     vector: dict[str, Any] = {"inputs": given[0], "outputs": expected[0]}
-    config = look.mapping(look.mapping(about.get("config")).get("bioimageio"))
-    stated = [look.mapping(row) for row in look.items(config.get("reproducibility_tolerance"))]
+    config = mapping(mapping(about.get("config")).get("bioimageio"))
+    stated = [mapping(row) for row in sequence(config.get("reproducibility_tolerance"))]
     row = stated[0] if len(stated) == 1 else {}
     relative, absolute = values.number(row.get("relative_tolerance")), values.number(row.get("absolute_tolerance"))
     if relative is not None and absolute is not None and min(relative, absolute) >= 0:

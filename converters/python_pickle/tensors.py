@@ -1,5 +1,4 @@
-"""From an array of NumPy in a native file to the tensor that is stored: plain where safetensors has its dtype, else
-encoded. For pickles, joblib and skops.
+"""From an array of NumPy in a pickle to the tensor that is stored: plain where safetensors has its dtype, else encoded.
 
 Numbers stay where they stand, also in Fortran order or big-endian. Dates and durations are their 64-bit integers, text
 and bytes become strings, records one part for each field; ``attributes.numpy`` keeps what NumPy called the type.
@@ -10,10 +9,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from candle_spec import limits
-from candle_spec.converters._shared.pickle.array_nodes import ArrayNode
+from candle_spec.converters._shared.encodings import layout_of
+from candle_spec.converters._shared.pickle.arrays import ArrayNode
 from candle_spec.errors import LimitExceededError
 from candle_spec.readers.inert_pickle import Span
 from candle_spec.weights.dtypes import DTYPES, from_numpy_name, item_size
@@ -54,17 +54,12 @@ def _stored(array: ArrayNode) -> Stored | None:
         return _fixed_strings(array)
     if dtype.kind in "mM":
         return "I64", {"": Part("I64", array.shape, _bytes(array, "I64"))}, None
-    width = int(dtype.itemsize)
     if dtype.kind in "VO" and dtype.name not in {row.numpy for row in DTYPES.values()}:
-        return "BYTES", {"values": _raw(array, width)}, Encoding("raw", {"byte_order": "unknown"})
+        return "BYTES", {"values": _raw(array, int(dtype.itemsize))}, Encoding("raw", {"byte_order": "unknown"})
     row = from_numpy_name(dtype.name.replace("float128", "longdouble"))
-    if row.name == "C128":
-        pairs = Part("F64", (*array.shape, 2), _bytes(array, "F64", (2,)))
-        return row.name, {"values": pairs}, Encoding("complex_pairs")
-    if not row.stored:
-        order = "big" if dtype.str.startswith(">") else "little"
-        return row.name, {"values": _raw(array, width)}, Encoding("raw", {"byte_order": order})
-    return row.name, {"": Part(row.name, array.shape, _bytes(array, row.name))}, None
+    layout = layout_of(row.name, "big" if dtype.str.startswith(">") else "little")
+    part = Part(layout.dtype, (*array.shape, *layout.inner), _bytes(array, layout.dtype, layout.inner))
+    return row.name, {layout.part: part}, layout.encoding
 
 
 def _raw(array: ArrayNode, width: int) -> Part:
@@ -85,8 +80,8 @@ def _bytes(array: ArrayNode, dtype: str, inner: tuple[int, ...] = ()) -> Bytes:
     if not swapped and _row_major(shape, strides):
         return data
     if isinstance(data, FileBytes):
-        order = "big" if swapped else "little"
-        return StridedBytes(data.path, data.offset, dtype, shape, strides, order, number)  # type: ignore[arg-type]
+        order: Literal["big", "little"] = "big" if swapped else "little"
+        return StridedBytes(data.path, data.offset, dtype, shape, strides, byte_order=order, swap_size=number)
     import numpy as np
 
     rows = np.frombuffer(data.data, np.dtype((np.void, width)))

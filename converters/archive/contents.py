@@ -1,4 +1,4 @@
-"""Find the one checkpoint in an unpacked archive, and keep what lies beside it."""
+"""What an unpacked archive holds: the one checkpoint in it, and what lies beside it."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from typing import Any, Final
 from candle_spec.conversion.contract import Native, NativeFile, Part, Source
 from candle_spec.conversion.foreign import foreign_content
 from candle_spec.conversion.meaning import informative
-from candle_spec.converters._shared import look
-from candle_spec.converters._shared.folders import container
-from candle_spec.converters._shared.folders.container import Recognised
-from candle_spec.converters.archive.unpack import Unpacked
+from candle_spec.converters._shared.folders.inner import Inner, recognise
+from candle_spec.converters._shared.folders.kept_files import keep_rest, note_left, role_of
+from candle_spec.converters._shared.source_files import source_of, subfolder
+from candle_spec.converters.archive.unpacked import Unpacked
 from candle_spec.errors import ForeignContentError, InvalidInputError
 
 _FOLDER: Final = 80
@@ -22,7 +22,7 @@ _USUAL: Final = ("model", "weights", "pytorch_model", "best_model", "checkpoint"
 _MADE_UP: Final = ("file name", "folder and file name", "nothing names it")
 
 
-def find(unpacked: Unpacked, archive: Path) -> tuple[Recognised, list[Recognised]]:
+def find(unpacked: Unpacked, archive: Path) -> tuple[Inner, list[Inner]]:
     """Return the checkpoint, and others beside it that are not it.
 
     Raises:
@@ -32,7 +32,7 @@ def find(unpacked: Unpacked, archive: Path) -> tuple[Recognised, list[Recognised
     source = _stripped(Source(unpacked.root, tuple(unpacked.files)))
     if len(source.files) == 1:
         source = Source(source.files[0].path, source.files)
-    whole = container.recognise(source)
+    whole = recognise(source)
     if whole is not None and (len(source.files) == 1 or whole.detection.confidence >= _FOLDER):
         return whole, []
     found = _candidates(source)
@@ -67,37 +67,37 @@ def _stripped(source: Source) -> Source:
         tops = {file.name.partition("/")[0] for file in source.files}
         if len(tops) != 1 or any("/" not in file.name for file in source.files):
             return source
-        source = look.below(source, tops.pop())
+        source = subfolder(source, tops.pop())
 
 
-def _candidates(source: Source) -> list[Recognised]:
+def _candidates(source: Source) -> list[Inner]:
     """Return folders that are one checkpoint as a whole, from above, and every other file that is one."""
     left = list(source.files)
-    found: list[Recognised] = []
+    found: list[Inner] = []
     folders = {name[:i] for name in (file.name for file in left) for i in range(len(name)) if name[i] == "/"}
     for folder in sorted(folders, key=lambda name: (name.count("/"), name)):
         if not any(file.name.startswith(f"{folder}/") for file in left):
             continue
-        inner = container.recognise(look.below(source, folder))
+        inner = recognise(subfolder(source, folder))
         if inner is not None and inner.detection.confidence >= _FOLDER and len(inner.source.files) > 1:
             found.append(inner)
             left = [file for file in left if not file.name.startswith(f"{folder}/")]
     for file in left:
-        inner = container.recognise(look.single(file))
+        inner = recognise(source_of(file))
         if inner is not None and inner.detection.confidence >= _FILE:
             found.append(inner)
     return found
 
 
-def _name_of(found: Recognised) -> str:
+def _name_of(found: Inner) -> str:
     return found.source.files[0].name if len(found.source.files) == 1 else found.source.path.name
 
 
-def _stem_of(found: Recognised) -> str:
+def _stem_of(found: Inner) -> str:
     return re.sub(r"\.(?![^/]*/).*", "", _name_of(found).rpartition("/")[2]).lower()
 
 
-def name_of(native: Native, found: Recognised, stem: str) -> list[tuple[Any, str]]:
+def name_of(native: Native, found: Inner, stem: str) -> list[tuple[Any, str]]:
     """Return what may be the model's name: what the model says, then what the archive or the file is called."""
     inner = [(field.value, field.detail) for field in native.fields if field.pointer == "/name"]
     said = [row for row in inner if row[1] not in _MADE_UP]
@@ -106,15 +106,15 @@ def name_of(native: Native, found: Recognised, stem: str) -> list[tuple[Any, str
     return [*said, *(row for row in named if informative(row[0]))]
 
 
-def keep_others(native: Native, unpacked: Unpacked, found: Recognised, others: Sequence[Recognised]) -> None:
+def keep_others(native: Native, unpacked: Unpacked, found: Inner, others: Sequence[Inner]) -> None:
     """Keep descriptions beside the checkpoint; say what else is only in the native bytes."""
     used = {file.path for file in found.source.files}
     beside = [file for file in unpacked.files if file.path not in used]
     apart = {file.path for each in others for file in each.source.files}
-    container.keep_rest(native, [file for file in beside if file.path not in apart and _describes(file)])
-    container.leave(native, "other checkpoints", [f for f in beside if f.path in apart], "only in the native bytes")
+    keep_rest(native, [file for file in beside if file.path not in apart and _describes(file)])
+    note_left(native, "other checkpoints", [f for f in beside if f.path in apart], "only in the native bytes")
     rest = [file for file in beside if file.path not in apart and not _describes(file)]
-    container.leave(native, "other files", rest, "only in the native bytes")
+    note_left(native, "other files", rest, "only in the native bytes")
     if unpacked.links:
         said = f"not followed, only in the native bytes: {', '.join(unpacked.links)}"[:1990]
         native.parts.append(Part("links", "residue", said, count=len(unpacked.links)))
@@ -124,4 +124,4 @@ def keep_others(native: Native, unpacked: Unpacked, found: Recognised, others: S
 
 
 def _describes(file: NativeFile) -> bool:
-    return container.role_of(file.name) in ("license", "document", "config", "environment")
+    return role_of(file.name) in ("license", "document", "config", "environment")

@@ -1,6 +1,4 @@
-"""What the records of a pickle are: an object's class and state, numbers and texts; shared by everything that reads
-pickles of estimators.
-"""
+"""What the objects of a pickle are: class and attributes, numbers and texts, an estimator's parameters."""
 
 from __future__ import annotations
 
@@ -8,8 +6,8 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from candle_spec.canonical import tag_number
-from candle_spec.converters._shared.pickle.array_nodes import ArrayNode
-from candle_spec.converters._shared.torch.walk import as_pairs
+from candle_spec.converters._shared.pickle.arrays import ArrayNode, dtype_of
+from candle_spec.converters._shared.pickle.objects import as_pairs
 from candle_spec.readers import numpy_objects
 from candle_spec.readers.inert_pickle import Call, Global, Mapping, SetNode, Span
 
@@ -54,14 +52,12 @@ def text_of(node: Any) -> str:
     value = node.value() if isinstance(node, Span) and node.encoding else node
     if isinstance(value, str):
         return value
-    scalar = numpy_text(node)
+    scalar = _numpy_text(node)
     return scalar if scalar is not None else ""
 
 
-def numpy_text(node: Any) -> str | None:
+def _numpy_text(node: Any) -> str | None:
     """Return the text of a NumPy scalar of text, or ``None``."""
-    from candle_spec.converters._shared.pickle.array_nodes import dtype_of
-
     if not isinstance(node, Call) or not node.path.endswith("multiarray.scalar") or not isinstance(node.args, tuple):
         return None
     dtype = dtype_of(node.args[0]) if len(node.args) == 2 else None
@@ -76,7 +72,7 @@ def numpy_text(node: Any) -> str | None:
         return None
 
 
-def number_of(node: Any) -> int | float | bool | None:
+def _number_of(node: Any) -> int | float | bool | None:
     """Return a number of Python or a scalar of NumPy as a number of Python, ``None`` for what is none."""
     if isinstance(node, (bool, int, float)):
         return node
@@ -91,46 +87,15 @@ def number_of(node: Any) -> int | float | bool | None:
 
 def whole_of(node: Any) -> int | None:
     """Return a whole number that a manifest takes, or ``None``."""
-    value = number_of(node)
+    value = _number_of(node)
     return value if type(value) is int and 0 <= value < 2**53 else None
-
-
-def children(node: Any) -> list[Any]:
-    """Return everything directly in a record."""
-    if isinstance(node, Mapping):
-        return [item for pair in node.pairs for item in pair]
-    if isinstance(node, (list, tuple)):
-        return list(node)
-    if isinstance(node, SetNode):
-        return node.items
-    if isinstance(node, Call):
-        return [node.function, node.args, node.kwargs, *node.states, node.items, node.elements]
-    if isinstance(node, ArrayNode) and isinstance(node.data, list):
-        return node.data
-    return []
-
-
-def everything(root: Any) -> Iterator[Any]:
-    """Yield every record from a root on, each once, in the order of the stream; nothing recurses."""
-    seen: set[int] = set()
-    waiting = [root]
-    while waiting:
-        node = waiting.pop()
-        if isinstance(node, (str, bytes, bytearray, int, float, type(None))):
-            continue
-        if id(node) in seen:
-            continue
-        seen.add(id(node))
-        yield node
-        # Containers made on the way live no longer than this call: what they hold does, and is what counts.
-        waiting += reversed(children(node))
 
 
 def plain(node: Any, depth: int = 0) -> Any:
     """Return settings as the JSON that a person would write: objects by class and parameters, arrays by their shape."""
     if node is None or isinstance(node, bool):
         return node
-    number = number_of(node)
+    number = _number_of(node)
     if number is not None:
         return tag_number(number)
     text = text_of(node)
@@ -168,10 +133,10 @@ def parameters_of(node: Any, depth: int = 0) -> dict[str, Any]:
     state = state_of(node)
     if state is None or depth > _DEPTH:
         return {}
-    own = [(key, value) for key, value in state.unique() if isinstance(key, str) and is_parameter(key)]
+    own = [(key, value) for key, value in state.unique() if isinstance(key, str) and _is_parameter(key)]
     return {key: plain(value, depth + 1) for key, value in own}
 
 
-def is_parameter(name: str) -> bool:
+def _is_parameter(name: str) -> bool:
     """Whether an attribute is a parameter: scikit-learn's fitted attributes end with an underscore."""
     return bool(name) and not name.startswith("_") and not name.endswith("_") and name.isprintable()

@@ -13,9 +13,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from candle_spec.conversion.contract import NativeFile
+from candle_spec.converters._shared.encodings import parts_of
 from candle_spec.converters._shared.tensorflow.constants import Constants, Value
-from candle_spec.converters._shared.tensorflow.names import kinds
-from candle_spec.converters._shared.tensorflow.types import data_type, parts_of
+from candle_spec.converters._shared.tensorflow.names import kinds_of
+from candle_spec.converters._shared.tensorflow.types import data_type
 from candle_spec.converters._shared.tiles import Tile, join
 from candle_spec.errors import CorruptFileError, UnsupportedFormatError
 from candle_spec.readers import protobuf
@@ -38,7 +39,7 @@ class _Named:
     tiles: list[tuple[Tile, Value]] = field(default_factory=list)
 
 
-def read_version_1(file: NativeFile, roles: Mapping[str, str]) -> tuple[list[TensorSource], Any]:
+def read_table(file: NativeFile, roles: Mapping[str, str]) -> tuple[list[TensorSource], Any]:
     """Return tensors and state tree of a checkpoint of the first version.
 
     Args:
@@ -59,7 +60,7 @@ def read_version_1(file: NativeFile, roles: Mapping[str, str]) -> tuple[list[Ten
         for window in windows[1:]:
             _add(named, window, Constants(file.path))
     shapes = {name: about.shape or () for name, about in named.items()}
-    groups = kinds(shapes)
+    groups = kinds_of(shapes)
     tensors = [_tensor(groups[name], name, about, file.name) for name, about in named.items()]
     tensors = [replace(t, role=roles.get(t.name, "") if t.group in ("model", "ema") else "") for t in tensors]
     text = state_tree.encode_scalar
@@ -132,6 +133,6 @@ def _tensor(group: str, name: str, about: _Named, where: str) -> TensorSource:
     if found.dtype == "BYTES":
         raise UnsupportedFormatError("strings that are kept in pieces are not read", location=where)
     data = join([tile for tile, _ in about.tiles], shape, found.width, where)
-    parts, encoding = parts_of(found, shape, data)
+    parts, encoding = parts_of(found.dtype, shape, data)
     attributes = {**found.attributes, "pieces": len(about.tiles)}
     return TensorSource(group, name, found.dtype, shape, parts, encoding, attributes=attributes)

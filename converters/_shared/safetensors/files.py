@@ -1,16 +1,14 @@
-"""Safetensors files together: their tensors in the order of the files, shared names, metadata; a fresh file."""
+"""safetensors files together: their tensors in the order of the files, names that share memory, metadata."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from candle_spec import limits
 from candle_spec.canonical import loads
-from candle_spec.conversion.contract import Field, NativeFile, Part
-from candle_spec.converters._shared import values
+from candle_spec.conversion.contract import NativeFile, Part
 from candle_spec.errors import CorruptFileError, MissingPartError, UnsupportedFormatError
 from candle_spec.weights import state_tree
 from candle_spec.weights.safetensors import Header, read_header
@@ -19,7 +17,7 @@ from candle_spec.weights.sources import FileBytes, TensorSource, plain
 _SMALLER: Final = "dtypes of less than a byte (F4, F6) are not read; save it again with packed U8 tensors"
 
 
-def header_of(file: NativeFile) -> Header:
+def _header_of(file: NativeFile) -> Header:
     """Return a file's header.
 
     Raises:
@@ -47,7 +45,7 @@ class Tensors:
         Raises:
             CorruptFileError: A name is in another of the files, too.
         """
-        header = header_of(file)
+        header = _header_of(file)
         for other, known in self.headers.values():
             twice = known.entries.keys() & header.entries.keys()
             if twice:
@@ -105,7 +103,7 @@ def read_files(found: Iterable[NativeFile]) -> Tensors:
     return tensors
 
 
-def weight_map(index: NativeFile) -> dict[str, str]:
+def _weight_map(index: NativeFile) -> dict[str, str]:
     """Return an index' file of each tensor.
 
     Raises:
@@ -126,7 +124,7 @@ def shards(index: NativeFile, found: Sequence[NativeFile]) -> list[NativeFile]:
     """
     folder = index.name.rpartition("/")[0]
     known = {file.name: file for file in found}
-    names = sorted({f"{folder}/{name}" if folder else name for name in weight_map(index).values()})
+    names = sorted({f"{folder}/{name}" if folder else name for name in _weight_map(index).values()})
     for name in names:
         if name not in known:
             message = f"{index.name} names {name!r}, which is not there"
@@ -142,35 +140,13 @@ def read_shards(index: NativeFile, found: Sequence[NativeFile]) -> Tensors:
     """
     tensors = read_files(shards(index, found))
     folder = index.name.rpartition("/")[0]
-    for name, file in weight_map(index).items():
+    for name, file in _weight_map(index).items():
         held = tensors.headers[f"{folder}/{file}" if folder else file][1]
         if name not in held.entries:
             raise CorruptFileError(f"the index says that {name!r} is in {file}, which lacks it", location=index.name)
-    stated = weight_map(index).keys()
+    stated = _weight_map(index).keys()
     for file_name, (_, header) in tensors.headers.items():
         for name in header.entries:
             if name not in stated:
                 raise CorruptFileError(f"{name!r} of {file_name} is not in the index", location=index.name)
     return tensors
-
-
-_SPEC: Final = {
-    "/name": ("title", values.name),
-    "/description": ("description", values.text),
-    "/model/architecture": ("architecture", values.line),
-    "/license/weights": ("license", values.spdx),
-    "/dates/published": ("date", values.date),
-    "/version": ("version", values.name),
-}
-
-
-def metadata_fields(metadata: Mapping[str, str]) -> list[Field]:
-    """Return what the keys of the ModelSpec (https://github.com/Stability-AI/ModelSpec) say."""
-    found = values.Found("__metadata__")
-    for pointer, (key, read) in _SPEC.items():
-        if pointer != "/name":
-            found.add(pointer, read(metadata.get(f"modelspec.{key}")), f"modelspec.{key}")
-    author = values.person({"name": metadata.get("modelspec.author")})
-    found.add("/creators", [author] if author else None, "modelspec.author")
-    found.add("/keywords", values.names(re.split(r"\s*,\s*", metadata.get("modelspec.tags", ""))), "modelspec.tags")
-    return found.fields

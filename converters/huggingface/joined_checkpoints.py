@@ -1,4 +1,4 @@
-"""Put checkpoints together: several native files, each read by its own converter, that make one checkpoint."""
+"""Several native files, each read by its own converter, joined to one checkpoint."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from candle_spec.conversion.contract import Group, Native
+from candle_spec.converters._shared.folders.inner import take_over
 from candle_spec.weights import state_tree
 from candle_spec.weights.sources import Bytes, Extent, TensorSource
 
@@ -99,23 +100,14 @@ class Joined:
         native.tensors += tensors
         if other.state is not None:
             self._states.append((key, _moved_tree(other.state, moved, len(self._states))))
-        self.add_rest(other)
+        self._native.side_files += other.side_files
+        self._native.payload += other.payload
+        take_over(self._native, other)
         return tensors
 
     def add_state(self, key: str, tree: Any) -> None:
         """Add a state tree that refers to no tensors and to no other place in itself."""
         self._states.append((key, tree))
-
-    def add_rest(self, other: Native) -> None:
-        """Add what is neither tensors nor state."""
-        native = self._native
-        native.side_files += other.side_files
-        native.payload += other.payload
-        native.pickles += other.pickles
-        native.embedded_code += other.embedded_code
-        native.problems += other.problems
-        native.checks += other.checks
-        native.resources.push(other.resources)
 
     def finish(self) -> None:
         """Put the states together."""

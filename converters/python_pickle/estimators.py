@@ -13,10 +13,11 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any, Final
 
-from candle_spec.canonical import canonical
 from candle_spec.conversion.contract import Field, Part, SideFile
-from candle_spec.converters._shared.pickle.array_nodes import ArrayNode, ArrayReader
-from candle_spec.converters._shared.pickle.nodes import (
+from candle_spec.converters._shared.pickle.arrays import ArrayNode
+from candle_spec.converters._shared.values import is_small
+from candle_spec.converters.python_pickle.array_reader import ArrayReader
+from candle_spec.converters.python_pickle.objects import (
     attribute,
     class_of,
     parameters_of,
@@ -25,13 +26,9 @@ from candle_spec.converters._shared.pickle.nodes import (
     text_of,
     whole_of,
 )
-from candle_spec.converters.python_pickle.arrays import tensor_of
+from candle_spec.converters.python_pickle.tensors import tensor_of
 from candle_spec.converters.python_pickle.walk import pair_names
-from candle_spec.errors import CandleSpecError
 from candle_spec.readers.inert_pickle import Span
-
-SETTINGS_BYTES: Final = 64 * 1024
-"""Larger settings stay in the state tree alone: a manifest is read by people."""
 
 _PREPARING: Final = (
     "sklearn.preprocessing.",
@@ -148,14 +145,6 @@ def _add_parameters(found: About, model: Any) -> None:
         found.parts.append(Part("hyperparameters", "kept", "parameters of the estimator", count=len(parameters)))
     else:
         found.parts.append(Part("hyperparameters", "kept", "in the state tree only: they are long", len(parameters)))
-
-
-def is_small(settings: dict[str, Any]) -> bool:
-    """Whether settings are few enough for a manifest, and text that JSON can hold."""
-    try:
-        return len(canonical(settings)) <= SETTINGS_BYTES
-    except CandleSpecError:  # text that is not Unicode has no canonical form; the state tree keeps it
-        return False
 
 
 def _add_versions(found: About, model: Any, versions: list[str]) -> None:

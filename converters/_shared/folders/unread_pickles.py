@@ -7,17 +7,19 @@ from contextlib import ExitStack
 from typing import Final
 
 from candle_spec.conversion.contract import InertPickle, Native, NativeFile, Part
-from candle_spec.converters._shared.pickle import files as _pickle_files
-from candle_spec.converters._shared.pickle.imports import inert_pickle
-from candle_spec.converters._shared.torch import files as _pytorch_files
+from candle_spec.converters._shared.pickle.files import confidence, read
+from candle_spec.converters._shared.pickle.imports import imports_of
+from candle_spec.converters._shared.source_files import first_bytes
+from candle_spec.converters._shared.torch.files import TorchPickle, is_legacy, read_legacy, read_zip
 from candle_spec.errors import CandleSpecError
+from candle_spec.readers.signatures import ZIP
 from candle_spec.readers.zip_archive import entry_names
 
 _SURE: Final = 40
 """Confidence from which on a file is taken for a pickle; those of old protocols look like many a text."""
 
 
-def note(native: Native, files: Iterable[NativeFile]) -> None:
+def note_pickles(native: Native, files: Iterable[NativeFile]) -> None:
     """Add what each pickle in these files names; say which could not be read."""
     for file in files:
         try:
@@ -28,17 +30,15 @@ def note(native: Native, files: Iterable[NativeFile]) -> None:
 
 
 def _pickles_in(file: NativeFile) -> list[InertPickle]:
-    with file.path.open("rb") as opened:
-        head = opened.read(512)
-    if _pytorch_files.is_legacy(head):
-        records = _pytorch_files.read_legacy(file.path).records
-    elif head.startswith(b"PK\x03\x04"):
+    head = first_bytes(file.path, 512)
+    pickles: list[TorchPickle] = []
+    if is_legacy(head):
+        pickles = read_legacy(file.path).pickles
+    elif head.startswith(ZIP):
         names = entry_names(file.path) or []
         inside = any(name.rpartition("/")[2] == "data.pkl" and name.count("/") <= 1 for name in names)
-        records = _pytorch_files.read_zip(file.path).records if inside else []
-    elif file.size and _pickle_files.confidence(file.path)[0] >= _SURE:
+        pickles = read_zip(file.path).pickles if inside else []
+    elif file.size and confidence(file.path)[0] >= _SURE:
         with ExitStack() as resources:
-            return [inert_pickle(file.name, "", _pickle_files.read(file.path, resources).imports)]
-    else:
-        return []
-    return [inert_pickle(file.name, each.member, each.loaded.globals) for each in records]
+            return [imports_of(file.name, "", read(file.path, resources).imports)]
+    return [imports_of(file.name, each.member, each.loaded.globals) for each in pickles]

@@ -1,4 +1,4 @@
-"""Find the parts of a Keras checkpoint: the HDF5 file with the weights, the architecture, what lies beside them."""
+"""The files of a Keras checkpoint: the HDF5 file with the weights, the architecture, what lies beside them."""
 
 from __future__ import annotations
 
@@ -7,11 +7,15 @@ from typing import Any, Final
 
 from candle_spec import limits
 from candle_spec.conversion.contract import NativeFile, SideFile, Source
-from candle_spec.converters._shared.keras.config import is_architecture, mapping, parse_json, parse_yaml
+from candle_spec.converters._shared.documents import mapping
+from candle_spec.converters._shared.keras.architecture import parse_json
+from candle_spec.converters._shared.source_files import first_bytes
 from candle_spec.converters.keras import CONFIG, MOST
 from candle_spec.converters.keras.layout import Dialect, dialect_of
+from candle_spec.converters.keras.yaml_text import parse_yaml
 from candle_spec.errors import CandleSpecError, CorruptFileError, InvalidInputError, UnsupportedFormatError
 from candle_spec.readers.hdf5 import FileWindow, Group, MemoryWindow, Window, foreign, is_hdf5, read_tree
+from candle_spec.readers.signatures import ZIP
 from candle_spec.readers.zip_archive import ZipArchive, entry_names
 
 METADATA: Final = "metadata.json"
@@ -45,8 +49,8 @@ class Architecture:
 
 
 @dataclass(slots=True)
-class Found:
-    """The parts of one Keras checkpoint.
+class KerasFiles:
+    """The files that one Keras checkpoint consists of, and what stands in them besides the weights.
 
     Attributes:
         dialect: Which of the four.
@@ -80,12 +84,17 @@ class Found:
             self.archive.check_crc(self.archive.entry(WEIGHTS))
 
 
+def is_architecture(document: Any) -> bool:
+    """Say whether a document is a Keras architecture."""
+    return isinstance(mapping(document).get("class_name"), str) and isinstance(document.get("config"), (dict, list))
+
+
 def looks_like_keras(source: Source) -> bool:
     """Say, cheaply, whether a source may be ours: there is an HDF5 file among its files."""
     return any(is_hdf5(_window(file)) for file in source.files[:MOST])
 
 
-def find(source: Source) -> Found | None:
+def find(source: Source) -> KerasFiles | None:
     """Return the parts of a checkpoint, or ``None`` where it is not Keras'.
 
     Raises:
@@ -108,15 +117,15 @@ def _window(file: NativeFile) -> FileWindow:
     return FileWindow(file.path, 0, file.size)
 
 
-def _file(file: NativeFile) -> Found | None:
+def _file(file: NativeFile) -> KerasFiles | None:
     window = _window(file)
     if not is_hdf5(window) or foreign(window) is not None:
         return None
     dialect = dialect_of(read_tree(window, _LOOK))
-    return None if dialect is None else Found(dialect, file, window)
+    return None if dialect is None else KerasFiles(dialect, file, window)
 
 
-def _folder(source: Source) -> Found | None:
+def _folder(source: Source) -> KerasFiles | None:
     """A weights file, its architecture, perhaps CANDLE's note on the epoch, and nothing else."""
     if len(source.files) > MOST:
         return None
@@ -190,14 +199,13 @@ def is_archive(source: Source) -> bool:
     """
     if len(source.files) != 1:
         return False
-    with source.files[0].path.open("rb") as file:
-        if file.read(4) != b"PK\x03\x04":
-            return False
+    if first_bytes(source.files[0].path, len(ZIP)) != ZIP:
+        return False
     names = set(entry_names(source.files[0].path) or [])
     return CONFIG in names and bool(names & {METADATA, WEIGHTS})
 
 
-def _archive(file: NativeFile, source: Source) -> Found:
+def _archive(file: NativeFile, source: Source) -> KerasFiles:
     """Dialect D. Raises where a member that the format asks for is not there."""
     if source.topology is not None:
         raise InvalidInputError(
@@ -210,7 +218,7 @@ def _archive(file: NativeFile, source: Source) -> Found:
             location=str(file.path),
             hint="load it in Keras and save it again as one .keras file",
         )
-    found = Found("keras-zip", file, _member(archive, WEIGHTS), archive=archive)
+    found = KerasFiles("keras-zip", file, _member(archive, WEIGHTS), archive=archive)
     if not is_hdf5(found.window):
         raise CorruptFileError(f"{WEIGHTS} is not an HDF5 file", location=found.window.location)
     data = archive.read(CONFIG, _TEXT)
@@ -234,7 +242,7 @@ def _member(archive: ZipArchive, name: str) -> Window:
     return MemoryWindow(archive.read(name), f"{archive.path}: {name}")
 
 
-def _keep_assets(archive: ZipArchive, found: Found) -> None:
+def _keep_assets(archive: ZipArchive, found: KerasFiles) -> None:
     """Keep vocabularies and the like; what is not known or too large stays in the residue and is named."""
     for name, entry in archive.entries.items():
         if name in (CONFIG, METADATA, WEIGHTS):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from candle_spec.converters._shared import look
+from candle_spec.readers.signatures import TORCH_STREAM
 
 HEAD: Final = 4096
 MARK: Final = 0x80
@@ -37,7 +37,7 @@ def ends_of(path: Path) -> tuple[bytes, bytes]:
 
 def begins_as_pickle(head: bytes, last: bytes) -> bool:
     """Whether a file may be a plain pickle; of old protocols the last byte counts, too."""
-    if head.startswith(look.TORCH_STREAM) or len(head) < 2:
+    if head.startswith(TORCH_STREAM) or len(head) < 2:
         return False
     return 2 <= head[1] <= _NEWEST if head[0] == MARK else head[0] in _OLD and last == b"."
 

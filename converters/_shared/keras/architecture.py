@@ -7,13 +7,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from candle_spec import limits
 from candle_spec.canonical import loads
+from candle_spec.converters._shared.documents import mapping, sequence
 from candle_spec.converters._shared.keras.layers import BUILT_IN, MODELS, snake_case
-from candle_spec.errors import CandleSpecError, CorruptFileError, LimitExceededError, UnsafeContentError
+from candle_spec.errors import CorruptFileError
 
-_YAML_BYTES: Final = 16 * limits.MIB
-_NODES: Final = 2_000_000
 _CELLS: Final = {"LSTM": "LSTMCell", "GRU": "GRUCell", "SimpleRNN": "SimpleRNNCell"}
 
 
@@ -50,21 +48,6 @@ class Layer:
         return variable_dtype(self.config.get("dtype"))
 
 
-def mapping(value: Any) -> Mapping[str, Any]:
-    """Return the value if it is an object, else an empty one: nothing in a foreign configuration is sure."""
-    return value if isinstance(value, dict) else {}
-
-
-def sequence(value: Any) -> list[Any]:
-    """Return the value if it is a list, else an empty one."""
-    return value if isinstance(value, list) else []
-
-
-def is_architecture(document: Any) -> bool:
-    """Say whether a document is a Keras architecture."""
-    return isinstance(mapping(document).get("class_name"), str) and isinstance(document.get("config"), (dict, list))
-
-
 def parse_json(data: bytes, location: str) -> Any:
     """Parse the JSON that Keras writes: strict, but ``NaN`` and ``Infinity`` as Python writes them are known.
 
@@ -86,66 +69,6 @@ def parse_json(data: bytes, location: str) -> Any:
 
     named = {"NaN": "nan", "Infinity": "inf", "-Infinity": "-inf"}
     return json.loads(data, object_pairs_hook=pairs, parse_constant=lambda name: {"$float": named[name]})
-
-
-def parse_yaml(data: bytes, location: str) -> Any:
-    """Parse the YAML that Keras wrote until 2.5: plain values only, aliases and nesting bounded.
-
-    Raises:
-        CorruptFileError: It is not YAML.
-        UnsafeContentError: A tag asks for an object.
-        LimitExceededError: Too large, too many aliases, too deep.
-    """
-    from ruamel.yaml import YAML
-    from ruamel.yaml.constructor import SafeConstructor
-    from ruamel.yaml.error import YAMLError
-
-    if len(data) > _YAML_BYTES:
-        raise LimitExceededError(f"the YAML document has more than {_YAML_BYTES} bytes", location=location)
-
-    class Constructor(SafeConstructor):
-        pass
-
-    Constructor.add_constructor("tag:yaml.org,2002:python/tuple", Constructor.construct_yaml_seq)
-    Constructor.add_constructor("tag:yaml.org,2002:python/unicode", Constructor.construct_yaml_str)
-    yaml = YAML(typ="safe", pure=True)
-    yaml.Constructor = Constructor
-    try:
-        _check_events(YAML(typ="safe", pure=True).parse(data), location)
-        return _plain(yaml.load(data), location, [0])
-    except CandleSpecError:
-        raise
-    except (YAMLError, ValueError, RecursionError) as error:
-        if "could not determine a constructor" in str(error):
-            raise UnsafeContentError(
-                "the YAML document asks for Python objects to be made", location=location, hint="it was not"
-            ) from error
-        raise CorruptFileError(f"not YAML: {str(error).splitlines()[0]}", location=location) from error
-
-
-def _check_events(events: Iterator[Any], location: str) -> None:
-    """Bound aliases and nesting before anything is built."""
-    aliases = depth = 0
-    for event in events:
-        kind = type(event).__name__
-        aliases += kind == "AliasEvent"
-        depth += kind in ("MappingStartEvent", "SequenceStartEvent")
-        depth -= kind in ("MappingEndEvent", "SequenceEndEvent")
-        if aliases > limits.YAML_ALIASES or depth > limits.JSON_DEPTH:
-            what = "aliases" if aliases > limits.YAML_ALIASES else "levels"
-            raise LimitExceededError(f"the YAML document has too many {what}", location=location)
-
-
-def _plain(value: Any, location: str, seen: list[int]) -> Any:
-    """Return JSON values; shared nodes are repeated, as many as the bound allows."""
-    seen[0] += 1
-    if seen[0] > _NODES:
-        raise LimitExceededError("the YAML document unfolds beyond all bounds", location=location)
-    if isinstance(value, dict):
-        return {str(key): _plain(item, location, seen) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(item, location, seen) for item in value]
-    return value if value is None or isinstance(value, (bool, int, float, str)) else str(value)
 
 
 def layers_of(document: Any) -> list[Mapping[str, Any]]:
