@@ -1,33 +1,21 @@
-"""A stand-in of MoDaC on this machine: the only address that these tests may reach is loopback."""
+"""A stand-in of MoDaC on this machine."""
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from candle_spec.modac.client import Client
 from candle_spec.modac.service import Service
-from candle_spec.modac.settings import Secret, Settings
+from candle_spec.modac.settings import Settings
+from candle_spec.remote.addresses import Secret
 from candle_spec.standin.config import DEMO_PASSWORD, Config
 from candle_spec.standin.server import Server, running
+from tests.helpers.services.loopback import _no_network  # noqa: F401 - for every test here
 from tests.helpers.services.modac_calls import Caller, Clock
-
-
-@pytest.fixture(autouse=True)
-def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
-    real = socket.socket.connect
-
-    def connect(self: socket.socket, address: Any) -> None:
-        if isinstance(address, tuple) and address[0] not in ("127.0.0.1", "::1"):
-            raise RuntimeError(f"a test tried to reach {address}")
-        real(self, address)
-
-    monkeypatch.setattr(socket.socket, "connect", connect)
 
 
 @pytest.fixture

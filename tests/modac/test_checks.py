@@ -18,8 +18,9 @@ from candle_spec.modac.plan import Choices, make_plan
 from candle_spec.modac.records import read_record
 from candle_spec.modac.rules import dump, parse, starter
 from candle_spec.modac.service import Service
-from candle_spec.modac.settings import Secret, Settings
+from candle_spec.modac.settings import Settings
 from candle_spec.modac.vocabulary import Knowledge
+from candle_spec.remote.addresses import Secret
 from candle_spec.standin.config import DEMO_PASSWORD, Config
 from candle_spec.standin.server import running
 from tests.helpers import checkpoints
@@ -216,23 +217,6 @@ class TestRules:
 
 
 class TestNames:
-    @pytest.mark.parametrize(
-        ("text", "identifier"),
-        [("Uno 1.2", "Uno_1__2"), ("Modèle ü", "Modele_u"), ("a/b;c", "abc"), ("©", ""), ("query", "query_")],
-    )
-    def test_identifiers(self, text: str, identifier: str) -> None:
-        assert names.identifier_from(text) == identifier
-
-    def test_flat_names(self) -> None:
-        paths = ["model.safetensors", "original/0.gz", "original__0.gz", "a b.txt", "a_b.txt", "download", "ä"]
-        flat = names.flat_names(paths)
-        assert flat["model.safetensors"] == "model.safetensors"
-        assert flat["original__0.gz"] == "original__0.gz"
-        assert flat["original/0.gz"] != "original__0.gz"
-        assert len(set(flat.values())) == len(paths)
-        assert all(not names.segment_fault(name) for name in flat.values())
-        assert flat == names.flat_names(reversed(paths))
-
     @pytest.mark.parametrize(
         "path", [f"/{STUDY}/..", f"/{STUDY}//a", f"/{STUDY}/a b", f"/{STUDY}/download", "x", "/x/%20"]
     )

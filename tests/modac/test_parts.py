@@ -11,10 +11,11 @@ import hypothesis.strategies as st
 import pytest
 
 from candle_spec.errors import CorruptFileError, InvalidInputError
-from candle_spec.modac.checksums import Digesting, Match, compare, etag
+from candle_spec.modac.checksums import Digesting, compare, etag
 from candle_spec.modac.metadata import Fault, check_collection, check_file
 from candle_spec.modac.multipart import MultipartBody
 from candle_spec.modac.rules import Rule, starter
+from candle_spec.remote.checks import Match
 from candle_spec.standin.config import Config, read_config
 from candle_spec.standin.faults import FaultRule, parse_fault
 from candle_spec.standin.server import running

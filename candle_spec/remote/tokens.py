@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from candle_spec.errors import InvalidInputError, LoginError
-from candle_spec.modac.settings import Secret
+from candle_spec.remote.addresses import Secret
 
 
 def token_from(variable: str, file: Path | None, *, environ: Mapping[str, str] = os.environ, where: str) -> Secret:

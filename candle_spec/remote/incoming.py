@@ -2,61 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
-import re
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, BinaryIO, Final, Protocol
+from typing import BinaryIO, Final
 
 from candle_spec import limits
 from candle_spec.atomic import Fs, write_errors
 from candle_spec.digests import BLOCK, Progress, digest_file, no_progress
 from candle_spec.errors import CorruptFileError, LimitExceededError, ServiceError
-from candle_spec.modac.checksums import Match
+from candle_spec.remote.checks import Check, Match
 
 PARTIAL: Final = ".part"
 """Behind the name of a file that is still coming in."""
-
-_RANGE: Final = re.compile(r"bytes ([0-9]{1,18})-[0-9]{1,18}/([0-9]{1,18}|\*)")
-
-
-class Check(Protocol):
-    """Takes a file's bytes as they come and says whether they are those of the checksum that the service states."""
-
-    size: int
-    stated: str
-
-    def update(self, block: bytes | memoryview) -> None:
-        """Take the next bytes."""
-        ...
-
-    def match(self) -> Match:
-        """Compare all bytes so far with the checksum."""
-        ...
-
-
-class HashCheck:
-    """A check by a hash of the whole content.
-
-    Args:
-        state: The hash, fresh, or with what stands before the content.
-        stated: Its value as lower-case hex; ``""`` where the service states none.
-    """
-
-    def __init__(self, state: hashlib._Hash, stated: str) -> None:
-        self.size, self.stated = 0, stated
-        self._state = state
-
-    def update(self, block: bytes | memoryview) -> None:
-        self._state.update(block)
-        self.size += len(block)
-
-    def match(self) -> Match:
-        if not self.stated:
-            return Match.UNVERIFIABLE
-        return Match.SAME if self._state.hexdigest() == self.stated.lower() else Match.DIFFERENT
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,31 +150,6 @@ def _take(
         fs.write(file, block)
         check.update(block)
         progress(len(block))
-
-
-def content_from(response: Any, start: int, location: str) -> Iterator[bytes]:
-    """Yield the content of an answer to a request for all bytes from ``start`` on, as the blocks come.
-
-    A block that was being filled would be lost with the connection, so that none is filled.
-
-    Raises:
-        ServiceError: It is the answer to another request.
-    """
-    skip = _to_skip(response, start, location)
-    for block in response.iter_raw():
-        if len(block) > skip:
-            yield block[skip:]
-        skip = max(0, skip - len(block))
-
-
-def _to_skip(response: Any, start: int, location: str) -> int:
-    """Return how many bytes of an answer are here already: all up to ``start`` where no ranges are sent."""
-    if response.status_code == 200:
-        return start
-    match = _RANGE.fullmatch(response.headers.get("content-range", ""))
-    if response.status_code == 206 and match and int(match[1]) == start:
-        return 0
-    raise ServiceError(f"the archive answers {response.status_code} to a download from byte {start}", location=location)
 
 
 def _verify(incoming: Incoming, partial: Path, check: Check, sha256: str, fs: Fs) -> None:

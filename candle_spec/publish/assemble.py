@@ -26,31 +26,14 @@ from candle_spec.errors import (
     OutputExistsError,
     UnsafeContentError,
 )
-from candle_spec.modac.incoming import Incoming, partial_of, receive_file
-from candle_spec.modac.names import safe_local_path
-from candle_spec.modac.plan import EPOCHS
 from candle_spec.problems import Report
+from candle_spec.publish.published import Part, safe_local_path
+from candle_spec.remote.incoming import partial_of, receive_file
+from candle_spec.series.outline import EPOCHS
 from candle_spec.validation import validate
 
 PRIVATE: Final = ".candle-download"
 _POINTER: Final = re.compile(rf"{EPOCHS}/[0-9]{{1,9}}")
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """One checkpoint at a service.
-
-    Attributes:
-        prefix: Where it goes below the target: ``""``, or ``epochs/001/`` in a series.
-        location: Where it is, for messages.
-        find: Returns the service's name of a file of the checkpoint, ``None`` where it has none.
-        incoming: Returns a file by the service's name.
-    """
-
-    prefix: str
-    location: str
-    find: Callable[[str], str | None]
-    incoming: Callable[[str], Incoming]
 
 
 @dataclass(frozen=True, slots=True)
