@@ -7,16 +7,15 @@ Order of checks: ``registerCollection`` and ``registerDataObject`` of ``HpcDataM
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from candle_spec.standin import archive, java, validator
+from candle_spec.standin import archive, java, metadata
 from candle_spec.standin.config import Config
 from candle_spec.standin.database import Database, Node
-from candle_spec.standin.facts import limit
-from candle_spec.standin.messages import RefusedError, refusal
+from candle_spec.standin.messages import refusal
 from candle_spec.standin.paths import invalid_character, parent
 from candle_spec.standin.rules import Level
 from candle_spec.standin.transfers import SOURCES, Transfers
@@ -90,34 +89,17 @@ class Dme:
             return self._update_collection(node, rows)
         if self.database.node(parent(path)) is None:
             raise refusal("no_parent_collection", path=path)
-        values = self._new_values(validator.entries_of(rows), path)
-        self._check_hierarchy([*self.types(parent(path)), values.get(validator.TYPE, "")])
+        values = metadata.of_new_collection(rows, self.rules, path)
+        self._check_hierarchy([*self.types(parent(path)), values.get("collection_type", "")])
         node = self.database.add_node(path, "collection", self.config.clock())
         self._store(node, values, self._collection_system(node))
         return CREATED
 
-    def _new_values(self, entries: list[validator.Entry], path: str) -> dict[str, str]:
-        """The metadata of a new collection."""
-        try:
-            validator.check_complete(entries, new=True)
-        except RefusedError as refused:
-            raise validator.of_new_collection(refused, path) from refused
-        rules = self.rules
-        checked = validator.validate(entries, rules.collections, restricted=rules.restricted)
-        return _changed({}, checked, "not_stored", path=path)
-
-    def _update_collection(self, node: Node, rows: Sequence[Mapping[str, Any]]) -> int:
-        """Merge entries into what is stored; a request that changes nothing is not even checked."""
-        entries = validator.entries_of(rows)
-        stored = self.database.metadata(node.id)
-        if all(stored.get(entry.attribute) == entry.value for entry in entries):
-            return UPDATED
-        validator.check_complete(entries, new=False)
-        validator.check_type_stays(entries, stored)
-        checked = validator.validate(entries, self.rules.collections, stored=stored, restricted=self.rules.restricted)
-        own = self.database.metadata(node.id, system=False)
-        values = _changed(own, checked, "not_updated", path=node.path)
-        self._store(node, values, self._collection_system(node))
+    def _update_collection(self, node: Node, rows: metadata.Rows) -> int:
+        stored, own = self.database.metadata(node.id), self.database.metadata(node.id, system=False)
+        values = metadata.of_collection(rows, self.rules, node.path, stored, own)
+        if values is not None:
+            self._store(node, values, self._collection_system(node))
         return UPDATED
 
     def create_parents(self, path: str, entries_of: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
@@ -144,37 +126,25 @@ class Dme:
         node = self.database.node(path)
         if node is not None and node.kind == "collection":
             raise refusal("is_a_collection", path=path)
-        entries = validator.entries_of(request.get("metadataEntries") or [])
+        rows = request.get("metadataEntries") or []
         if node is not None:
-            return self._update_file(node, entries, request, attached)
+            return self._update_file(node, rows, request, attached)
         if self.database.node(parent(path)) is None:
             raise refusal("no_parent_of_file", path=path)
         types = self.types(parent(path))
         level = self._check_hierarchy(types)
         if level is None or not level.takes_files:
             raise refusal("no_files_here")
-        validator.check_complete(entries, new=True)
-        checked = validator.validate(
-            entries, self.rules.files, collection_type=types[-1], restricted=self.rules.restricted
-        )
-        values = _changed({}, checked, "not_stored_of_file")
+        values = metadata.of_new_file(rows, self.rules, types[-1])
         data, method = self.transfers.source(request, attached)
         self._add_file(path, values, data, method)
         return CREATED
 
-    def _update_file(
-        self, node: Node, entries: list[validator.Entry], request: Mapping[str, Any], attached: Path | None
-    ) -> int:
+    def _update_file(self, node: Node, rows: metadata.Rows, request: Mapping[str, Any], attached: Path | None) -> int:
         if attached is not None or any(request.get(name) for name in _SOURCES_OF_NEW):
             raise refusal("taken")
-        validator.check_complete(entries, new=False)
-        stored = self.database.metadata(node.id)
-        kind = self.types(parent(node.path))[-1]
-        checked = validator.validate(
-            entries, self.rules.files, stored=stored, collection_type=kind, restricted=self.rules.restricted
-        )
-        own = self.database.metadata(node.id, system=False)
-        values = _changed(own, checked, "not_updated_of_file")
+        stored, own = self.database.metadata(node.id), self.database.metadata(node.id, system=False)
+        values = metadata.of_file(rows, self.rules, self.types(parent(node.path))[-1], stored, own)
         system = {**self.database.metadata(node.id, system=True), "metadata_updated": self._date()}
         self._store(node, values, system)
         if request.get("generateUploadRequestURL") and system.get("data_transfer_status") == "ARCHIVED":
@@ -248,23 +218,3 @@ class Dme:
 
     def _date(self) -> str:
         return datetime.fromtimestamp(self.config.clock(), UTC).strftime("%m-%d-%Y %H:%M:%S")
-
-
-def _changed(
-    stored: Mapping[str, str], entries: Iterable[validator.Entry], words: str, **members: str
-) -> dict[str, str]:
-    """Return metadata with the entries of a checked request over it; an empty value deletes.
-
-    The data base refuses, in ``words``, an attribute without a name and a value that is too long for its column.
-    """
-    values = dict(stored)
-    for entry in entries:
-        if not entry.value:
-            values.pop(entry.attribute, None)
-            continue
-        if not entry.attribute:
-            raise refusal(words, reason="attribute is null or empty", **members)
-        if len(entry.value.encode()) > limit("value_bytes"):
-            raise refusal(words, reason=f"the value of {entry.attribute} is too long", **members)
-        values[entry.attribute] = entry.value
-    return values

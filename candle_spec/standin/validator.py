@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from candle_spec.standin import java
-from candle_spec.standin.messages import RefusedError, message, refusal
+from candle_spec.standin.messages import refusal
 from candle_spec.standin.rules import Rule, system_attributes
 
 TYPE: Final = "collection_type"
@@ -185,8 +185,3 @@ def _store_date(rule: Rule, value: str, run: _Run) -> None:
         raise refusal("rule_format", attribute=rule.attribute, value=value, format=rule.date_format) from error
     run.entries[:] = [entry for entry in run.entries if entry.attribute != rule.attribute]
     run.entries.append(Entry(rule.attribute, shown))
-
-
-def of_new_collection(refused: RefusedError, path: str) -> RefusedError:
-    """Return the refusal of incomplete entries as a new collection gets it: its path is told as well."""
-    return RefusedError(message("of_new_collection", message=str(refused), path=path))
