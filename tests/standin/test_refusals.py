@@ -97,11 +97,36 @@ REFUSED: dict[str, Case] = {
         "System generated metadata cannot be set/changed: registered_by",
     ),
     "empty value on create": (
-        _put({**ASSET, "poc_name": " ", "poc_email": ""}),
+        _put({**ASSET, "poc_name": "", "poc_email": ""}),
         f"The following entries cannot be empty: poc_name, poc_email. Path - /{STUDY}/uno",
     ),
-    "empty attribute": (_put({**ASSET, " ": "x"}), "Empty metadata entry in request"),
+    "white space is no empty value": (
+        _put({**ASSET, "poc_name": " ", "poc_email": ""}),
+        f"The following entries cannot be empty: poc_email. Path - /{STUDY}/uno",
+    ),
+    "white space is nothing where a rule looks": (
+        _put({**ASSET, "asset_name": "\t"}),
+        "Missing or empty mandatory metadata: asset_name",
+    ),
+    "empty attribute": (_put({**ASSET, "": "x"}), f"Empty metadata entry in request. Path - /{STUDY}/uno"),
+    "empty attribute on update": (
+        _after_asset(lambda caller, path: caller.put_collection(path, {"": "x"})),
+        "Empty metadata entry in request",
+    ),
+    "attribute of white space": (
+        _put({**ASSET, " ": "x"}),
+        f"Failed to add metadata to a collection at path /{STUDY}/uno: attribute is null or empty",
+    ),
+    "value that is too long for its column": (
+        _put({**ASSET, "publication": "ü" * 1_350 + "x"}),
+        f"Failed to add metadata to a collection at path /{STUDY}/uno: the value of publication is too long",
+    ),
     "no entries": (_put({}), "Null or empty metadata entries"),
+    "no entries come before the path": (_put({}, BASE), "Null or empty metadata entries"),
+    "two system attributes: in the order of a Java set": (
+        _put({**ASSET, "uuid": "x", "checksum": "x", "registered_by": "x"}),
+        "System generated metadata cannot be set/changed: registered_by",
+    ),
     "attribute twice": (
         lambda caller: caller.send(
             "PUT",
@@ -179,11 +204,11 @@ REFUSED: dict[str, Case] = {
     ),
     "bad Globus endpoint": (
         _after_asset(lambda caller, path: caller.put_file(f"{path}/m", None, **GLOBUS)),
-        "[GLOBUS] Endpoint doesn't exist or is inactive. Make sure the endpoint UUID is correct.",
+        "[GLOBUS] Endpoint doesn't exist or is inactive. Make sure the endpoint UUID is correct and active: none",
     ),
     "source file absent": (
         _after_asset(lambda caller, path: caller.put_file(f"{path}/m", None, **OTHERS)),
-        "Source file location doesn't exist /missing",
+        "Source file location doesn't exist: endpoint:/missing",
     ),
     "GET missing collection": (
         lambda caller: caller.send("GET", f"/api/collection/{STUDY}/none"),
