@@ -81,11 +81,6 @@ def etag(blocks: Iterable[bytes], *, part_size: int = PART_SIZE) -> str:
     return digesting.etag
 
 
-def etag_file(path: Path, *, part_size: int = PART_SIZE) -> str:
-    """Return the checksum that the archive gives to a file."""
-    return etag(_blocks(path), part_size=part_size)
-
-
 def compare(path: Path, stated: str, *, part_size: int = PART_SIZE) -> Match:
     """Compare a file with a checksum that the server states."""
     digesting = Digesting(part_size)

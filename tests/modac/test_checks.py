@@ -23,6 +23,7 @@ from candle_spec.modac.vocabulary import Knowledge
 from candle_spec.publish.remarks import Remark
 from candle_spec.remote.addresses import Secret
 from candle_spec.standin.config import DEMO_PASSWORD, Config
+from candle_spec.standin.rules import RuleSet, packaged
 from candle_spec.standin.server import running
 from tests.helpers import checkpoints
 from tests.helpers.services.modac_calls import ASSET, STUDY, Caller
@@ -119,13 +120,20 @@ def test_what_the_service_would_drop(folder: Path, knowledge: Knowledge) -> None
     assert [one.blocking for one in dropped] == [False]
 
 
+def _with_lists(lists: dict[str, tuple[str, ...]]) -> RuleSet:
+    """The rules of a stand-in, with lists of values."""
+    rules = packaged()
+    changed = (replace(rule, valid_values=lists.get(rule.attribute, rule.valid_values)) for rule in rules.collections)
+    return replace(rules, collections=tuple(changed))
+
+
 class TestVocabulary:
     def test_from_a_refusal_to_a_success(
         self, config: Config, settings: Settings, folder: Path, tmp_path: Path
     ) -> None:
         """The stand-in has lists that the client does not know."""
-        lists = {"domain": ["Drug Response", "Imaging"], "framework": ["Keras 3", "PyTorch"]}
-        own = replace(config, folder=tmp_path / "strict", rules=starter().with_values(lists))
+        lists = {"domain": ("Drug Response", "Imaging"), "framework": ("Keras 3", "PyTorch")}
+        own = replace(config, folder=tmp_path / "strict", rules=_with_lists(lists))
         knowledge = Knowledge(tmp_path / "known")
         with running(own) as server:
             Caller(server.url, settings.user).make_program_and_study()

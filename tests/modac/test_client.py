@@ -137,6 +137,8 @@ class TestEndpoints:
         assert client.put_collection(path, ASSET) is True
         assert client.put_collection(path, {"asset_name": "Due"}) is False
         with pytest.raises(ServiceRefusedError, match="The following entries cannot be empty: asset_name"):
+            client.put_collection(f"/{STUDY}/due", {**ASSET, "asset_name": ""})
+        with pytest.raises(ServiceRefusedError, match="Missing or empty mandatory metadata: asset_name"):
             client.put_collection(f"/{STUDY}/due", {**ASSET, "asset_name": "\t"})
 
     def test_query(self, client: Client, stored: str, asset: str) -> None:
