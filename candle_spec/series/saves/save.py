@@ -20,7 +20,7 @@ from candle_spec.series.saves.crew import Crew
 from candle_spec.series.saves.crew_writer import led
 from candle_spec.series.saves.job import Saving
 from candle_spec.series.saves.training_state import TrainingState
-from candle_spec.series.store import Certify, Describe, Store
+from candle_spec.series.store import Certify, Documents, Store
 
 TRANSIENT: Final = frozenset({errno.EIO, errno.EINTR, errno.EAGAIN, errno.ESTALE, errno.ETIMEDOUT})
 """Errors after which the whole save is tried once more, with new files: a failed fsync is never repeated."""
@@ -54,7 +54,7 @@ def save(
     state: TrainingState,
     *,
     best: bool = False,
-    document: Describe | None = None,
+    document: Documents | None = None,
     certify: Certify | None = None,
     crew: Crew | None = None,
 ) -> Saved:
