@@ -175,7 +175,7 @@ class Saving:
         writer.contents(self.state.contents)
         self._add_documents(writer, plans)
         certificate = self.certify(writer, plans) if self.certify is not None else {}
-        made, entries = writer.describe(self.state.contents, plans, certificate)
+        made, entries = writer.manifest(self.state.contents, plans, certificate)
         self._seen = seen_in(inventory.parse(entries))
         add_run(made, self.store, self.state)
         self.manifest = writer.finish(made, sealed=True)
