@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from candle_spec.series.candle_files import ckpt_info, info_of_save
+from candle_spec.series.candle_files import ckpt_info, save_note
 from candle_spec.series.candle_files.ckpt_info import CkptInfo
 from candle_spec.series.policy.decisions import Moment
 from candle_spec.series.policy.params import CheckpointPolicy
-from candle_spec.series.store import Describe
+from candle_spec.series.store import Documents
 
 
 @dataclass(slots=True)
@@ -22,7 +22,7 @@ class Notes:
 
     before: datetime | None = None
 
-    def of(self, moment: Moment, best: float | None, policy: CheckpointPolicy) -> Describe:
+    def of(self, moment: Moment, best: float | None, policy: CheckpointPolicy) -> Documents:
         """Return what makes the note of a save.
 
         Args:
@@ -33,7 +33,7 @@ class Notes:
         now = datetime.now().astimezone()
         info = info_of(policy, moment, best, now, self.before)
         self.before = now
-        return info_of_save.note(info)
+        return save_note.note(info)
 
 
 def info_of(
@@ -55,7 +55,7 @@ def info_of(
         save_best_metric=policy.save.metric if policy.save.save_best else None,
         best_metric_last=best,
         timestamp=local,
-        time_elapsed=info_of_save.elapsed(now, before),
+        time_elapsed=save_note.elapsed(now, before),
         metadata=policy.metadata,
         metrics=moment.metrics,
         extra={**step, "timestamp_utc": utc},

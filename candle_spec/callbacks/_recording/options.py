@@ -12,7 +12,7 @@ from candle_spec.atomic import Fs
 from candle_spec.callbacks._recording.adapter import Restored
 from candle_spec.checkpoint.contents import Contents, StatePart
 from candle_spec.series.saves.save import Saved
-from candle_spec.series.store import Describe, RunIdentity
+from candle_spec.series.store import Documents, RunIdentity
 
 Say = Callable[[str], None]
 OnSaved = Callable[[Saved], None]
@@ -65,7 +65,7 @@ class Options:
     asynchronous: bool | None = None
     say: Say | None = None
     on_saved: Sequence[OnSaved] = ()
-    document: Describe | None = None
+    document: Documents | None = None
     clock: Callable[[], float] = time.monotonic
     fs: Fs = field(default_factory=Fs)
 

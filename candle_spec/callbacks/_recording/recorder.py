@@ -25,6 +25,7 @@ from candle_spec.checkpoint.contents import Contents, StatePart
 from candle_spec.errors import InvalidInputError, MissingPathError
 from candle_spec.series.entries import Entry
 from candle_spec.series.policy import decisions as policies
+from candle_spec.series.policy import retention
 from candle_spec.series.policy.decisions import History, Moment
 from candle_spec.series.policy.params import CheckpointPolicy
 from candle_spec.series.restart import RestartPoint
@@ -32,7 +33,7 @@ from candle_spec.series.saves.background import BackgroundWriter
 from candle_spec.series.saves.save import Saved
 from candle_spec.series.saves.training_state import TrainingState
 from candle_spec.series.series import Series
-from candle_spec.series.store import Describe, StoreSettings
+from candle_spec.series.store import Documents, StoreSettings
 
 __all__ = ["HISTORY", "Options", "Recorder", "Restart"]
 
@@ -322,7 +323,7 @@ class Recorder:
         self._writer.submit(state, self._after, best=better, document=self._document(moment))
         self._saves += 1
 
-    def _document(self, moment: Moment) -> Describe:
+    def _document(self, moment: Moment) -> Documents:
         """What describes the save in the checkpoint: the caller's document, or a note of our own."""
         if self.options.document is not None:
             return self.options.document
@@ -346,10 +347,10 @@ class Recorder:
             listener(saved)
         self._prune(self.policy.keep)
 
-    def _prune(self, keep: policies.KeepPolicy) -> int:
+    def _prune(self, keep: retention.KeepPolicy) -> int:
         if self._series is None:
             return 0
-        plan = policies.keep(self._series.entries(), keep)
+        plan = retention.keep(self._series.entries(), keep)
         return self._series.prune([entry.name for entry in plan.keep]).freed_bytes if plan.remove else 0
 
     def _new_writer(self, series: Series) -> BackgroundWriter:

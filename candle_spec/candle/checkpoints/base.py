@@ -24,6 +24,8 @@ from candle_spec.series.candle_files.ckpt_info import CkptInfo
 from candle_spec.series.candle_files.ckpt_log import CkptLog
 from candle_spec.series.candle_files.old_layouts import OldCheckpoint
 from candle_spec.series.policy import decisions as policies
+from candle_spec.series.policy import retention
+from candle_spec.series.policy.best import direction as known_direction
 from candle_spec.series.policy.decisions import Moment
 from candle_spec.series.policy.params import CheckpointPolicy
 from candle_spec.series.saves.save import Saved
@@ -363,14 +365,14 @@ class CandleCkpt(Upkeep):
         if recorder is not None and self.J is None and not self.policy.keep.keep_best:
             recorder.forget_best()  # that of an earlier training, begun anew without one
         if recorder is not None:
-            plan = policies.keep(recorder.entries(), self.policy.keep)
+            plan = retention.keep(recorder.entries(), self.policy.keep)
             for line in ckpt_log.kept(sorted({entry.epoch for entry in plan.keep}, reverse=True)):
                 self.info(line)
 
 
 def _directed(save: policies.SavePolicy, direction: str) -> policies.SavePolicy:
     """Return the policy with the direction that the program gives, where the name of the metric does not say it."""
-    if direction not in ("+", "-") or save.mode != "auto" or policies.direction(save.metric):
+    if direction not in ("+", "-") or save.mode != "auto" or known_direction(save.metric):
         return save
     return replace(save, mode="max" if direction == "+" else "min")
 

@@ -26,7 +26,7 @@ from candle_spec.series import pointers
 from candle_spec.series.candle_files import ckpt_info, ckpt_log
 from candle_spec.series.candle_files.ckpt_info import CkptInfo
 from candle_spec.series.layout import Layout
-from candle_spec.series.policy import decisions as policies
+from candle_spec.series.policy import retention
 from candle_spec.series.policy.params import CheckpointPolicy
 from candle_spec.series.series import Series
 
@@ -195,7 +195,7 @@ class Upkeep(Parameters, ABC):
             epoch_now: The newest epoch.
             kept: Unused: what is kept follows from all checkpoints of the run.
         """
-        plan = policies.keep(self._start().entries(), self.policy.keep)
+        plan = retention.keep(self._start().entries(), self.policy.keep)
         return epoch == epoch_now or any(entry.epoch == epoch for entry in plan.keep)
 
     def clean(self, epoch_now: int = 0) -> tuple[int, int]:
@@ -210,7 +210,7 @@ class Upkeep(Parameters, ABC):
         series = self._start().series()
         if series is None:
             return 0, 0
-        plan = policies.keep(series.entries(), self.policy.keep)
+        plan = retention.keep(series.entries(), self.policy.keep)
         done = series.prune([entry.name for entry in plan.keep])
         return len(done.kept), len(done.removed)
 

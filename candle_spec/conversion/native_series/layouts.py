@@ -8,7 +8,7 @@ from typing import Final
 
 from candle_spec.checkpoint.layout import MANIFEST
 from candle_spec.conversion.native_series import candle_folders, numbered, trainer_folders
-from candle_spec.conversion.native_series.found import LEAST, NativeSeries
+from candle_spec.conversion.native_series.members import LEAST, NativeSeries
 from candle_spec.errors import CandleSpecError, InvalidInputError, MissingPathError
 from candle_spec.series.layout import Layout
 

@@ -6,17 +6,17 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-from candle_spec.conversion.native_series.found import Member, NativeSeries
+from candle_spec.conversion.native_series.members import Member, NativeSeries
 from candle_spec.errors import CandleSpecError
-from candle_spec.series.candle_files import ckpt_info, info_of_save
+from candle_spec.series.candle_files import ckpt_info, save_note
 from candle_spec.series.candle_files.ckpt_info import CkptInfo
 from candle_spec.series.policy import decisions as policy
 from candle_spec.series.policy.decisions import Moment, SavePolicy
 from candle_spec.series.saves.training_state import TrainingState
-from candle_spec.series.store import Describe
+from candle_spec.series.store import Documents
 
 
-def document(found: NativeSeries, member: Member, state: TrainingState) -> Describe:
+def document(found: NativeSeries, member: Member, state: TrainingState) -> Documents:
     """Return what makes the note of a converted checkpoint.
 
     Its checksum is left out: it was one of the native file, and the note names the file of the weights here.
@@ -32,7 +32,7 @@ def document(found: NativeSeries, member: Member, state: TrainingState) -> Descr
     extra = {key: value for key, value in info.extra.items() if key not in ("sha256", "state_digest")}
     metrics = state.metrics or info.metrics
     info = replace(info, epoch=state.epoch, checksum=ckpt_info.DISABLED, metrics=metrics, extra={**extra, **step})
-    return info_of_save.note(info)
+    return save_note.note(info)
 
 
 def _native(path: Path) -> CkptInfo | None:
@@ -57,7 +57,7 @@ def _made(found: NativeSeries, member: Member) -> CkptInfo:
         save_best_metric=found.metric or None,
         best_metric_last=_best(found.members[: place + 1], rules) if rules else None,
         timestamp=local,
-        time_elapsed=info_of_save.elapsed(now, _time(found.members[place - 1]) if place else None),
+        time_elapsed=save_note.elapsed(now, _time(found.members[place - 1]) if place else None),
         extra={"timestamp_utc": utc},
     )
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 from candle_spec.conversion import registry
 from candle_spec.conversion.contract import Native
 from candle_spec.conversion.convert import Options
-from candle_spec.conversion.native_series.found import Member, NativeSeries
+from candle_spec.conversion.native_series.members import Member, NativeSeries
 from candle_spec.conversion.source import resolve_source
 
 POSITION: Final = ("/training_state/epoch", "/training_state/step")

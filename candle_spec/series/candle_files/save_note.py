@@ -13,10 +13,10 @@ from candle_spec.checkpoint.contents import SideFile
 from candle_spec.checkpoint.file_record import FileRecord
 from candle_spec.series.candle_files import ckpt_info
 from candle_spec.series.candle_files.ckpt_info import CkptInfo
-from candle_spec.series.store import Describe
+from candle_spec.series.store import Documents
 
 
-def note(info: CkptInfo) -> Describe:
+def note(info: CkptInfo) -> Documents:
     """Return what makes the note of a save; the file of the weights is named and digested as it was written.
 
     Args:
