@@ -87,7 +87,7 @@ def _model_in(place: Source) -> Recognised | None:
     if whole is not None and (len(place.files) == 1 or whole.detection.confidence >= 90):
         return whole
     inner = {file.name.partition("/")[0] for file in place.files if "/" in file.name}
-    for folder in sorted(inner):
+    for folder in sorted(inner if place.path.is_dir() else ()):
         found = container.recognise(look.below(place, folder))
         if found is not None and found.detection.confidence >= 90:
             return found
