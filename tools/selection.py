@@ -24,7 +24,7 @@ ROOT: Final = Path(__file__).resolve().parents[1]
 OWN: Final = ("tests", "tools", "benchmarks", "candle_spec")
 """Code of this tree. What the package imports is not followed: it imports a framework only when it is asked for one."""
 EXTRA: Final = "quick"
-_IMPORTERS: Final = ("importorskip", "import_module")
+_IMPORTERS: Final = ("importorskip", "import_module", "files")
 
 
 @dataclass(slots=True)
@@ -233,7 +233,9 @@ def _imports(node: ast.AST) -> set[str]:
             return {alias.name for alias in names}
         case ast.ImportFrom(module=str(module), names=names):
             return {module, *(f"{module}.{alias.name}" for alias in names)}
-        case ast.Call(func=ast.Attribute(attr=function), args=[ast.Constant(value=str(module)), *_]):
+        case ast.Call(
+            func=ast.Attribute(attr=function) | ast.Name(id=function), args=[ast.Constant(value=str(module)), *_]
+        ):
             return {module} if function in _IMPORTERS else set()
     return set()
 

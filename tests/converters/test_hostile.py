@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 
 import candle_spec
 from candle_spec.errors import CandleSpecError
@@ -48,6 +47,8 @@ def payloads(marker: Path) -> dict[str, Any]:
 @pytest.mark.parametrize("name", ["system", "eval", "exec", "import", "getattr", "open"])
 @pytest.mark.parametrize("legacy", [False, True], ids=["zip", "legacy"])
 def test_nothing_runs(name: str, legacy: bool, marker: Path, tmp_path: Path) -> None:
+    import torch
+
     path = tmp_path / "model.pt"
     native = {"w": torch.ones(20), "x": payloads(marker)[name]}
     torch.save(native, path, _use_new_zipfile_serialization=not legacy)
@@ -71,6 +72,8 @@ def zipped(members: dict[str, bytes], folder: Path, compress: int = zipfile.ZIP_
 
 def legacy_tensor(shape: tuple[int, ...], numel: int, offset: int = 0) -> bytes:
     """A pickle as torch writes it for one tensor, with sizes of our choice."""
+
+    import torch
 
     class Storage:
         pass
