@@ -33,6 +33,16 @@ def digest_json(value: Any) -> str:
     return digest_bytes(canonical(value))
 
 
+def digest_blocks(blocks: Iterable[bytes | memoryview]) -> str:
+    """Return the digest of streamed bytes."""
+    import hashlib
+
+    state = hashlib.sha256()
+    for block in blocks:
+        state.update(block)
+    return "sha256:" + state.hexdigest()
+
+
 def digest_file(path: Path, progress: Progress = no_progress) -> str:
     """Return the digest of a whole file, read in blocks."""
     import hashlib

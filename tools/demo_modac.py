@@ -68,10 +68,11 @@ def save_series(folder: Path) -> None:
     from candle_spec.checkpoint.contents import Contents, Framework, Group
     from candle_spec.series.saves.training_state import TrainingState
     from candle_spec.series.series import Series
-    from candle_spec.weights.sources import ViewBytes, plain
+    from candle_spec.weights.live import LiveBytes
+    from candle_spec.weights.sources import plain
 
     def tensor(name: str, values: Any) -> TensorSource:
-        return plain("model", name, "F32", values.shape, ViewBytes(values.astype("<f4").data))
+        return plain("model", name, "F32", values.shape, LiveBytes(values.astype("<f4")))
 
     with Series.create_or_open(folder) as series:
         for epoch in range(1, 6):

@@ -5,10 +5,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from candle_spec.weights.shards import GroupPlan, one_lot, plan_group
 from candle_spec.weights.sources import Bytes, TensorSource
 
 
@@ -130,3 +131,10 @@ class Contents:
     pickles: Sequence[InertPickle] = ()
     embedded_code: Sequence[str] = ()
     weights_metadata: Mapping[str, str] = field(default_factory=dict)
+
+    def plan(self, shard_bytes: int, lot: Callable[[TensorSource], int] = one_lot) -> list[GroupPlan]:
+        """Lay out the weights files of all groups; see :func:`candle_spec.weights.shards.plan_group`."""
+        by_group: dict[str, list[TensorSource]] = {group.id: [] for group in self.groups}
+        for tensor in self.tensors:
+            by_group[tensor.group].append(tensor)
+        return [plan_group(group, rows, self.weights_metadata, shard_bytes, lot) for group, rows in by_group.items()]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -11,38 +12,27 @@ from typing import Any, Final
 from candle_spec import pointer
 from candle_spec._version import __version__
 from candle_spec.checkpoint.contents import Contents, Field, Framework, Group
+from candle_spec.checkpoint.file_record import FileRecord, file_rows
 from candle_spec.checkpoint.identity import identity, is_model
 from candle_spec.checkpoint.layout import INLINE_TENSORS, INVENTORY, STATE
 from candle_spec.checkpoint.manifest_file import SCHEMA_VERSION
 from candle_spec.checkpoint.resume import EXACT, resume_grade
 from candle_spec.digests import digest_encoded, digest_json, payload_digest
 from candle_spec.manifest.collection import urn
-from candle_spec.weights.shards import GroupPlan, StoredPart
+from candle_spec.weights.shards import GroupPlan, StoredPart, stored_parts
 from candle_spec.weights.sources import TensorSource
 
 STATE_PARTS: Final = (*EXACT, "metric")
 """Parts of a training state that every manifest names."""
 
 
-@dataclass(slots=True)
-class FileRecord:
-    """One line of ``files``."""
+def now() -> datetime:
+    """Return this moment, or the one that ``SOURCE_DATE_EPOCH`` names.
 
-    path: str
-    size: int
-    digest: str
-    media_type: str
-    role: str
-
-    def to_json(self) -> dict[str, Any]:
-        """The record as it stands in the manifest."""
-        return {
-            "path": self.path,
-            "size": self.size,
-            "sha256": self.digest,
-            "media_type": self.media_type,
-            "role": self.role,
-        }
+    See https://reproducible-builds.org/specs/source-date-epoch/.
+    """
+    epoch = os.environ.get("SOURCE_DATE_EPOCH")
+    return datetime.fromtimestamp(int(epoch), UTC) if epoch and epoch.isdigit() else datetime.now(UTC)
 
 
 @dataclass(slots=True)
@@ -63,16 +53,14 @@ class Inputs:
     part_digests: Mapping[tuple[str, str], str]
     files: list[FileRecord] = field(default_factory=list)
     conversion: dict[str, Any] = field(default_factory=dict)
-    created: datetime = field(default_factory=lambda: datetime.now(UTC))
+    created: datetime = field(default_factory=now)
 
 
 def tensor_entries(inputs: Inputs) -> list[dict[str, Any]]:
     """Return the inventory: one entry for every name, in the native order."""
     stored: dict[tuple[str, str], dict[str, StoredPart]] = {}
-    for plan in inputs.plans:
-        for file in plan.files:
-            for part in file.parts.values():
-                stored.setdefault((part.tensor.group, part.tensor.name), {})[part.part_name] = part
+    for part in stored_parts(inputs.plans):
+        stored.setdefault((part.tensor.group, part.tensor.name), {})[part.part_name] = part
     digests: dict[tuple[str, str], str] = {}
     entries: list[dict[str, Any]] = []
     for tensor in inputs.contents.tensors:
@@ -129,6 +117,11 @@ def _stored_entry(
     return entry
 
 
+def is_apart(entries: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether an inventory is a file of its own."""
+    return len(entries) > INLINE_TENSORS
+
+
 def build(inputs: Inputs, entries: list[dict[str, Any]]) -> dict[str, Any]:
     """Return the manifest (without seal); its tensors are inline unless they were written as a file."""
     contents = inputs.contents
@@ -137,7 +130,7 @@ def build(inputs: Inputs, entries: list[dict[str, Any]]) -> dict[str, Any]:
         "schema_version": SCHEMA_VERSION,
         "dates": {"created": timestamp(inputs.created)},
         "model": {"framework": _framework(contents.framework), "parameter_count": _parameters(entries)},
-        "files": [record.to_json() for record in sorted(inputs.files, key=lambda record: record.path.encode())],
+        "files": file_rows(inputs.files),
         "weights": _weights(inputs, entries),
         "training_state": _training_state(contents),
         "security": _security(contents),
@@ -200,7 +193,7 @@ def _weights(inputs: Inputs, entries: list[dict[str, Any]]) -> dict[str, Any]:
         if not entries:
             return {key: weights[key] for key in ("kind", "content_digest", "payload")}
     weights["groups"] = [_group(group, inputs, entries) for group in inputs.contents.groups]
-    if len(entries) > INLINE_TENSORS:
+    if is_apart(entries):
         weights["inventory"] = INVENTORY
     else:
         weights["tensors"] = entries

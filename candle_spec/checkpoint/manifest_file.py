@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
 from candle_spec import resources
 from candle_spec.canonical import load_file, pretty
 from candle_spec.digests import digest_json
-from candle_spec.manifest.collection import CURRENT
+from candle_spec.manifest.collection import CURRENT, urn
 
 SCHEMA_VERSION: Final = CURRENT
 """Version of the format that this package writes."""
@@ -19,6 +20,11 @@ ONE_LINE: Final = ("tensors", "files", "extents", "field_sources")
 def dump(manifest: dict[str, Any]) -> bytes:
     """Return the manifest's file."""
     return pretty(ordered(manifest, f"checkpoint/{CURRENT}.json"), one_line=ONE_LINE)
+
+
+def document(schema: str, members: Mapping[str, Any]) -> bytes:
+    """Return the file of another document of the format, of the version that this package writes."""
+    return pretty({"$schema": urn(schema), "schema_version": SCHEMA_VERSION, **members}, one_line=ONE_LINE)
 
 
 def manifest_digest(manifest: dict[str, Any]) -> str:

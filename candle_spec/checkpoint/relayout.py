@@ -5,17 +5,17 @@ Which array holds which tensor changes; no tensor, name, dtype, alias or digest 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from candle_spec.checkpoint.checkpoint import Checkpoint
+from candle_spec.checkpoint.file_record import FileRecord, file_rows
 from candle_spec.checkpoint.inventory import StoredArray, Tensor
 from candle_spec.checkpoint.layout import pointer_target
-from candle_spec.checkpoint.manifest_builder import FileRecord
 from candle_spec.errors import CorruptFileError, InvalidInputError, LimitExceededError
 from candle_spec.weights.safetensors import Header, read_header
-from candle_spec.weights.shards import GroupPlan, StoredPart, plan_group
+from candle_spec.weights.shards import GroupPlan, plan_group, stored_parts
 from candle_spec.weights.sources import Encoding, FileBytes, Part, TensorSource
 
 Place = tuple[str, str]
@@ -40,22 +40,19 @@ class Relayout:
     moved: dict[Place, Place] = field(default_factory=dict)
     stated: dict[Place, str] = field(default_factory=dict)
 
-    def manifest(self, weights: Sequence[FileRecord], others: Mapping[str, FileRecord]) -> dict[str, Any]:
+    def manifest(self, records: Iterable[FileRecord]) -> dict[str, Any]:
         """Return the manifest for the new layout, without a seal.
 
         Args:
-            weights: The new weights files and indexes.
-            others: Files that were written anew beside them, by path.
+            records: The files that were written anew: weights, their indexes, and what names them.
         """
         old = self.checkpoint.manifest
-        rows = [row for row in old["files"] if row["path"] not in self.replaced]
-        rows = [{**row, **others[row["path"]].to_json()} if row["path"] in others else row for row in rows]
-        rows += [record.to_json() for record in weights]
+        kept = [row for row in old["files"] if row["path"] not in self.replaced]
         groups = [self._group(group) for group in old["weights"]["groups"]]
         described = {**old["weights"], "groups": groups}
         if "tensors" in described:
             described["tensors"] = self.entries(described["tensors"])
-        made = {**old, "files": sorted(rows, key=lambda row: row["path"].encode()), "weights": described}
+        made = {**old, "files": file_rows(records, kept), "weights": described}
         made.pop("manifest_digest", None)
         return made
 
@@ -110,15 +107,11 @@ def relayout(checkpoint: Checkpoint, shard_bytes: int) -> Relayout:
         made.plans.append(plan)
         made.replaced |= {*group["files"], *([group["index"]] if "index" in group else [])}
     by_name = {(tensor.group, tensor.name): tensor for tensor in checkpoint.tensors}
-    for part in _parts(made.plans):
+    for part in stored_parts(made.plans):
         old = by_name[part.tensor.group, part.tensor.name].arrays[part.part_name]
         made.moved[old.file, old.key] = part.file, part.key
         made.stated[part.file, part.key] = old.digest
     return made
-
-
-def _parts(plans: Sequence[GroupPlan]) -> Iterator[StoredPart]:
-    return (part for plan in plans for file in plan.files for part in file.parts.values())
 
 
 def _header(checkpoint: Checkpoint, file: str) -> Header:

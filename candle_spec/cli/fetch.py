@@ -12,8 +12,8 @@ import click
 from candle_spec.errors import InvalidInputError
 
 if TYPE_CHECKING:
-    from candle_spec.modac.settings import Secret
     from candle_spec.publish.fetch import Published
+    from candle_spec.remote.addresses import Secret
 
 _FORMS: Final = "huggingface:OWNER/NAME[@REVISION], zenodo:NUMBER or modac:PATH"
 
@@ -39,7 +39,7 @@ def command(source: str, output: Path | None, series: bool, url: str, token_file
         raise InvalidInputError("--series is for Hugging Face; elsewhere a series is found by itself")
     if service == "modac":
         return _modac(name, output, url, quiet)
-    from candle_spec.modac.assemble import assemble
+    from candle_spec.publish.assemble import assemble
     from candle_spec.validation import verdict
 
     with ExitStack() as stack:
@@ -68,37 +68,37 @@ def _modac(path: str, output: Path | None, url: str, quiet: bool) -> Any:
 def _hugging_face(
     stack: ExitStack, name: str, url: str, token_file: Path | None, *, series: bool
 ) -> tuple[Published, str]:
-    from candle_spec.modac.settings import checked_url
     from candle_spec.publish.fetch import hugging_face
     from candle_spec.publish.huggingface import ENDPOINT, checked_repository
-    from candle_spec.publish.web import Web
+    from candle_spec.remote.addresses import checked_url
+    from candle_spec.remote.json_api import JsonApi
 
     repository, at, revision = name.partition("@")
     checked_repository(repository)
     if at and (series or not revision):
         raise InvalidInputError("--series takes all epochs, not one revision" if series else "no revision is named")
-    endpoint = checked_url(url or os.environ.get("HF_ENDPOINT") or ENDPOINT)
+    endpoint = checked_url(url or os.environ.get("HF_ENDPOINT") or ENDPOINT, usual=ENDPOINT)
     token = _token("HF_TOKEN", token_file, "https://huggingface.co/settings/tokens")
-    web = stack.enter_context(Web(endpoint, token, extra="huggingface"))
-    return hugging_face(web, repository, revision or "main", series=series), f"{repository.rpartition('/')[2]}.candle"
+    api = stack.enter_context(JsonApi(endpoint, token, extra="huggingface"))
+    return hugging_face(api, repository, revision or "main", series=series), f"{repository.rpartition('/')[2]}.candle"
 
 
 def _zenodo(stack: ExitStack, name: str, url: str, token_file: Path | None) -> tuple[Published, str]:
-    from candle_spec.modac.settings import checked_url
     from candle_spec.publish.fetch import zenodo, zenodo_number
-    from candle_spec.publish.web import Web
     from candle_spec.publish.zenodo import ENDPOINT
+    from candle_spec.remote.addresses import checked_url
+    from candle_spec.remote.json_api import JsonApi
 
     number = zenodo_number(name)
-    endpoint = checked_url(url or ENDPOINT)
+    endpoint = checked_url(url or ENDPOINT, usual=ENDPOINT)
     token = _token("ZENODO_TOKEN", token_file, f"{endpoint}/account/settings/applications")
-    web = stack.enter_context(Web(endpoint, token, extra="zenodo"))
-    return zenodo(web, number), f"zenodo-{number}.candle"
+    api = stack.enter_context(JsonApi(endpoint, token, extra="zenodo"))
+    return zenodo(api, number), f"zenodo-{number}.candle"
 
 
 def _token(variable: str, file: Path | None, where: str) -> Secret | None:
     """Return the token where one is given; what is public needs none."""
-    from candle_spec.publish.tokens import token_from
+    from candle_spec.remote.tokens import token_from
 
     if file is None and not (os.environ.get(variable) or os.environ.get(f"{variable}_FILE")):
         return None

@@ -51,8 +51,8 @@ def expand(paths: Sequence[Path], epoch: str | None) -> list[Path]:
     """
     if epoch is None:
         return list(paths)
-    from candle_spec.modac.plan import epochs_of, is_series
     from candle_spec.series.layout import Layout
+    from candle_spec.series.outline import epochs_of, is_series
     from candle_spec.series.pointers import NAMES, target
 
     found: list[Path] = []

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from candle_spec.checkpoint.manifest_builder import FileRecord, tool
-from candle_spec.checkpoint.manifest_file import SCHEMA_VERSION
+from candle_spec.checkpoint.folder_writer import FolderWriter
+from candle_spec.checkpoint.manifest_builder import tool
 from candle_spec.conversion.contract import Native, NativeFile, Part
-from candle_spec.conversion.splice import Place, Splice, StoredExtent, extents_of, prove, write_residue
-from candle_spec.digests import digest_file, digest_file_list
+from candle_spec.conversion.extents import StoredExtent, extents_of, gaps
+from candle_spec.conversion.splice import Splice, prove, residue_blocks
+from candle_spec.digests import digest_blocks, digest_file, digest_file_list
 from candle_spec.errors import ProofFailedError
-from candle_spec.manifest.collection import urn
 from candle_spec.problems import Problem
 from candle_spec.validation.catalogue import problem
-from candle_spec.weights.shards import GroupPlan, StoredPart
+from candle_spec.weights.shards import GroupPlan, stored_parts
 
 COST = (
     "The native file was not kept: it cannot be restored byte for byte, what this package did not understand of it "
@@ -35,7 +34,6 @@ class Original:
     number: int
     extents: list[StoredExtent]
     residue_size: int
-    residue_digest: str = ""
 
     @property
     def residue_path(self) -> str:
@@ -51,22 +49,15 @@ class Original:
         """Return the virtual native file."""
         return Splice(root, self.residue_path, self.native.size, self.extents)
 
-    def document(self, digest: str) -> dict[str, Any]:
-        """Return the extents file for a native file of that digest."""
+    def members(self, digest: str) -> dict[str, Any]:
+        """Return the members of the extents file for a native file of that digest."""
         return {
-            "$schema": urn("extents"),
-            "schema_version": SCHEMA_VERSION,
             "native": self.native.name,
             "size": self.native.size,
             "sha256": digest,
             "residue": {"path": self.residue_path, "size": self.residue_size},
             "extents": [extent.to_json() for extent in self.extents],
         }
-
-    def residue_record(self, root: Path) -> FileRecord:
-        """Return the residue's line in ``files``."""
-        path = root / self.residue_path
-        return FileRecord(self.residue_path, path.stat().st_size, digest_file(path), "application/gzip", "residue")
 
 
 @dataclass(slots=True)
@@ -92,7 +83,7 @@ class Certificate:
         for original in self.originals:
             for extent in original.extents:
                 covered[extent.file, extent.key] += extent.length
-        for part in _parts(plans):
+        for part in stored_parts(plans):
             place, data = (part.file, part.key), part.part.data
             if covered[place] != data.size and digest_blocks(data.blocks()) != digests[place]:
                 raise ProofFailedError(f"the stored array {part.key!r} is not what was read", location=part.file)
@@ -150,7 +141,7 @@ def all_files(native: Native) -> list[NativeFile]:
     return sorted(files, key=lambda file: file.name.encode())
 
 
-def certify(native: Native, plans: Sequence[GroupPlan], staging: Place, *, without_original: bool) -> Certificate:
+def certify(native: Native, plans: Sequence[GroupPlan], writer: FolderWriter, *, without_original: bool) -> Certificate:
     """Begin the certificate: write the residue of every native file, unless it is not to be kept."""
     certificate = Certificate(native)
     if native.source.links:
@@ -162,22 +153,32 @@ def certify(native: Native, plans: Sequence[GroupPlan], staging: Place, *, witho
     whole_files = {side.path: side.data for side in sides if not isinstance(side.data, bytes)}
     for number, file in enumerate(all_files(native)):
         extents = extents_of(file.path, plans, whole_files)
-        original = Original(file, number, extents, 0)
-        original.residue_size = write_residue(file.path, file.size, extents, original.residue_path, staging)
+        original = Original(file, number, extents, sum(length for _, length in gaps(extents, file.size)))
+        blocks = residue_blocks(file.path, file.size, extents)
+        writer.own(original.residue_path, blocks, "application/gzip", "residue")
         certificate.originals.append(original)
     return certificate
 
 
-def prove_originals(
-    certificate: Certificate, native: Native, plans: Sequence[GroupPlan], staging: Place, pool: ThreadPoolExecutor
-) -> dict[str, Future[str]]:
+def prove_originals(certificate: Certificate, folder: Path, pool: ThreadPoolExecutor) -> dict[str, Future[str]]:
     """Start the proof of every native file: its spliced bytes against the real ones; the results are its digest."""
     if certificate.originals:
         return {
-            original.native.name: pool.submit(prove, original.native.path, original.splice(staging.path))
+            original.native.name: pool.submit(prove, original.native.path, original.splice(folder))
             for original in certificate.originals
         }
-    return {file.name: pool.submit(digest_file, file.path) for file in all_files(native)}
+    return {file.name: pool.submit(digest_file, file.path) for file in all_files(certificate.native)}
+
+
+def complete(
+    certificate: Certificate, proofs: Mapping[str, Future[str]], plans: Sequence[GroupPlan], writer: FolderWriter
+) -> None:
+    """Wait for the proofs of the native files, prove the tensors, and write the extents."""
+    certificate.native_digests |= {name: future.result() for name, future in proofs.items()}
+    certificate.prove_tensors(plans, writer.part_digests)
+    for original in certificate.originals:
+        members = original.members(certificate.native_digests[original.native.name])
+        writer.document(original.extents_path, "extents", members, "extents")
 
 
 def compare_checksums(native: Native, faults: Sequence[str]) -> list[Problem]:
@@ -187,15 +188,3 @@ def compare_checksums(native: Native, faults: Sequence[str]) -> list[Problem]:
         reason = f"{len(wrong)} of {len(faults)} checksums inside the native file do not fit: {wrong[0]}"
         native.parts.append(Part("checksums", "kept", reason, count=len(wrong)))
     return [problem("CKP4032", fault) for fault in wrong]
-
-
-def _parts(plans: Sequence[GroupPlan]) -> list[StoredPart]:
-    return [part for plan in plans for file in plan.files for part in file.parts.values()]
-
-
-def digest_blocks(blocks: Iterable[bytes | memoryview]) -> str:
-    """Return the digest of streamed bytes."""
-    state = hashlib.sha256()
-    for block in blocks:
-        state.update(block)
-    return "sha256:" + state.hexdigest()

@@ -2,32 +2,27 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from candle_spec import parallel
+from candle_spec import parallel, pointer
 from candle_spec.atomic import Fs, Staging, write_errors
-from candle_spec.canonical import pretty
-from candle_spec.checkpoint import manifest_file
-from candle_spec.checkpoint.layout import INLINE_TENSORS, INVENTORY, MANIFEST, STATE, portable_name
-from candle_spec.checkpoint.manifest_builder import FileRecord, Inputs, build, tensor_entries
-from candle_spec.conversion.certificate import Certificate, certify, compare_checksums, prove_originals
-from candle_spec.conversion.contract import Native, SideFile
+from candle_spec.checkpoint.folder_writer import FolderWriter
+from candle_spec.checkpoint.layout import MANIFEST, portable_name
+from candle_spec.conversion.certificate import certify, compare_checksums, complete, prove_originals
+from candle_spec.conversion.contract import Native
 from candle_spec.conversion.native import read_native
-from candle_spec.digests import Progress, digest_bytes, digest_json, no_progress
+from candle_spec.digests import Progress, digest_json, no_progress
 from candle_spec.errors import InvalidInputError, OutputExistsError, ProofFailedError
-from candle_spec.manifest.collection import urn
 from candle_spec.problems import Problem, Report
 from candle_spec.validation import validate
-from candle_spec.weights.shards import SHARD_BYTES, GroupPlan, plan_group
-from candle_spec.weights.writer import Written, write_groups
+from candle_spec.weights.shards import SHARD_BYTES
+from candle_spec.weights.writer import StreamedFiles
 
 SUFFIX = ".candle"
 
@@ -104,8 +99,9 @@ def convert(
         native.resources,
         Staging(target, overwrite=options.overwrite, fs=fs) as staging,
         writing(target, options.jobs) as pool,
+        StreamedFiles(staging, pool, progress) as files,
     ):
-        job = _Conversion(native, staging, pool, options, progress)
+        job = _Conversion(native, FolderWriter(files), pool, options)
         manifest = job.run()
         report = _checked(staging.path, target, job, options)
         staging.commit()
@@ -119,7 +115,7 @@ def _checked(folder: Path, target: Path, job: _Conversion, options: Options) -> 
         InvalidInputError: A value that the user gave breaks the manifest.
         ProofFailedError: The conversion itself made an invalid checkpoint.
     """
-    report = validate(folder, jobs=options.jobs, known_digests=job.digests)
+    report = validate(folder, jobs=options.jobs, known_digests=job.writer.known_digests)
     report.path = str(target)
     report.extend(job.warnings)
     for found in report.errors:
@@ -171,127 +167,45 @@ def _check_target(target: Path, native: Native, options: Options) -> None:
         )
 
 
+@dataclass(slots=True)
 class _Conversion:
-    """One conversion into a staging folder."""
+    """One conversion into a private folder.
 
-    def __init__(
-        self, native: Native, staging: Staging, pool: ThreadPoolExecutor, options: Options, progress: Progress
-    ) -> None:
-        self._native = native
-        self._staging = staging
-        self._pool = pool
-        self._options = options
-        self._progress = progress
-        self._files: list[FileRecord] = []
-        self.digests: dict[str | tuple[str, str], str] = {}
-        self.warnings: list[Problem] = []
+    Attributes:
+        native: What was read.
+        writer: Writes the folder.
+        pool: Threads.
+        options: How to convert.
+        warnings: Checksums inside the native file that do not fit.
+    """
+
+    native: Native
+    writer: FolderWriter
+    pool: ThreadPoolExecutor
+    options: Options
+    warnings: list[Problem] = field(default_factory=list)
 
     def run(self) -> dict[str, Any]:
         """Write everything, prove it, and return the manifest."""
-        plans = self._plan()
-        with Written() as written:
-            write_groups(plans, self._staging, self._pool, written, self._progress)
-            return self._describe(plans, written)
-
-    def _describe(self, plans: list[GroupPlan], written: Written) -> dict[str, Any]:
-        """Prove what was written and write everything that describes it."""
-        certificate = certify(self._native, plans, self._staging, without_original=self._options.without_original)
-        self._write_side_files()
-        proofs = prove_originals(certificate, self._native, plans, self._staging, self._pool)
-        checks = [self._pool.submit(check) for check in self._native.checks]
-        written.sync(self._staging.fs)
-        digests = {key: future.result() for key, future in written.part_digests.items()}
-        self.digests |= digests
-        self.warnings = compare_checksums(self._native, [future.result() for future in checks])
-        self._record_weights(plans, written)
-        self._finish_originals(certificate, proofs, plans, digests)
-        inputs = Inputs(self._native.contents(), plans, digests, self._files, certificate.to_json(), _created())
-        entries = tensor_entries(inputs)
-        if len(entries) > INLINE_TENSORS:
-            self._write_json(INVENTORY, "tensors", {"tensors": entries}, "tensor-inventory")
-        manifest = self._with_values(build(inputs, entries))
-        self._staging.write(MANIFEST, manifest_file.dump(manifest))
-        self.digests |= {record.path: record.digest for record in self._files}
-        return manifest
-
-    def _plan(self) -> list[GroupPlan]:
-        by_group: dict[str, list[Any]] = {group.id: [] for group in self._native.groups}
-        for tensor in self._native.tensors:
-            by_group[tensor.group].append(tensor)
-        metadata = self._native.weights_metadata
-        return [plan_group(group, rows, metadata, self._options.shard_bytes) for group, rows in by_group.items()]
-
-    def _record_weights(self, plans: Sequence[GroupPlan], written: Written) -> None:
-        for plan in plans:
-            role = "weights" if plan.group.partition(".")[0] in ("model", "ema", "derived") else "training-state"
-            for file in plan.files:
-                self._record(file.name, written.file_digests[file.name], "application/vnd.safetensors", role, written)
-            if plan.index_name:
-                self._record(
-                    plan.index_name, written.file_digests[plan.index_name], "application/json", "index", written
-                )
-
-    def _record(self, name: str, digest: Future[str], media_type: str, role: str, written: Written) -> None:
-        self._files.append(FileRecord(name, written.sizes[name], digest.result(), media_type, role))
-
-    def _write_side_files(self) -> None:
-        for side in self._native.side_files:
-            self._write_side(side, side.role)
-        for side in self._native.payload:
-            self._write_side(side, "payload")
-        if self._native.state is not None:
-            self._write_json(STATE, "state-tree", {"tree": self._native.state}, "state-tree")
-
-    def _write_side(self, side: SideFile, role: str) -> None:
-        """Write a file beside the weights: from memory, or streamed like a tensor."""
-        if isinstance(side.data, bytes):
-            self._write(side.path, side.data, side.media_type, role)
-            return
-        state, size = hashlib.sha256(), 0
-        with self._staging.create(side.path) as target:
-            for block in side.data.blocks():
-                self._staging.fs.write(target, block)
-                state.update(block)
-                size += len(block)
-            self._staging.fs.sync_file(target)
-        self._files.append(FileRecord(side.path, size, "sha256:" + state.hexdigest(), side.media_type, role))
-
-    def _write_json(self, name: str, schema: str, members: Mapping[str, Any], role: str) -> None:
-        version = manifest_file.SCHEMA_VERSION
-        document = {"$schema": urn(schema), "schema_version": version, **members}
-        self._write(name, pretty(document, one_line=manifest_file.ONE_LINE), "application/json", role)
-
-    def _write(self, name: str, data: bytes, media_type: str, role: str) -> None:
-        self._staging.write(name, data)
-        self._files.append(FileRecord(name, len(data), digest_bytes(data), media_type, role))
-
-    def _finish_originals(
-        self,
-        certificate: Certificate,
-        proofs: Mapping[str, Future[str]],
-        plans: Sequence[GroupPlan],
-        digests: Mapping[tuple[str, str], str],
-    ) -> None:
-        certificate.native_digests |= {name: future.result() for name, future in proofs.items()}
-        certificate.prove_tensors(plans, digests)
-        for original in certificate.originals:
-            document = original.document(certificate.native_digests[original.native.name])
-            data = pretty(document, one_line=manifest_file.ONE_LINE)
-            self._write(original.extents_path, data, "application/json", "extents")
-            self._files.append(original.residue_record(self._staging.path))
-
-    def _with_values(self, manifest: dict[str, Any]) -> dict[str, Any]:
-        from candle_spec import pointer
-
-        for at, value in self._options.values.items():
-            pointer.put(manifest, at, value)
-            sources = [entry for entry in manifest.get("field_sources", []) if entry["pointer"] != at]
-            entry = {"pointer": at, "source": "user", "value_digest": digest_json(value)}
-            manifest["field_sources"] = [*sources, entry]
-        return manifest
+        native, writer = self.native, self.writer
+        plans = native.contents().plan(self.options.shard_bytes)
+        writer.weights(plans)
+        certificate = certify(native, plans, writer, without_original=self.options.without_original)
+        writer.contents(native.contents())
+        proofs = prove_originals(certificate, writer.path, self.pool)
+        checks = [self.pool.submit(check) for check in native.checks]
+        writer.settle()
+        self.warnings = compare_checksums(native, [future.result() for future in checks])
+        complete(certificate, proofs, plans, writer)
+        manifest, _ = writer.describe(native.contents(), plans, certificate.to_json())
+        _add_values(manifest, self.options.values)
+        return writer.finish(manifest, sealed=False)
 
 
-def _created() -> datetime:
-    """Now, or the moment that ``SOURCE_DATE_EPOCH`` names: https://reproducible-builds.org/specs/source-date-epoch/."""
-    epoch = os.environ.get("SOURCE_DATE_EPOCH")
-    return datetime.fromtimestamp(int(epoch), UTC) if epoch and epoch.isdigit() else datetime.now(UTC)
+def _add_values(manifest: dict[str, Any], values: Mapping[str, Any]) -> None:
+    """Add what the user gave; it wins over what was found."""
+    for at, value in values.items():
+        pointer.put(manifest, at, value)
+        sources = [entry for entry in manifest.get("field_sources", []) if entry["pointer"] != at]
+        entry = {"pointer": at, "source": "user", "value_digest": digest_json(value)}
+        manifest["field_sources"] = [*sources, entry]

@@ -46,7 +46,7 @@ def group_ids(keys: Iterable[tuple[str, str]]) -> dict[str, str]:
     taken: set[str] = set()
     for key, kind in rows:
         several = sum(1 for _, other in rows if other == kind) > 1
-        wanted = f"{kind}.{_slug(key)}" if several else kind
+        wanted = f"{kind}.{slug(key)}" if several else kind
         unique, number = wanted, 2
         while unique.lower() in taken:
             unique, number = f"{wanted}-{number}", number + 1
@@ -55,8 +55,8 @@ def group_ids(keys: Iterable[tuple[str, str]]) -> dict[str, str]:
     return ids
 
 
-def _slug(key: str) -> str:
-    """A key as a part of a group's id and of a file's name."""
+def slug(key: str) -> str:
+    """Return a key as a part of a group's id and of a file's name."""
     return re.sub(r"[^A-Za-z0-9_-]+", "-", key).strip("-")[:80] or "part"
 
 

@@ -6,8 +6,7 @@ states. What brings the native file back is rewritten to name the new files, and
 
 from __future__ import annotations
 
-import hashlib
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -17,19 +16,19 @@ from candle_spec.atomic import Fs, Staging
 from candle_spec.canonical import pretty
 from candle_spec.checkpoint import manifest_file
 from candle_spec.checkpoint.checkpoint import Checkpoint
-from candle_spec.checkpoint.layout import MANIFEST
-from candle_spec.checkpoint.manifest_builder import FileRecord
+from candle_spec.checkpoint.folder_writer import FolderWriter
 from candle_spec.checkpoint.relayout import Relayout, relayout
 from candle_spec.checkpoint.seal import refuse_newer
-from candle_spec.conversion.certificate import digest_blocks
 from candle_spec.conversion.convert import writing
-from candle_spec.conversion.splice import Splice, StoredExtent, checked_extents
-from candle_spec.digests import BLOCK, Progress, digest_bytes, digest_file, no_progress
+from candle_spec.conversion.extents import StoredExtent, checked_extents
+from candle_spec.conversion.splice import Splice
+from candle_spec.digests import Progress, digest_blocks, digest_file, no_progress
 from candle_spec.errors import CorruptFileError, InvalidInputError, MissingPathError, ProofFailedError
 from candle_spec.problems import Report
 from candle_spec.validation import validate
 from candle_spec.weights.shards import SHARD_BYTES
-from candle_spec.weights.writer import Written, write_groups
+from candle_spec.weights.sources import FileBytes
+from candle_spec.weights.writer import StreamedFiles
 
 _ORIGINALS: Final = "/conversion/restore/originals"
 
@@ -87,10 +86,14 @@ def reshard(
             "the output would lie in the checkpoint", location=str(target), hint="name another output"
         )
     new = relayout(opened, shard_bytes)
-    with Staging(target, fs=fs) as staging, writing(target, jobs) as pool:
-        job = _Copying(opened, new, staging, pool, progress)
-        manifest = job.run()
-        report = validate(staging.path, jobs=jobs, known_digests=job.digests)
+    with (
+        Staging(target, fs=fs) as staging,
+        writing(target, jobs) as pool,
+        StreamedFiles(staging, pool, progress) as files,
+    ):
+        writer = FolderWriter(files)
+        manifest = _Copying(opened, new, writer, progress).run()
+        report = validate(staging.path, jobs=jobs, known_digests=writer.known_digests)
         if report.errors:
             raise InvalidInputError(
                 f"the new checkpoint would not be valid: {report.errors[0].message}",
@@ -105,80 +108,55 @@ def reshard(
 
 
 class _Copying:
-    """One re-sharding into a staging folder."""
+    """One re-sharding into a private folder."""
 
-    def __init__(
-        self, checkpoint: Checkpoint, new: Relayout, staging: Staging, pool: ThreadPoolExecutor, progress: Progress
-    ) -> None:
+    def __init__(self, checkpoint: Checkpoint, new: Relayout, writer: FolderWriter, progress: Progress) -> None:
         self._checkpoint = checkpoint
         self._new = new
-        self._staging = staging
-        self._pool = pool
+        self._writer = writer
         self._progress = progress
         self._rows = {row["path"]: row for row in checkpoint.manifest["files"]}
-        self._rewritten: dict[str, FileRecord] = {}
-        self.digests: dict[str | tuple[str, str], str] = {}
 
     def run(self) -> dict[str, Any]:
         """Write everything, prove it, and return the manifest."""
         documents = self._extents()
         self._inventory()
-        with Written() as written:
-            write_groups(self._new.plans, self._staging, self._pool, written, self._progress)
-            self._copy_others()
-            written.sync(self._staging.fs)
-            digests = {place: future.result() for place, future in written.part_digests.items()}
-            weights = self._weights(written)
+        groups = self._checkpoint.manifest["weights"]["groups"]
+        rewritten = {record.path for record in self._writer.records}
+        self._writer.weights(self._new.plans, like={group["id"]: self._rows[group["files"][0]] for group in groups})
+        self._copy_others(rewritten)
+        self._writer.settle()
+        self._compare()
+        for document in documents:
+            self._prove(document)
+        manifest = self._new.manifest(self._writer.records)
+        return self._writer.finish(manifest, sealed="manifest_digest" in self._checkpoint.manifest)
+
+    def _compare(self) -> None:
+        """Each array that was written is the one of which the old manifest speaks."""
         for place, stated in self._new.stated.items():
-            if digests[place] != stated:
+            if self._writer.part_digests[place] != stated:
                 raise CorruptFileError(
                     f"the tensor stored as {place[1]!r} is not the one of which the manifest speaks: it was changed",
                     location=str(self._checkpoint.path),
                     code="CKP4024",
                 )
-        self.digests |= digests
-        for document in documents:
-            self._prove(document)
-        manifest = self._new.manifest(weights, self._rewritten)
-        if "manifest_digest" in self._checkpoint.manifest:
-            manifest["manifest_digest"] = manifest_file.manifest_digest(manifest)
-        self._staging.write(MANIFEST, manifest_file.dump(manifest))
-        return manifest
 
-    def _weights(self, written: Written) -> list[FileRecord]:
-        """The records of the new weights files, with role and media type of the group's old ones."""
-        groups = self._checkpoint.manifest["weights"]["groups"]
-        old = {group["id"]: self._rows[group["files"][0]] for group in groups}
-        made: list[FileRecord] = []
-        for plan in self._new.plans:
-            about = old[plan.group]["media_type"], old[plan.group]["role"]
-            names = [(file.name, *about) for file in plan.files]
-            if plan.index_name:
-                names.append((plan.index_name, "application/json", "index"))
-            for name, media_type, role in names:
-                digest = written.file_digests[name].result()
-                made.append(FileRecord(name, written.sizes[name], digest, media_type, role))
-                self.digests[name] = digest
-        return made
-
-    def _copy_others(self) -> None:
+    def _copy_others(self, rewritten: Set[str]) -> None:
         """Copy what is no weights file and was not rewritten; each must be the file that is listed."""
         for row in self._checkpoint.manifest["files"]:
             path = row["path"]
             here = self._checkpoint.path.joinpath(*path.split("/")).is_file()
-            if path in self._new.replaced or path in self._rewritten or ("withheld" in row and not here):
+            if path in self._new.replaced or path in rewritten or ("withheld" in row and not here):
                 continue
-            state = hashlib.sha256()
             source = self._checkpoint.file(path)
-            with source.open("rb", buffering=0) as old, self._staging.create(path) as new:
-                while block := old.read(BLOCK):
-                    self._staging.fs.write(new, block)
-                    state.update(block)
-                    self._progress(len(block))
-                self._staging.fs.sync_file(new)
-            self.digests[path] = "sha256:" + state.hexdigest()
-            if self.digests[path] != row["sha256"]:
+            if self._writer.copy(path, self._blocks(source)) != row["sha256"]:
                 raise _changed(source)
+
+    def _blocks(self, source: Path) -> Iterator[bytes | memoryview]:
+        for block in FileBytes(source, 0, source.stat().st_size).blocks():
+            yield block
+            self._progress(len(block))
 
     def _extents(self) -> list[dict[str, Any]]:
         """Write each extents file with the new places of the arrays; returns their documents."""
@@ -221,15 +199,14 @@ class _Copying:
         return self._checkpoint.read_json(path)
 
     def _rewrite(self, path: str, document: dict[str, Any]) -> None:
-        data, row = pretty(document, one_line=manifest_file.ONE_LINE), self._rows[path]
-        self._staging.write(path, data)
-        self.digests[path] = digest_bytes(data)
-        self._rewritten[path] = FileRecord(path, len(data), self.digests[path], row["media_type"], row["role"])
+        row = self._rows[path]
+        data = pretty(document, one_line=manifest_file.ONE_LINE)
+        self._writer.file(path, [data], row["media_type"], row["role"])
 
     def _prove(self, document: dict[str, Any]) -> None:
         """Splice the native file from the new files; its digest must be the one of the certificate."""
         extents = [StoredExtent.from_json(extent) for extent in document["extents"]]
-        splice = Splice(self._staging.path, document["residue"]["path"], document["size"], extents)
+        splice = Splice(self._writer.path, document["residue"]["path"], document["size"], extents)
         digest = digest_blocks(splice.blocks())
         if digest != document["sha256"]:
             raise ProofFailedError(

@@ -14,7 +14,8 @@ from candle_spec.checkpoint.checkpoint import Checkpoint
 from candle_spec.checkpoint.layout import path_fault
 from candle_spec.conversion import registry
 from candle_spec.conversion.contract import Rebuild
-from candle_spec.conversion.splice import Splice, StoredExtent, checked_extents
+from candle_spec.conversion.extents import StoredExtent, checked_extents
+from candle_spec.conversion.splice import Splice
 from candle_spec.digests import Progress, digest_file, no_progress
 from candle_spec.errors import (
     CorruptFileError,

@@ -9,150 +9,49 @@ from __future__ import annotations
 
 import gzip
 import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from io import FileIO
 from pathlib import Path
-from typing import Any, BinaryIO, Final, Protocol, cast
+from typing import Protocol, cast
 
-from candle_spec import limits
-from candle_spec.atomic import Fs
+from candle_spec.conversion.extents import StoredExtent, gaps
 from candle_spec.digests import BLOCK
 from candle_spec.errors import CorruptFileError, ProofFailedError, TruncatedFileError
-from candle_spec.manifest import check
-from candle_spec.problems import Severity
 from candle_spec.weights.safetensors import Entry, Header, read_header
-from candle_spec.weights.shards import GroupPlan
-from candle_spec.weights.sources import Bytes
-
-SMALLEST: Final = 64
-"""Extents shorter than this stay in the residue: describing them would take more than they hold."""
 
 
-@dataclass(frozen=True, slots=True)
-class StoredExtent:
-    """One extent: where it stands in the native file, and which stored array holds its bytes.
-
-    Attributes:
-        offset: First byte in the native file.
-        length: Number of bytes.
-        file: File in the checkpoint.
-        key: Array in that weights file; ``None`` where the file itself, as a whole, holds the bytes.
-        order: Axes of the stored array from slowest to fastest in the native file, ``None`` for row-major.
-        swap: Size of the numbers whose bytes stand in the other order, 0 for none.
-        start: First byte in the array or file.
-    """
-
-    offset: int
-    length: int
-    file: str
-    key: str | None
-    order: tuple[int, ...] | None = None
-    swap: int = 0
-    start: int = 0
-
-    def to_json(self) -> dict[str, Any]:
-        """The extent as it stands in the extents file."""
-        about: dict[str, Any] = {"offset": self.offset, "length": self.length, "file": self.file}
-        if self.key is not None:
-            about["key"] = self.key
-        if self.order is not None:
-            about["order"] = list(self.order)
-        if self.swap:
-            about["swap"] = self.swap
-        if self.start:
-            about["start"] = self.start
-        return about
-
-    @classmethod
-    def from_json(cls, about: Mapping[str, Any]) -> StoredExtent:
-        """Read an extent from the extents file."""
-        order = tuple(about["order"]) if "order" in about else None
-        swap, start = about.get("swap", 0), about.get("start", 0)
-        return cls(about["offset"], about["length"], about["file"], about.get("key"), order, swap, start)
+def residue_blocks(native: Path, size: int, extents: Sequence[StoredExtent]) -> Iterator[bytes]:
+    """Yield the residue of a native file, compressed deterministically."""
+    packed = _Taken()
+    with (
+        native.open("rb", buffering=0) as source,
+        gzip.GzipFile(filename="", mode="wb", compresslevel=6, fileobj=packed, mtime=0) as residue,
+    ):
+        for offset, length in gaps(extents, size):
+            source.seek(offset)
+            for block in read_blocks(source, length, native.name):
+                residue.write(block)
+                yield from packed.take()
+    yield from packed.take()
 
 
-def extents_of(path: Path, plans: Iterable[GroupPlan], whole_files: Mapping[str, Bytes]) -> list[StoredExtent]:
-    """Return the extents of one native file: sorted, none overlapping another, none tiny.
+class _Taken:
+    """A file object for gzip from which the pieces that it writes are taken."""
 
-    Args:
-        path: The native file.
-        plans: Where the arrays are stored.
-        whole_files: Other files of the checkpoint, by path, and where their bytes come from.
-    """
-    parts = [part for plan in plans for file in plan.files for part in file.parts.values()]
-    found = [extent for part in parts for extent in _extents(path, part.part.data, part.file, part.key)]
-    found += [extent for name, data in whole_files.items() for extent in _extents(path, data, name, None)]
-    chosen: list[StoredExtent] = []
-    position = 0
-    for extent in sorted(found, key=lambda e: (e.offset, -e.length, e.file, e.key or "")):
-        if extent.offset >= position:
-            chosen.append(extent)
-            position = extent.offset + extent.length
-    return chosen
-
-
-def _extents(path: Path, data: Bytes, file: str, key: str | None) -> Iterator[StoredExtent]:
-    for e in data.extents:
-        if e.path == path and e.length >= SMALLEST:
-            yield StoredExtent(e.offset, e.length, file, key, e.order, e.swap, e.start)
-
-
-def fault_of(size: int, length: int, start: int, rearranged: bool) -> bool:
-    """Whether an extent does not fit the stored bytes: beyond them, or rearranged and not the whole of them."""
-    return start + length > size or (rearranged and (start, length) != (0, size))
-
-
-def gaps(extents: Sequence[StoredExtent], size: int) -> Iterator[tuple[int, int]]:
-    """Yield offset and length of what no extent covers."""
-    position = 0
-    for extent in extents:
-        if extent.offset > position:
-            yield position, extent.offset - position
-        position = extent.offset + extent.length
-    if size > position:
-        yield position, size - position
-
-
-class Place(Protocol):
-    """A private folder in which a checkpoint is made."""
-
-    fs: Fs
-    path: Path
-
-    def create(self, name: str) -> BinaryIO:
-        """Create a file; the caller syncs and closes it."""
-        ...
-
-
-def write_residue(native: Path, size: int, extents: Sequence[StoredExtent], name: str, staging: Place) -> int:
-    """Write the residue, compressed deterministically; return its uncompressed size."""
-    total = 0
-    with native.open("rb", buffering=0) as source, staging.create(name) as target:
-        out = _Through(staging.fs, target)
-        with gzip.GzipFile(filename="", mode="wb", compresslevel=6, fileobj=out, mtime=0) as packed:
-            for offset, length in gaps(extents, size):
-                source.seek(offset)
-                for block in read_blocks(source, length, native.name):
-                    packed.write(block)
-                total += length
-        staging.fs.sync_file(target)
-    return total
-
-
-class _Through:
-    """A file object for gzip whose writes go through ``Fs``, so that tests can make them fail."""
-
-    def __init__(self, fs: Fs, file: BinaryIO) -> None:
-        self._fs = fs
-        self._file = file
+    def __init__(self) -> None:
+        self._pieces: list[bytes] = []
 
     def write(self, data: bytes | memoryview) -> int:
-        self._fs.write(self._file, data)
+        self._pieces.append(bytes(data))
         return len(data)
 
     def flush(self) -> None:
-        """Unbuffered: nothing to do."""
+        """Nothing is held back."""
+
+    def take(self) -> list[bytes]:
+        """Return what was written since the last call."""
+        taken, self._pieces = self._pieces, []
+        return taken
 
 
 class Readable(Protocol):
@@ -225,7 +124,7 @@ class Splice:
         if extent.file not in files:
             files[extent.file] = FileIO(self._root / extent.file)
         entry = self._entry(extent)
-        if entry is None or (extent.order is None and not extent.swap):
+        if entry is None or not extent.rearranged:
             files[extent.file].seek((entry.offset if entry else 0) + extent.start)
             yield from read_blocks(files[extent.file], extent.length, extent.file)
             return
@@ -238,7 +137,7 @@ class Splice:
         if extent.file not in self._headers:
             self._headers[extent.file] = read_header(self._root / extent.file)
         entry = self._headers[extent.file].entries.get(extent.key)
-        if entry is None or fault_of(entry.size, extent.length, extent.start, bool(extent.order or extent.swap)):
+        if entry is None or not extent.fits(entry.size):
             raise CorruptFileError(
                 f"no stored array that holds {extent.length} bytes is named {extent.key!r}", location=extent.file
             )
@@ -252,14 +151,12 @@ def _rearranged(
     import numpy as np
 
     from candle_spec.weights.dtypes import item_size
-    from candle_spec.weights.sources import slabs
+    from candle_spec.weights.strides import row_major
 
     element = np.dtype((np.void, item_size(dtype)))
     stored = np.memmap(path, dtype=element, mode="r", offset=offset, shape=shape)
     native = stored.transpose(extent.order) if extent.order is not None else stored
-    for piece in slabs(native):
-        packed = np.ascontiguousarray(piece).reshape(-1).view(np.uint8)
-        yield (packed.view(f"u{extent.swap}").byteswap().view(np.uint8) if extent.swap else packed).data
+    yield from row_major(native, extent.swap)
 
 
 def prove(native: Path, splice: Splice) -> str:
@@ -310,23 +207,3 @@ def _reads_the_same(file: FileIO, expected: memoryview, buffer: bytearray) -> bo
             return False
         data += more
     return data == expected
-
-
-def checked_extents(document: Any, location: str) -> dict[str, Any]:
-    """Return a parsed extents file whose extents fit its schema, are sorted, disjoint and inside the native file.
-
-    Raises:
-        CorruptFileError: They are not.
-    """
-    faults = [fault for fault in check(document, schema="extents") if fault.severity is Severity.ERROR]
-    if faults:
-        where = faults[0].location.pointer
-        raise CorruptFileError(f"the extents file breaks its schema: {where} {faults[0].message}", location=location)
-    size, position = document["size"], 0
-    for about in document["extents"]:
-        if about["offset"] < position:
-            raise CorruptFileError("the extents overlap or are not sorted", location=location)
-        position = about["offset"] + about["length"]
-    if position > size or size > limits.TENSOR_BYTES:
-        raise CorruptFileError("the extents are larger than the native file", location=location)
-    return dict(document)

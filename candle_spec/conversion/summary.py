@@ -98,7 +98,7 @@ def summarize_native(native: Native) -> Summary:
             tensor.name,
             tensor.dtype,
             tensor.shape,
-            sum(part.data.size for part in tensor.parts.values()),
+            tensor.size,
             tensor.label,
             "/".join(tensor.alias_of) if tensor.alias_of else "",
             tensor.encoding.name if tensor.encoding else "",

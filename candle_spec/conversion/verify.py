@@ -9,14 +9,15 @@ from typing import Any
 
 from candle_spec.checkpoint.checkpoint import Checkpoint
 from candle_spec.checkpoint.inventory import Tensor
-from candle_spec.conversion.certificate import all_files, digest_blocks
+from candle_spec.conversion.certificate import all_files
 from candle_spec.conversion.claims import Claim
 from candle_spec.conversion.contract import Native
+from candle_spec.conversion.extents import checked_extents
 from candle_spec.conversion.native import read_native
 from candle_spec.conversion.predictions import compare_predictions
 from candle_spec.conversion.restore import splice_of
-from candle_spec.conversion.splice import checked_extents, prove
-from candle_spec.digests import Progress, digest_encoded, digest_file, digest_range, no_progress
+from candle_spec.conversion.splice import prove
+from candle_spec.digests import Progress, digest_blocks, digest_encoded, digest_file, digest_range, no_progress
 from candle_spec.errors import CorruptFileError, InvalidInputError, ProofFailedError
 from candle_spec.weights.sources import TensorSource
 
@@ -108,7 +109,7 @@ def _same_tensors(native: Native, checkpoint: Checkpoint, progress: Progress) ->
         fault = _difference(source, common[source.group, source.name])
         if fault:
             return Claim(what, False, f"{source.name}: {fault}")
-        progress(sum(part.data.size for part in source.parts.values()))
+        progress(source.size)
     return Claim(what, True)
 
 

@@ -15,10 +15,11 @@ from candle_spec.checkpoint.layout import MANIFEST
 from candle_spec.modac import names
 from candle_spec.modac.metadata import Checked, check_collection, check_file, entry_list
 from candle_spec.modac.oversize import largest_file, reshard_command
-from candle_spec.modac.plan import EPOCHS, Plan, Step
+from candle_spec.modac.plan import Plan, Step
 from candle_spec.modac.rules import VALUE_BYTES
 from candle_spec.modac.settings import Settings
 from candle_spec.modac.vocabulary import WATCHED, Knowledge
+from candle_spec.series.outline import EPOCHS
 from candle_spec.validation.private_words import SECRETS
 
 _EMAIL: Final = re.compile(r"[^@\s]{1,64}@[^@\s.]{1,100}(\.[^@\s.]{1,63}){1,5}")

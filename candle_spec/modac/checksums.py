@@ -8,23 +8,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator
-from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
 from candle_spec.digests import BLOCK
+from candle_spec.remote.checks import Match
 
 PART_SIZE: Final = 52_428_800
 """Bytes of one part of an upload from MoDaC to its archive, and from where on it is cut into parts."""
-
-
-class Match(StrEnum):
-    """What a comparison with the server's checksum says."""
-
-    SAME = "same"
-    DIFFERENT = "different"
-    UNVERIFIABLE = "unverifiable"
-    """A checksum of parts that does not fit: the parts may have had another size."""
 
 
 def md5_file(path: Path) -> str:
@@ -88,11 +79,6 @@ def etag(blocks: Iterable[bytes], *, part_size: int = PART_SIZE) -> str:
     for block in blocks:
         digesting.update(block)
     return digesting.etag
-
-
-def etag_file(path: Path, *, part_size: int = PART_SIZE) -> str:
-    """Return the checksum that the archive gives to a file."""
-    return etag(_blocks(path), part_size=part_size)
 
 
 def compare(path: Path, stated: str, *, part_size: int = PART_SIZE) -> Match:

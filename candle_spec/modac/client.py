@@ -16,7 +16,9 @@ from candle_spec.errors import LimitExceededError, ServiceError, ServiceRefusedE
 from candle_spec.modac.metadata import entry_list
 from candle_spec.modac.multipart import MultipartBody
 from candle_spec.modac.names import checked_path
-from candle_spec.modac.service import Answer, Request, Service
+from candle_spec.modac.service import Service
+from candle_spec.remote.answers import Answer
+from candle_spec.remote.client import Request
 
 CREATED: Final = 201
 NOT_PERMITTED: Final = "Invalid Permissions"
@@ -87,7 +89,7 @@ class Client:
             ServiceRefusedError: It may not be read.
         """
         query = "?list=true" if listed else ""
-        answer = self._found(Request("GET", f"/api/collection{checked_path(path)}{query}", repeat=True, anonymous=True))
+        answer = self._found(f"/api/collection{checked_path(path)}{query}")
         if answer is None:
             return None
         return _collection(_first(answer.json(), "collections"), path)
@@ -98,7 +100,7 @@ class Client:
         Raises:
             ServiceRefusedError: It may not be read.
         """
-        answer = self._found(Request("GET", f"/api/v2/dataObject{checked_path(path)}", repeat=True, anonymous=True))
+        answer = self._found(f"/api/v2/dataObject{checked_path(path)}")
         return None if answer is None else _file(answer.json(), path)
 
     def put_collection(self, path: str, metadata: Mapping[str, str]) -> bool:
@@ -108,9 +110,7 @@ class Client:
             ServiceRefusedError: The service refuses the metadata, or the caller has no right there.
         """
         body = json.dumps({"metadataEntries": entry_list(metadata)}, ensure_ascii=False).encode()
-        request = Request(
-            "PUT", f"/api/collection{checked_path(path)}", lambda: iter([body]), _with_length(body), repeat=True
-        )
+        request = Request("PUT", f"/api/collection{checked_path(path)}", body, _JSON, repeat=True)
         try:
             return _status(self.service.send(request)) == CREATED
         except ServiceRefusedError as refused:
@@ -155,9 +155,9 @@ class Client:
         for page in range(1, pages + 1):
             document = {"compoundQuery": compound, "detailedResponse": True, "page": page, "pageSize": PAGE}
             body = json.dumps({**document, "totalCount": page == 1}).encode()
-            request = Request("POST", f"/api/{kind}/query", _once(body), _with_length(body), anonymous=True)
+            request = Request("POST", f"/api/{kind}/query", body, _JSON)
             try:
-                answer = self.service.send(request).json()
+                answer = self.service.send(request, anonymous=True).json()
             except ServiceRefusedError as refused:
                 if refused.message.endswith(NOT_PERMITTED):
                     return
@@ -173,18 +173,15 @@ class Client:
         Raises:
             ServiceRefusedError: The file may not be read, or is not archived yet.
         """
-        body = b""
-        request = Request(
-            "POST", f"/api/dataObject{checked_path(path)}/generateDownloadRequestURL", _once(body), _with_length(body)
-        )
-        url = self.service.send(request).json().get("downloadRequestURL")
+        route = f"/api/dataObject{checked_path(path)}/generateDownloadRequestURL"
+        url = self.service.send(Request("POST", route, b"", _JSON)).json().get("downloadRequestURL")
         if not isinstance(url, str) or not url.startswith(("https://", "http://")):
             raise ServiceError("the service gave no address for the download", location=path)
         return url
 
-    def _found(self, request: Request) -> Answer | None:
+    def _found(self, route: str) -> Answer | None:
         try:
-            return self.service.send(request)
+            return self.service.send(Request("GET", route, repeat=True), anonymous=True)
         except ServiceRefusedError as refused:
             if refused.message.startswith(_MISSING):
                 return None
@@ -196,14 +193,6 @@ class Client:
         except ServiceRefusedError:
             return False
         return found is not None and all(found.metadata.get(name, "") == value for name, value in metadata.items())
-
-
-def _once(body: bytes) -> Any:
-    return lambda: iter([body])
-
-
-def _with_length(body: bytes) -> dict[str, str]:
-    return {**_JSON, "Content-Length": str(len(body))}
 
 
 def _status(answer: Answer) -> int:

@@ -11,11 +11,12 @@ from pathlib import Path
 
 from candle_spec.atomic import Fs
 from candle_spec.digests import Progress, no_progress
-from candle_spec.errors import MissingPathError, ServiceError
-from candle_spec.modac.checksums import Digesting, Match
+from candle_spec.errors import MissingPathError
+from candle_spec.modac.checksums import Digesting
 from candle_spec.modac.client import Client
-from candle_spec.modac.incoming import Fetched, Incoming, content_from, receive_file
-from candle_spec.optional import require
+from candle_spec.remote.answers import content_from
+from candle_spec.remote.checks import Match
+from candle_spec.remote.incoming import Fetched, Incoming, receive_file
 
 
 class _ArchiveCheck(Digesting):
@@ -39,7 +40,7 @@ def download_file(
     progress: Progress = no_progress,
     fs: Fs | None = None,
 ) -> Fetched:
-    """Fetch a file; see :func:`candle_spec.modac.incoming.receive_file`.
+    """Fetch a file; see :func:`candle_spec.remote.incoming.receive_file`.
 
     Args:
         client: The service.
@@ -71,19 +72,12 @@ def incoming_of(client: Client, path: str) -> Incoming:
         check=lambda: _ArchiveCheck(settings.part_size, checksum),
         open=lambda start: _presigned(client, found.path, start),
         attempts=settings.attempts,
-        wait=client.service.wait,
+        wait=client.service.http.wait,
     )
 
 
 @contextmanager
 def _presigned(client: Client, path: str, start: int) -> Iterator[Iterator[bytes]]:
     """Yield the bytes of a file from ``start``, by an address of its own that needs no login."""
-    httpx = require("httpx", extra="modac", purpose="talk to MoDaC")
-    url = client.download_url(path)
-    headers = {"Range": f"bytes={start}-"} if start else {}
-    try:
-        plain = client.service.client_for(url)
-        with plain.stream("GET", url, headers={"Accept-Encoding": "identity", **headers}) as response:
-            yield content_from(response, start, path)
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
-        raise ServiceError("the download broke off", location=path, hint="run it again, it goes on") from error
+    with client.service.http.download(client.download_url(path), start, path) as response:
+        yield content_from(response, start, path)

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Final
 from candle_spec import pointer as pointers
 from candle_spec.checkpoint.checkpoint import Checkpoint
 from candle_spec.errors import InvalidInputError
-from candle_spec.modac.plan import epochs_of, is_series
 from candle_spec.modac.records import AssetRecord, read_record
 from candle_spec.modac.vocabulary import NAMES, Knowledge
 from candle_spec.repositories.engine.record import Finding, Kind, Record
@@ -22,6 +21,7 @@ from candle_spec.repositories.engine.source import Origin, Source
 from candle_spec.repositories.engine.vocabulary import Vocabulary
 from candle_spec.repositories.packs.pack import Pack
 from candle_spec.repositories.questions.description import gather
+from candle_spec.series.outline import epochs_of, is_series
 
 if TYPE_CHECKING:
     from candle_spec.modac.checks import PlanProblem

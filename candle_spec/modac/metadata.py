@@ -51,77 +51,66 @@ def entry_list(values: Mapping[str, str]) -> list[dict[str, str]]:
     return [{"attribute": name, "value": value} for name, value in values.items()]
 
 
-def check_collection(
-    entries: Sequence[Mapping[str, Any]], rules: Rules, *, path: str, existing: Mapping[str, str] | None = None
-) -> Checked:
-    """Check the metadata of a collection.
+def check_collection(entries: Sequence[Mapping[str, Any]], rules: Rules, *, path: str) -> Checked:
+    """Check the metadata of a new collection.
 
     Args:
         entries: Rows of ``attribute`` and ``value``.
         rules: The rules of the base path.
-        path: The collection's path, which the server puts into one message.
-        existing: The stored metadata where the collection is there already: the entries are merged into it.
+        path: The collection's path, which the server puts into some messages.
     """
     checked = Checked()
     if not entries:
         checked.faults.append(Fault("Null or empty metadata entries"))
-    given = _basics(entries, checked, rules, new=existing is None, suffix=f". Path - {path}")
-    if existing is not None and given.get("collection_type", "") not in ("", existing.get("collection_type")):
-        checked.faults.append(Fault("Collection type can't be updated", ("collection_type",)))
-    _merge(given, existing, checked)
+    _basics(entries, checked, rules.collection_rules, restricted=rules.restricted, suffix=f". Path - {path}")
     _apply(rules.collection_rules, checked, checked.values.get("collection_type", ""), _formats(entries))
     return checked
 
 
-def check_file(
-    entries: Sequence[Mapping[str, Any]], rules: Rules, *, existing: Mapping[str, str] | None = None
-) -> Checked:
-    """Check the metadata of a file; it may have none."""
+def check_file(entries: Sequence[Mapping[str, Any]], rules: Rules) -> Checked:
+    """Check the metadata of a new file; it may have none."""
     checked = Checked()
-    given = _basics(entries, checked, rules, new=existing is None, suffix="")
-    _merge(given, existing, checked)
+    _basics(entries, checked, rules.file_rules, restricted=rules.restricted, suffix="")
     _apply(rules.file_rules, checked, "", _formats(entries))
     return checked
 
 
 def _basics(
-    entries: Sequence[Mapping[str, Any]], checked: Checked, rules: Rules, *, new: bool, suffix: str
-) -> dict[str, str]:
-    """Steps 1 to 4: empty, twice, not declared, reserved."""
-    rows = [(trim(entry.get("attribute")), trim(entry.get("value"))) for entry in entries]
-    if any(not name for name, _ in rows):
-        checked.faults.append(Fault("Empty metadata entry in request"))
-    empty = tuple(name for name, value in rows if name and not value)
-    if new and empty:
+    entries: Sequence[Mapping[str, Any]], checked: Checked, rules: Iterable[Rule], *, restricted: bool, suffix: str
+) -> None:
+    """Steps 1 to 4: empty, twice, not declared, reserved. White space is no empty value, and then no value either."""
+    rows = [(_text(entry.get("attribute")), _text(entry.get("value"))) for entry in entries]
+    if any(not trim(name) for name, _ in rows):
+        checked.faults.append(Fault(f"Empty metadata entry in request{suffix}"))
+    empty = tuple(name for name, value in rows if not value)
+    if empty:
         checked.faults.append(Fault(f"The following entries cannot be empty: {', '.join(empty)}{suffix}", empty))
-    given: dict[str, str] = {}
-    for name, value in rows:
-        if name in given:
+    declared = {rule.attribute for rule in rules}
+    for name, value in ((trim(name), trim(value)) for name, value in rows):
+        if not value:
+            continue
+        if name in checked.values:
             checked.faults.append(Fault(f"Metadata attribute is not unique: {name}", (name,)))
-        given[name] = value
-    given.pop("", None)
-    if rules.restricted and new:
-        for name in given:
-            if name not in rules.declared() | SYSTEM_ATTRIBUTES:
-                checked.faults.append(Fault(f"Metadata attribute is not declared in the system: {name}", (name,)))
-    for name in given:
+        checked.values[name] = value
+        if restricted and name not in declared:
+            checked.faults.append(Fault(f"Metadata attribute is not declared in the system: {name}", (name,)))
+    for name in checked.values:
         if name in SYSTEM_ATTRIBUTES:
             checked.faults.append(Fault(f"System generated metadata cannot be set/changed: {name}", (name,)))
-    return given
 
 
-def trim(text: Any) -> str:
-    """Return text without ASCII space at its ends, as Java's ``trim`` does; ``""`` for none."""
-    return str(text).strip(ASCII_SPACE) if text is not None else ""
+def _text(value: Any) -> str:
+    return str(value) if value is not None else ""
 
 
-def _merge(given: Mapping[str, str], existing: Mapping[str, str] | None, checked: Checked) -> None:
-    merged = {**(existing or {}), **given}
-    checked.values = {name: value for name, value in merged.items() if value}
+def trim(text: str) -> str:
+    """Return text without ASCII space at its ends, as Java's ``trim`` does."""
+    return text.strip(ASCII_SPACE)
 
 
 def _formats(entries: Iterable[Mapping[str, Any]]) -> dict[str, str]:
-    return {trim(entry.get("attribute")): str(entry["dateFormat"]) for entry in entries if entry.get("dateFormat")}
+    dated = (entry for entry in entries if entry.get("dateFormat"))
+    return {trim(_text(entry.get("attribute"))): str(entry["dateFormat"]) for entry in dated}
 
 
 def _apply(rules: Iterable[Rule], checked: Checked, collection_type: str, formats: Mapping[str, str]) -> None:
@@ -160,7 +149,7 @@ def _one(
         message = f"Invalid metadata value for attribute {name}: {value}. Valid values: [{listed}]"
         checked.faults.append(Fault(message, (name,), rule.valid_values))
     if value and rule.date_format:
-        checked.faults.extend(_date(rule, checked, formats.get(name, "yyyy-MM-dd")))
+        checked.faults.extend(_date(rule, checked, formats.get(name, "")))
 
 
 def _controls(rule: Rule, values: Mapping[str, str]) -> bool:
@@ -177,12 +166,13 @@ def _matches(pattern: str, value: str) -> bool:
         return False
 
 
-def _date(rule: Rule, checked: Checked, given_format: str) -> Iterator[Fault]:
+def _date(rule: Rule, checked: Checked, own_format: str) -> Iterator[Fault]:
     value = checked.values[rule.attribute]
     try:
-        moment = datetime.strptime(value, _strptime(given_format))
+        moment = datetime.strptime(value, _strptime(own_format or "yyyy-MM-dd"))
     except ValueError:
-        yield Fault(f"Metadata format is invalid: {rule.attribute} - {value} ({given_format})", (rule.attribute,))
+        more = "" if own_format else f": {value}. Valid format: {rule.date_format}"
+        yield Fault(f"Metadata format is invalid: {rule.attribute}{more}", (rule.attribute,))
         return
     checked.values[rule.attribute] = moment.strftime(_strptime(rule.date_format))
 

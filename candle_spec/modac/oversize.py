@@ -14,8 +14,8 @@ from candle_spec.checkpoint.checkpoint import Checkpoint
 from candle_spec.conversion.reshard import reshard
 from candle_spec.digests import Progress, no_progress
 from candle_spec.errors import OutputExistsError
-from candle_spec.modac.plan import epochs_of, is_series
 from candle_spec.modac.settings import Settings
+from candle_spec.series.outline import epochs_of, is_series
 
 ROOM: Final = 1 << 16
 """Bytes of a request beside the file: metadata and boundaries."""

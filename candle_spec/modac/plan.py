@@ -10,16 +10,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from candle_spec.checkpoint.checkpoint import Checkpoint
 from candle_spec.checkpoint.layout import MANIFEST, SIGNATURE
 from candle_spec.checkpoint.publication import left_out, publication, published_manifest
-from candle_spec.errors import InvalidInputError, MissingPathError
-from candle_spec.modac.names import flat_names
 from candle_spec.modac.records import AssetPlan, AssetRecord, CollectionEntry, FileEntry
-
-EPOCHS: Final = "epochs"
+from candle_spec.remote.names import flat_names
+from candle_spec.series.outline import EPOCHS, epochs_of, is_series, pointers_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,23 +95,6 @@ class Choices:
     native: Mapping[str, Path] = field(default_factory=dict)
     changes: Mapping[str, str] = field(default_factory=dict)
     copies: Mapping[Path, Path] = field(default_factory=dict)
-
-
-def is_series(path: Path) -> bool:
-    """Whether a folder holds the checkpoints of a training run."""
-    return (path / EPOCHS).is_dir() and not (path / MANIFEST).is_file()
-
-
-def epochs_of(path: Path) -> list[Path]:
-    """Return the checkpoints of a series, by number.
-
-    Raises:
-        MissingPathError: There is none.
-    """
-    found = [one for one in (path / EPOCHS).iterdir() if one.name.isdigit() and (one / MANIFEST).is_file()]
-    if not found:
-        raise MissingPathError("this series has no checkpoint", location=str(path))
-    return sorted(found, key=lambda one: int(one.name))
 
 
 def make_plan(source: Path, record: AssetPlan, choices: Choices) -> Plan:
@@ -206,25 +187,6 @@ def _file(entry: FileEntry | None, path: str, source: str, row: Mapping[str, Any
     if "sha256" in row:
         metadata["source_checksum_sha256"] = str(row["sha256"]).removeprefix("sha256:")
     return Step("file", path, metadata)
-
-
-def pointers_of(source: Path) -> dict[str, str]:
-    """Return what ``best`` and ``last`` of a series name: ``epochs/003``.
-
-    Raises:
-        InvalidInputError: One of them names no epoch.
-    """
-    found: dict[str, str] = {}
-    for name in ("best", "last"):
-        link, text = source / name, source / f"{name}.txt"
-        if link.is_symlink():
-            found[name] = link.readlink().as_posix()
-        elif text.is_file():
-            found[name] = text.read_text(encoding="utf-8").strip()
-    for value in found.values():
-        if not value.removeprefix(f"{EPOCHS}/").isdigit():
-            raise InvalidInputError(f"best or last names {value!r}, which is no epoch", location=str(source))
-    return found
 
 
 def _pointers(source: Path, asset: CollectionEntry) -> Iterator[Step]:

@@ -12,8 +12,8 @@ from candle_spec.atomic import Fs, Staging
 from candle_spec.canonical import loads, pretty
 from candle_spec.digests import digest_file
 from candle_spec.errors import CorruptFileError, MissingPathError
-from candle_spec.modac.names import safe_local_path
 from candle_spec.modac.plan import Plan, Step
+from candle_spec.publish.published import safe_local_path
 
 PLAN: Final = "plan.json"
 

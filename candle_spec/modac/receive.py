@@ -10,11 +10,11 @@ from candle_spec.atomic import Fs
 from candle_spec.checkpoint.layout import MANIFEST
 from candle_spec.digests import Progress, no_progress
 from candle_spec.errors import MissingPathError, OutputExistsError
-from candle_spec.modac.assemble import Part, Received, assemble
 from candle_spec.modac.client import Client, Collection
 from candle_spec.modac.download import incoming_of
-from candle_spec.modac.names import safe_local_path
-from candle_spec.modac.plan import EPOCHS
+from candle_spec.publish.assemble import Received, assemble
+from candle_spec.publish.published import Part, safe_local_path
+from candle_spec.series.outline import EPOCHS
 
 
 def receive(
@@ -26,7 +26,7 @@ def receive(
     progress: Progress = no_progress,
     fs: Fs | None = None,
 ) -> Received:
-    """Download an asset; see :func:`candle_spec.modac.assemble.assemble`.
+    """Download an asset; see :func:`candle_spec.publish.assemble.assemble`.
 
     Args:
         client: The service.

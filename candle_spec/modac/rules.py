@@ -7,7 +7,7 @@ the packaged starter rules are a reconstruction and say so.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any, Final
@@ -75,14 +75,6 @@ class Container:
     holds_files: bool
     below: tuple[Container, ...] = ()
 
-    def paths(self) -> Iterator[str]:
-        """Yield every full line of types from here down: ``/Program/Study/Asset``."""
-        own = f"/{self.collection_type}"
-        if not self.below:
-            yield own
-        for child in self.below:
-            yield from (own + rest for rest in child.paths())
-
 
 @dataclass(frozen=True, slots=True)
 class Rules:
@@ -94,21 +86,6 @@ class Rules:
     file_rules: tuple[Rule, ...] = ()
     restricted: bool = False
     title: str = field(default="", compare=False)
-
-    def at(self, types: Iterable[str]) -> Container | None:
-        """Return the place in the hierarchy of a collection whose types from the top are ``types``, or ``None``."""
-        level: tuple[Container, ...] = (self.hierarchy,)
-        found = None
-        for name in types:
-            found = next((container for container in level if container.collection_type == name), None)
-            if found is None:
-                return None
-            level = found.below
-        return found
-
-    def declared(self) -> set[str]:
-        """All attributes that some rule names."""
-        return {rule.attribute for rule in (*self.collection_rules, *self.file_rules)}
 
     def closed(self) -> dict[str, tuple[str, ...]]:
         """Attributes of collections with a closed list of values."""

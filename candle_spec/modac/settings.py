@@ -14,7 +14,6 @@ The file has the members of :class:`Settings`; a password or a token in it is re
 
 from __future__ import annotations
 
-import ipaddress
 import os
 import tomllib
 from collections.abc import Mapping
@@ -25,27 +24,10 @@ from urllib.parse import urlsplit
 
 from candle_spec.errors import CorruptFileError, InvalidInputError
 from candle_spec.modac.checksums import PART_SIZE
+from candle_spec.remote.addresses import Secret, checked_url
 
 PREFIX: Final = "CANDLE_SPEC_MODAC_"
 PRODUCTION: Final = "https://modac.cancer.gov"
-
-
-class Secret:
-    """A password or a token: it is shown nowhere unless asked for by :meth:`reveal`."""
-
-    __slots__ = ("_value",)
-
-    def __init__(self, value: str) -> None:
-        self._value = value
-
-    def reveal(self) -> str:
-        """Return the secret itself, for a request's header alone."""
-        return self._value
-
-    def __repr__(self) -> str:
-        return "<secret>"
-
-    __str__ = __repr__
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +95,7 @@ def load_settings(
             values[name] = given
     if folder := environ.get(PREFIX + "STATE"):
         values["state"] = Path(folder)
-    values["url"] = checked_url(str(values.get("url", PRODUCTION)))
+    values["url"] = checked_url(str(values.get("url", PRODUCTION)), usual=PRODUCTION)
     return Settings(**values)
 
 
@@ -142,38 +124,6 @@ def _from_file(config: Path | None, environ: Mapping[str, str]) -> dict[str, Any
 
 def _convert(kind: Any) -> Any:
     return {"str": str, "float": float, "int": int, "Path": lambda text: Path(text).expanduser()}[str(kind)]
-
-
-def checked_url(url: str) -> str:
-    """Return the address of a service to which a secret may be sent.
-
-    Raises:
-        InvalidInputError: It is none: no https, or a user in it.
-    """
-    parts = urlsplit(url)
-    if parts.username or parts.password or parts.query or parts.fragment or not parts.hostname:
-        raise InvalidInputError(
-            "this is no address of a service", location=_without_login(url), hint=f"such as {PRODUCTION}"
-        )
-    if parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname)):
-        return url.rstrip("/")
-    raise InvalidInputError(
-        "a password and a token are sent over https alone", location=url, hint=f"such as {PRODUCTION}"
-    )
-
-
-def _without_login(url: str) -> str:
-    return url.rpartition("@")[2]
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host is this machine alone."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def password_from(environ: Mapping[str, str] = os.environ) -> Secret | None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from candle_spec.atomic import Fs, write_errors
-from candle_spec.modac.settings import Secret
+from candle_spec.remote.addresses import Secret
 
 CLAIM: Final = "USER_ID_TOKEN_CLAIM"
 """The claim that names the user."""

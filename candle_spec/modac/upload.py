@@ -9,9 +9,10 @@ from typing import Final, Literal
 
 from candle_spec.digests import Progress, no_progress
 from candle_spec.errors import ProofFailedError, ServiceError, ServiceRefusedError
-from candle_spec.modac.checksums import Match, compare, md5_file
+from candle_spec.modac.checksums import compare, md5_file
 from candle_spec.modac.client import Client, RemoteFile
 from candle_spec.modac.metadata import entry_list
+from candle_spec.remote.checks import Match
 
 _TAKEN: Final = "A data file by that name already exists"
 _POLLS: Final = 60
@@ -71,7 +72,7 @@ def upload_file(
                 return _proved(client, local, _archived(client, found), "sent")
             if attempt == settings.attempts - 1:
                 raise
-            client.service.wait(attempt)
+            client.service.http.wait(attempt)
         else:
             break
     arrived = client.file(path)
@@ -85,7 +86,7 @@ def _archived(client: Client, found: RemoteFile) -> RemoteFile:
     for _ in range(_POLLS):
         if found.archived:
             return found
-        client.service.wait(0)
+        client.service.http.wait(0)
         again = client.file(found.path)
         if again is None:
             break

@@ -22,11 +22,12 @@ from urllib.parse import quote
 
 from candle_spec.checkpoint.layout import MANIFEST
 from candle_spec.errors import InvalidInputError, MissingPathError, ServiceError
-from candle_spec.modac.assemble import Part
-from candle_spec.modac.incoming import HashCheck, Incoming
-from candle_spec.modac.names import flat_names, marked_name
-from candle_spec.modac.plan import EPOCHS
-from candle_spec.publish.web import ATTEMPTS, Web
+from candle_spec.publish.published import Part
+from candle_spec.remote.checks import HashCheck
+from candle_spec.remote.incoming import Incoming
+from candle_spec.remote.json_api import JsonApi
+from candle_spec.remote.names import flat_names, marked_name
+from candle_spec.series.outline import EPOCHS
 
 EPOCH_TAG: Final = "epoch-"
 """Before the number of an epoch in the name of a tag at Hugging Face."""
@@ -62,24 +63,24 @@ class _Stored:
         return HashCheck(state, self.checksum)
 
 
-def _incoming(web: Web, files: Mapping[str, _Stored], name: str) -> Incoming:
+def _incoming(api: JsonApi, files: Mapping[str, _Stored], name: str) -> Incoming:
     stored = files[name]
-    location = f"{web.host}: {name}"
+    location = f"{api.host}: {name}"
 
     def opened(start: int) -> Any:
-        return web.content(stored.path, start, location)
+        return api.content(stored.path, start, location)
 
-    return Incoming(location, stored.size, stored.check, opened, ATTEMPTS, web.wait)
+    return Incoming(location, stored.size, stored.check, opened, api.http.patience.attempts, api.http.wait)
 
 
 # Hugging Face
 
 
-def hugging_face(web: Web, repository: str, revision: str = "main", *, series: bool = False) -> Published:
+def hugging_face(api: JsonApi, repository: str, revision: str = "main", *, series: bool = False) -> Published:
     """Return the checkpoint of a repository at a revision, or all its tagged epochs.
 
     Args:
-        web: Hugging Face.
+        api: Hugging Face.
         repository: ``owner/name``.
         revision: A branch, a tag or a commit.
         series: Fetch the checkpoints of all tags ``epoch-<number>``.
@@ -89,22 +90,22 @@ def hugging_face(web: Web, repository: str, revision: str = "main", *, series: b
         ServiceError: It answers in a shape that is not known.
     """
     if not series:
-        return Published((_at(web, repository, _commit(web, repository, revision), ""),), {})
-    tags = _tags(web, repository)
+        return Published((_at(api, repository, _commit(api, repository, revision), ""),), {})
+    tags = _tags(api, repository)
     epochs = {match[1]: commit for name, commit in sorted(tags.items()) if (match := _EPOCH.fullmatch(name))}
     if not epochs:
         raise MissingPathError(
             f"the repository has no tag {EPOCH_TAG}<number>: it holds no series",
-            location=f"{web.host}: {repository}",
+            location=f"{api.host}: {repository}",
             hint="fetch it without --series",
         )
-    parts = tuple(_at(web, repository, commit, f"{EPOCHS}/{number}/") for number, commit in epochs.items())
+    parts = tuple(_at(api, repository, commit, f"{EPOCHS}/{number}/") for number, commit in epochs.items())
     named = {commit: f"{EPOCHS}/{number}" for number, commit in epochs.items()}
     return Published(parts, {name: named[tags[name]] for name in ("best", "last") if tags.get(name) in named})
 
 
-def _commit(web: Web, repository: str, revision: str) -> str:
-    found = web.json("GET", f"/api/models/{repository}/revision/{quote(revision, safe='')}", missing_ok=True)
+def _commit(api: JsonApi, repository: str, revision: str) -> str:
+    found = api.json("GET", f"/api/models/{repository}/revision/{quote(revision, safe='')}", missing_ok=True)
     if found is None:
         raise MissingPathError("there is no such repository or revision", location=f"{repository}@{revision}")
     return _sha(found.get("sha") if isinstance(found, dict) else None)
@@ -116,26 +117,26 @@ def _sha(value: Any) -> str:
     return value
 
 
-def _tags(web: Web, repository: str) -> dict[str, str]:
-    found = web.json("GET", f"/api/models/{repository}/refs", missing_ok=True)
+def _tags(api: JsonApi, repository: str) -> dict[str, str]:
+    found = api.json("GET", f"/api/models/{repository}/refs", missing_ok=True)
     if found is None:
-        raise MissingPathError("there is no such repository", location=f"{web.host}: {repository}")
+        raise MissingPathError("there is no such repository", location=f"{api.host}: {repository}")
     try:
         return {str(row["name"]): _sha(row["targetCommit"]) for row in found["tags"]}
     except (KeyError, TypeError) as error:
         raise ServiceError("the service listed its tags in a shape that is not known") from error
 
 
-def _at(web: Web, repository: str, commit: str, prefix: str) -> Part:
+def _at(api: JsonApi, repository: str, commit: str, prefix: str) -> Part:
     """Return the checkpoint at one commit."""
     files: dict[str, _Stored] = {}
-    for rows in web.pages(f"/api/models/{repository}/tree/{commit}?recursive=true"):
+    for rows in api.pages(f"/api/models/{repository}/tree/{commit}?recursive=true"):
         try:
             files |= {row["path"]: _of_hub(repository, commit, row) for row in rows if row["type"] == "file"}
         except (KeyError, TypeError, ValueError) as error:
             raise ServiceError("the service listed its files in a shape that is not known") from error
     found = {path: path for path in files}
-    return Part(prefix, f"{web.host}: {repository}@{commit[:12]}", found.get, partial(_incoming, web, files))
+    return Part(prefix, f"{api.host}: {repository}@{commit[:12]}", found.get, partial(_incoming, api, files))
 
 
 def _of_hub(repository: str, commit: str, row: Mapping[str, Any]) -> _Stored:
@@ -160,34 +161,34 @@ def zenodo_number(text: str) -> str:
     return match[1]
 
 
-def zenodo(web: Web, number: str) -> Published:
+def zenodo(api: JsonApi, number: str) -> Published:
     """Return the checkpoint, or the series, of a record; or of the user's own draft, where it is none yet.
 
     Raises:
         MissingPathError: There is no such record, or it holds no checkpoint.
         ServiceError: It answers in a shape that is not known.
     """
-    files = _record(web, number)
-    parts = tuple(_parts(web, number, files))
+    files = _record(api, number)
+    parts = tuple(_parts(api, number, files))
     if not parts:
-        raise MissingPathError(f"the record holds no {MANIFEST}", location=f"{web.host}: {number}")
+        raise MissingPathError(f"the record holds no {MANIFEST}", location=f"{api.host}: {number}")
     series = any(part.prefix for part in parts)
-    return Published(parts, {name: _pointer(web, files, name) for name in ("best", "last")} if series else {})
+    return Published(parts, {name: _pointer(api, files, name) for name in ("best", "last")} if series else {})
 
 
-def _record(web: Web, number: str) -> dict[str, _Stored]:
+def _record(api: JsonApi, number: str) -> dict[str, _Stored]:
     """Return the files of a record by name; draft files where there is no record and a token is given."""
-    found = web.json("GET", f"/api/records/{number}", missing_ok=True)
-    if found is None and not web.known:
+    found = api.json("GET", f"/api/records/{number}", missing_ok=True)
+    if found is None and not api.known:
         raise MissingPathError(
-            "there is no such record", location=f"{web.host}: {number}", hint="a draft needs its owner's token"
+            "there is no such record", location=f"{api.host}: {number}", hint="a draft needs its owner's token"
         )
     try:
         if found is not None:
             number = str(int(found["id"]))  # of the newest version, where the number is that of all versions
             rows = [(row["key"], row["size"], row["checksum"]) for row in found["files"]]
         else:
-            listed = web.json("GET", f"/api/deposit/depositions/{number}/files")
+            listed = api.json("GET", f"/api/deposit/depositions/{number}/files")
             rows = [(row["filename"], row["filesize"], row["checksum"]) for row in listed]
         draft = "" if found is not None else "draft/"
         return {str(name): _of_zenodo(f"/api/records/{number}/{draft}files", *row) for row in rows for name in row[:1]}
@@ -199,15 +200,15 @@ def _of_zenodo(files: str, name: str, size: Any, checksum: Any) -> _Stored:
     return _Stored(f"{files}/{quote(str(name), safe='')}/content", int(size), "md5", str(checksum).removeprefix("md5:"))
 
 
-def _parts(web: Web, number: str, files: Mapping[str, _Stored]) -> Iterable[Part]:
-    location = f"{web.host}: {number}"
+def _parts(api: JsonApi, number: str, files: Mapping[str, _Stored]) -> Iterable[Part]:
+    location = f"{api.host}: {number}"
     if MANIFEST in files:
-        yield Part("", location, partial(_flat, files, ""), partial(_incoming, web, files))
+        yield Part("", location, partial(_flat, files, ""), partial(_incoming, api, files))
         return
     for name in sorted(files):
         if match := _FLAT_EPOCH.fullmatch(name):
             prefix = f"{EPOCHS}/{match[1]}/"
-            yield Part(prefix, location, partial(_flat, files, prefix), partial(_incoming, web, files))
+            yield Part(prefix, location, partial(_flat, files, prefix), partial(_incoming, api, files))
 
 
 def _flat(files: Mapping[str, _Stored], prefix: str, path: str) -> str | None:
@@ -217,11 +218,11 @@ def _flat(files: Mapping[str, _Stored], prefix: str, path: str) -> str | None:
     return next((name for name in (marked_name(whole), plain) if name in files), None)
 
 
-def _pointer(web: Web, files: Mapping[str, _Stored], name: str) -> str:
+def _pointer(api: JsonApi, files: Mapping[str, _Stored], name: str) -> str:
     """Return what ``best`` or ``last`` names, from the small text file that says it."""
     stored = files.get(f"{name}.txt")
     if stored is None or stored.size > _POINTER_BYTES:
         return ""
-    with web.content(stored.path, 0, f"{web.host}: {name}.txt") as blocks:
+    with api.content(stored.path, 0, f"{api.host}: {name}.txt") as blocks:
         text = b"".join(itertools.islice(blocks, _POINTER_BYTES))[:_POINTER_BYTES]
     return text.decode("ascii", "replace").strip()

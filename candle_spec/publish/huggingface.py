@@ -25,11 +25,11 @@ from candle_spec.errors import (
     ServiceError,
     ServiceRefusedError,
 )
-from candle_spec.modac.settings import Secret
 from candle_spec.optional import require
-from candle_spec.publish.bounded import bound_answers
 from candle_spec.publish.bundle import Item
 from candle_spec.publish.receipts import Receipt
+from candle_spec.remote.addresses import Secret
+from candle_spec.remote.bounded import bound_answers
 
 ENDPOINT: Final = "https://huggingface.co"
 SERVICE: Final = "huggingface"

@@ -1,7 +1,7 @@
 """Publish to Zenodo by its REST API: a draft deposit with its files, verified by their checksums, never published here.
 
 Steps (https://developers.zenodo.org/): create the deposit with its metadata, PUT each file to its bucket, read the list
-of files back. Publishing cannot be undone and is left to a person on the web page.
+of files back. Publishing cannot be undone and is left to a person on the api page.
 
 A series is one deposit: a deposit has no folders, so that ``epochs/001/model.safetensors`` is named
 ``epochs__001__model.safetensors``; ``best.txt`` and ``last.txt`` name an epoch. Nothing is zipped: every file keeps its
@@ -15,11 +15,11 @@ from typing import Any, Final
 from urllib.parse import quote, urlsplit
 
 from candle_spec.errors import InvalidInputError, LimitExceededError, ProofFailedError, ServiceError
-from candle_spec.modac.names import flat_names
-from candle_spec.modac.plan import EPOCHS
 from candle_spec.publish.bundle import Item
 from candle_spec.publish.receipts import Receipt
-from candle_spec.publish.web import Web
+from candle_spec.remote.json_api import JsonApi
+from candle_spec.remote.names import flat_names
+from candle_spec.series.outline import EPOCHS
 
 ENDPOINT: Final = "https://zenodo.org"
 SERVICE: Final = "zenodo"
@@ -70,8 +70,8 @@ def refuse_over_limits(items: Sequence[Item]) -> None:
 class Zenodo:
     """Zenodo as one user."""
 
-    def __init__(self, web: Web) -> None:
-        self._web = web
+    def __init__(self, api: JsonApi) -> None:
+        self._api = api
 
     def publish(
         self,
@@ -112,31 +112,31 @@ class Zenodo:
 
     def _draft(self, deposit: Mapping[str, Any], number: str) -> dict[str, Any]:
         if number:
-            found = self._web.json("GET", f"{_DEPOSITS}/{number}", missing_ok=True)
+            found = self._api.json("GET", f"{_DEPOSITS}/{number}", missing_ok=True)
             if found is not None:
                 if found.get("submitted"):
                     hint = "a published deposit cannot be changed: make a new version of it on its page"
                     raise InvalidInputError("this deposit was published", location=number, hint=hint)
-                return self._checked(self._web.json("PUT", f"{_DEPOSITS}/{number}", body=deposit))
-        return self._checked(self._web.json("POST", _DEPOSITS, body=deposit, repeat=False))
+                return self._checked(self._api.json("PUT", f"{_DEPOSITS}/{number}", body=deposit))
+        return self._checked(self._api.json("POST", _DEPOSITS, body=deposit, repeat=False))
 
     def _checked(self, draft: Any) -> dict[str, Any]:
         if not isinstance(draft, dict) or not isinstance(draft.get("id"), (int, str)) or not _links(draft):
-            raise ServiceError("the service answered a deposit with something else", location=self._web.host)
+            raise ServiceError("the service answered a deposit with something else", location=self._api.host)
         return draft
 
     def _bucket(self, draft: Mapping[str, Any]) -> str:
         """Return the path of the bucket, which must be at the very service: the token goes along."""
-        parts, own = urlsplit(str(_links(draft).get("bucket", ""))), urlsplit(self._web.url)
+        parts, own = urlsplit(str(_links(draft).get("bucket", ""))), urlsplit(self._api.url)
         if (parts.scheme, parts.netloc) != (own.scheme, own.netloc) or not parts.path:
             raise ServiceError(
                 f"the service wants the files at {parts.hostname or 'no place'}: no token goes there",
-                location=self._web.host,
+                location=self._api.host,
             )
         return parts.path
 
     def _files(self, number: str) -> dict[str, tuple[int, str]]:
-        rows = self._web.json("GET", f"{_DEPOSITS}/{number}/files")
+        rows = self._api.json("GET", f"{_DEPOSITS}/{number}/files")
         try:
             return {
                 str(row["filename"]): (int(row["filesize"]), str(row["checksum"]).removeprefix("md5:")) for row in rows
@@ -145,7 +145,7 @@ class Zenodo:
             raise ServiceError("the service answered with something that is no list of files") from error
 
     def _send(self, bucket: str, name: str, item: Item) -> None:
-        answer = self._web.json("PUT", f"{bucket}/{quote(name)}", content=item)
+        answer = self._api.json("PUT", f"{bucket}/{quote(name)}", content=item)
         stated = str(answer.get("checksum", "")).removeprefix("md5:") if isinstance(answer, dict) else ""
         if stated != item.md5:
             raise ProofFailedError(f"what arrived is not what was sent: its checksum is {stated!r}", location=name)

@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 _REVERSED: Final = 0x82F63B78
-_MULTIPLE: Final = (266, 143, 121, 88, 71, 0)
+MULTIPLE: Final = (266, 143, 121, 88, 71, 0)
 """Exponents of a multiple of the polynomial with few terms; the large first step lets many rows be folded at once."""
 
-_STEPS: Final = tuple(_MULTIPLE[0] - exponent for exponent in _MULTIPLE[1:])
+_STEPS: Final = tuple(MULTIPLE[0] - exponent for exponent in MULTIPLE[1:])
 _ROWS: Final = (256, 16, 1)
 _SHORT: Final = 512
 _MASK_DELTA: Final = 0xA282EAD8
@@ -91,7 +91,7 @@ class Crc32c:
 def _fold(data: npt.NDArray[Any], row: int) -> npt.NDArray[Any]:
     """Fold leading rows forward, in place, until the rows that the multiple needs are all that is left."""
     position, size = 0, len(data)
-    while (rows := min((size - position) // row - _MULTIPLE[0], _STEPS[0])) > 0:
+    while (rows := min((size - position) // row - MULTIPLE[0], _STEPS[0])) > 0:
         length = rows * row
         lead = data[position : position + length]
         for step in _STEPS:

@@ -16,16 +16,20 @@ from typing import TYPE_CHECKING, Any, Final
 
 from candle_spec import limits
 from candle_spec.errors import CorruptFileError, LimitExceededError, TruncatedFileError, UnsupportedFormatError
+from candle_spec.readers.signatures import NPY
 
 if TYPE_CHECKING:
     import numpy as np
 
-MAGIC: Final = b"\x93NUMPY"
 START: Final = 12
 """Bytes that hold the magic, the version and the length of the header, for every version."""
 
 _LENGTHS: Final = {1: ("<H", "latin-1"), 2: ("<I", "latin-1"), 3: ("<I", "utf-8")}
 _DEPTH: Final = 32
+
+
+class PickledObjectsError(UnsupportedFormatError):
+    """The items of an array are Python objects, which only unpickling would make."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +59,7 @@ def header_end(start: bytes, location: str) -> int:
         UnsupportedFormatError: It is of a version that is not known.
         LimitExceededError: It is too long.
     """
-    if not start.startswith(MAGIC):
+    if not start.startswith(NPY):
         raise CorruptFileError("the array does not begin as a .npy file", location=location)
     if len(start) < START:
         raise TruncatedFileError("the array ends in its header", location=location)
@@ -73,7 +77,7 @@ def parse_header(data: bytes, location: str) -> NpyHeader:
 
     Raises:
         CorruptFileError: It breaks its rules.
-        UnsupportedFormatError: The items are objects, which only unpickling would make.
+        PickledObjectsError: The items are objects.
     """
     end = header_end(data[:START], location)
     if len(data) < end:
@@ -109,17 +113,14 @@ def dtype_of(descr: Any, location: str) -> np.dtype[Any]:
     """Return the dtype of a description: an array-protocol string, or a list of fields with gaps.
 
     Raises:
-        UnsupportedFormatError: It holds objects.
+        PickledObjectsError: It holds objects.
         CorruptFileError: It is none.
     """
     try:
         dtype = _dtype(descr, 0)
-    except _ObjectsError as error:
-        raise UnsupportedFormatError(
-            "the array holds pickled Python objects, which are not unpickled",
-            location=location,
-            hint="save it as an array of numbers or of strings",
-        ) from error
+    except PickledObjectsError as error:
+        error.location = location
+        raise
     except (
         ValueError,
         TypeError,
@@ -136,15 +137,14 @@ def dtype_of(descr: Any, location: str) -> np.dtype[Any]:
     return dtype
 
 
-class _ObjectsError(Exception):
-    """The items are Python objects."""
-
-
 def _dtype(descr: Any, depth: int) -> np.dtype[Any]:
     import numpy as np
 
     if isinstance(descr, str) and re.fullmatch(r"[|<>=]?O\d*", descr):
-        raise _ObjectsError
+        raise PickledObjectsError(
+            "the array holds pickled Python objects, which are not unpickled",
+            hint="save it as an array of numbers or of strings",
+        )
     if isinstance(descr, str) and re.fullmatch(r"[|<>=]?[?a-zA-Z]\d{0,9}(\[[0-9a-zA-Z/]{1,20}\])?", descr):
         return np.dtype(descr)
     if isinstance(descr, tuple) and len(descr) == 2 and depth:

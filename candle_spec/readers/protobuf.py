@@ -7,7 +7,6 @@ no memory: a window is a slice of a memory map, and a length-delimited field is 
 from __future__ import annotations
 
 import mmap
-import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -153,12 +152,6 @@ def ints(field: Field) -> list[int]:
     """Return the signed numbers of one occurrence of a repeated integer field, packed or not."""
     raw = packed_varints(field.window) if field.wire == BYTES else iter([field.value])
     return [value - (1 << 64) if value >> 63 else value for value in raw]
-
-
-def as_float(field: Field) -> float:
-    """Return a ``float`` or ``double`` field's value."""
-    layout = "<f" if field.wire == FIXED32 else "<d"
-    return float(struct.unpack(layout, field.window.bytes())[0])
 
 
 def _corrupt(message: Window, position: int, what: str) -> CorruptFileError:

@@ -5,6 +5,10 @@ from __future__ import annotations
 from typing import BinaryIO, Final
 
 HDF5: Final = b"\x89HDF\r\n\x1a\n"
+NPY: Final = b"\x93NUMPY"
+ZIP: Final = b"PK\x03\x04"
+TORCH_STREAM: Final = bytes.fromhex("80028a0a6cfc9c46f9206aa85019")
+"""What ``torch.save`` wrote before 1.6: a pickle of its magic number."""
 
 
 def hdf5_at(file: BinaryIO, size: int) -> int | None:

@@ -13,7 +13,7 @@ from candle_spec.errors import MissingPathError
 from candle_spec.series import pointers
 from candle_spec.series.layout import Layout
 from candle_spec.series.live import Live, inode
-from candle_spec.series.saves.staged import READ_ONLY
+from candle_spec.series.saves.private_folder import READ_ONLY
 from candle_spec.series.store import Store
 
 

@@ -9,7 +9,7 @@ from candle_spec.digests import digest_file
 from candle_spec.series.events import log
 from candle_spec.series.layout import private_name
 from candle_spec.series.live import Held, Live, file_key, inode
-from candle_spec.series.saves.staged import READ_ONLY
+from candle_spec.series.saves.private_folder import READ_ONLY
 from candle_spec.series.store import Store
 
 

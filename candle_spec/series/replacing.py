@@ -17,11 +17,11 @@ from candle_spec.manifest.collection import CURRENT, urn
 from candle_spec.series import record as records
 from candle_spec.series.layout import INTENT_SCHEMA, Layout, epoch_of, private_name
 from candle_spec.series.record import SetAside
-from candle_spec.series.saves.staged import Staged
+from candle_spec.series.saves.private_folder import PrivateFolder
 from candle_spec.series.store import Store
 
 
-def replace(store: Store, staged: Staged, existing: Path) -> None:
+def replace(store: Store, staged: PrivateFolder, existing: Path) -> None:
     """Put a staged, durable checkpoint into the place of an existing folder.
 
     The old one is kept in ``.candle/bad`` where it is marked or was not saved by this run; else it moves to the trash.

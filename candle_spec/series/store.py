@@ -10,7 +10,8 @@ from typing import Any, Final, Literal
 from candle_spec import limits
 from candle_spec.atomic import Fs
 from candle_spec.checkpoint.contents import SideFile
-from candle_spec.checkpoint.manifest_builder import FileRecord
+from candle_spec.checkpoint.file_record import FileRecord
+from candle_spec.checkpoint.folder_writer import FolderWriter
 from candle_spec.errors import InvalidInputError
 from candle_spec.series import record as records
 from candle_spec.series.layout import Layout
@@ -19,7 +20,6 @@ from candle_spec.series.lock import Lock
 from candle_spec.series.record import Attempt, Mark, Point, Record
 from candle_spec.series.saves.file_groups import Grouping
 from candle_spec.series.saves.file_writer import FileWriter
-from candle_spec.series.saves.staged import Staged
 from candle_spec.weights.shards import SHARD_BYTES, GroupPlan
 
 Durability = Literal["commit", "group", "off"]
@@ -33,11 +33,9 @@ GROUP_SECONDS: Final = 60.0
 Describe = Callable[[Path, Sequence[FileRecord]], Sequence[SideFile]]
 """Makes files that describe what was just written: called with the private folder and the records of its files."""
 
-Certify = Callable[
-    [Staged, Sequence[GroupPlan], Mapping[tuple[str, str], str]], tuple[Sequence[FileRecord], dict[str, Any]]
-]
-"""Makes the certificate of a converted checkpoint: called with the private folder, where each array was written, and
-the digests of the arrays by file and key. It may write files there; it gives their records and the certificate."""
+Certify = Callable[[FolderWriter, Sequence[GroupPlan]], dict[str, Any]]
+"""Makes the certificate of a converted checkpoint: called, when the weights are written, with what writes the folder
+and with where each array stands. It may write files there."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,18 +7,15 @@ from typing import Any, Final
 
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 
-from candle_spec.modac.names import parent
 from candle_spec.standin.config import BANNER
 from candle_spec.standin.database import Node
 from candle_spec.standin.dme import OWNER, Dme
+from candle_spec.standin.messages import message
+from candle_spec.standin.paths import parent
 from candle_spec.standin.search import Row, rows_of
 
 HEADERS: Final = {"X-Stand-In": BANNER}
 """On every answer: nobody takes it for the service."""
-
-MALFORMED: Final = "Invalid user input or malformed request"
-NOT_PERMITTED: Final = "Invalid Permissions"
-NOT_AUTHORIZED: Final = "Not Authorized"
 
 
 def as_json(value: Any, status: int = 200) -> Response:
@@ -31,9 +28,14 @@ def text(value: str) -> Response:
     return PlainTextResponse(value, headers=HEADERS)
 
 
-def error(message: str, status: int = 400) -> Response:
+def error(words: str, status: int = 400) -> Response:
     """Return an error of the service's own."""
-    return as_json({"code": "Error occurred", "message": message}, status)
+    return as_json({"code": "Error occurred", "message": words}, status)
+
+
+def malformed() -> Response:
+    """Return the answer to whatever the service cannot make sense of."""
+    return error(message("malformed"))
 
 
 def spring_error(status: int, words: str, path: str, now: float) -> Response:

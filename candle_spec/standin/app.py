@@ -9,11 +9,11 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.types import Receive, Scope, Send
 
-from candle_spec.standin import answers, routes, tasks
+from candle_spec.standin import answers, paths, routes, tasks
 from candle_spec.standin.desk import Desk
-from candle_spec.standin.dme import RefusedError
 from candle_spec.standin.faults import DroppedError
 from candle_spec.standin.identity import Caller, DeniedError
+from candle_spec.standin.messages import RefusedError
 from candle_spec.standin.routes import Route
 from candle_spec.standin.search import MalformedError
 from candle_spec.standin.uploads import TooLargeError
@@ -45,9 +45,6 @@ ROUTES: Final = (
 
 _PRESIGNED: Final = re.compile(r"/presigned/[0-9]+/[^/]+")
 
-_FIREWALL: Final = re.compile(r"//|;|\\|%3b|%5c|%2f|%25|%2e|%0[0-9a-f]|%1[0-9a-f]|%7f|/\.\.?(/|$)", re.IGNORECASE)
-"""What Spring Security's ``StrictHttpFirewall`` refuses before any code of the service sees it."""
-
 
 class StandIn:
     """The ASGI application of a stand-in."""
@@ -66,7 +63,7 @@ class StandIn:
 
     async def _answer(self, request: Request, raw: str) -> Response:
         desk = self._desk
-        if _FIREWALL.search(raw):
+        if paths.refused(raw):
             return answers.container_error()
         if rule := desk.fault(request, raw, "redirect"):
             return RedirectResponse(rule.to, 302, answers.HEADERS)
@@ -85,20 +82,20 @@ class StandIn:
         desk = self._desk
         try:
             if desk.fault(request, raw, "expired-token"):
-                raise DeniedError(answers.MALFORMED, 400)
+                raise DeniedError("malformed", 400)
             return await route.handler(desk, request, desk.gate.caller(request, raw), raw)
         except DeniedError as denied:
-            return answers.error(denied.message, denied.status)
+            return answers.error(str(denied), denied.status)
         except RefusedError as refused:
             return answers.error(str(refused))
         except MalformedError:
-            return answers.error(answers.MALFORMED)
+            return answers.malformed()
         except TooLargeError:
             return self._too_large(raw)
         except DroppedError:
             raise
         except Exception:  # noqa: BLE001 - the service answers so to whatever goes wrong in it
-            return answers.error(answers.MALFORMED)
+            return answers.malformed()
 
     def _too_large(self, raw: str) -> Response:
         if self._desk.config.over_limit == "reset":

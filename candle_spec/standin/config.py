@@ -10,8 +10,8 @@ from typing import Any, Final, Literal
 
 from candle_spec.canonical import loads
 from candle_spec.errors import CorruptFileError
-from candle_spec.modac import rules
-from candle_spec.modac.checksums import PART_SIZE
+from candle_spec.standin.facts import limit
+from candle_spec.standin.rules import RuleSet, packaged
 
 BANNER: Final = "candle-spec stand-in of MoDaC: a test double, not the service"
 
@@ -38,7 +38,7 @@ DEMO_USERS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """Settings of a stand-in; the defaults are those of the service.
+    """Settings of a stand-in; the defaults are those of the service (``limits.json``).
 
     Attributes:
         folder: Where it keeps its data base and its files.
@@ -59,19 +59,19 @@ class Config:
     """
 
     folder: Path
-    rules: rules.Rules = field(default_factory=rules.starter)
+    rules: RuleSet = field(default_factory=packaged)
     users: tuple[User, ...] = DEMO_USERS
     clock: Callable[[], float] = time.time
-    token_minutes: int = 129_600
-    request_limit: int = 2_097_152_000
+    token_minutes: int = limit("token_minutes")
+    request_limit: int = limit("request_bytes")
     over_limit: Literal["error", "reset"] = "error"
-    sync_upload_limit: int = 5_368_709_120
-    sync_download_limit: int = 5_368_709_120
-    part_size: int = PART_SIZE
+    sync_upload_limit: int = limit("sync_upload_bytes")
+    sync_download_limit: int = limit("sync_download_bytes")
+    part_size: int = limit("part_bytes")
     search_delay: float = 0.0
     task_polls: int = 2
-    url_seconds: int = 604_800
-    page_size: int = 100
+    url_seconds: int = limit("url_seconds")
+    page_size: int = limit("page_size")
     endpoints: Mapping[str, Path] = field(default_factory=dict)
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from candle_spec.standin.config import User
+from candle_spec.standin.facts import limit
 
 _TABLES: Final = """
 CREATE TABLE IF NOT EXISTS nodes (
@@ -33,9 +34,6 @@ CREATE TABLE IF NOT EXISTS secrets (name TEXT PRIMARY KEY, value BLOB NOT NULL);
 
 _FIRST_ID: Final = 6_000_000
 """Ids look like those of the service: ``NCI-DME-MS01-6000001``."""
-
-LOCKED_AFTER: Final = 3
-"""Wrong passwords in a row that lock an account."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +156,7 @@ class Database:
     def check_password(self, email: str, password: str) -> bool:
         """Whether a login is good; counts the bad ones, and none is good any more once an account is locked."""
         row = self._sql.execute("SELECT salt, password, failed FROM users WHERE email = ?", (email,)).fetchone()
-        if row is None or row[2] >= LOCKED_AFTER:
+        if row is None or row[2] >= limit("bad_logins"):
             return False
         good = secrets.compare_digest(_hashed(password, row[0]), row[1])
         self._sql.execute("UPDATE users SET failed = ? WHERE email = ?", (0 if good else row[2] + 1, email))

@@ -13,14 +13,15 @@ from urllib.parse import parse_qs
 
 from starlette.requests import ClientDisconnect, Request
 
-from candle_spec.modac.names import parent
 from candle_spec.standin import search
-from candle_spec.standin.answers import NOT_AUTHORIZED, NOT_PERMITTED
 from candle_spec.standin.config import Config
 from candle_spec.standin.database import Database, Node
-from candle_spec.standin.dme import CREATED, Dme, RefusedError
+from candle_spec.standin.dme import CREATED, Dme
+from candle_spec.standin.facts import limit
 from candle_spec.standin.faults import FaultRule, Faults
 from candle_spec.standin.identity import Caller, DeniedError, Gate
+from candle_spec.standin.messages import refusal
+from candle_spec.standin.paths import parent
 
 
 class Desk:
@@ -42,26 +43,33 @@ class Desk:
     def need_login(self, caller: Caller) -> None:
         """Turn nobody away only who has not logged in."""
         if not caller.email:
-            raise DeniedError(NOT_AUTHORIZED, 401)
+            raise DeniedError("not_authorized", 401)
 
-    def need_write(self, caller: Caller, path: str) -> None:
-        """Refuse a caller who is no uploader, or has no right on what is above ``path``."""
+    def need_write(self, caller: Caller, path: str, *, of_file: bool = False) -> None:
+        """Refuse a caller who is no uploader, or has no right on what is above ``path``.
+
+        A path of one segment is taken for its own parent; below the base path every uploader may make a program.
+        """
         self.need_login(caller)
         if not caller.is_write:
-            raise RefusedError(NOT_PERMITTED)
-        base, above = self.dme.rules.base_path, parent(path)
-        if path in ("/", base) or above == base:
+            raise refusal("not_permitted")
+        above = parent(path)
+        above = path if above == "/" else above
+        if not of_file and above.lower() == self.dme.rules.base_path.lower():
             return
-        self.dme.collection(above)
-        ruled = self.dme.collection(self.dme.asset_of(above))
-        if not self.database.role(ruled.id, caller.email, caller.groups):
-            raise RefusedError(NOT_PERMITTED)
+        if not self._has_role(caller, self.dme.collection(above)):
+            raise refusal("not_permitted")
 
     def need_read(self, caller: Caller, collection: Node) -> None:
         """Refuse a caller who may not see a collection: it is not public, and they have no right on it."""
         group = self.database.metadata(collection.id).get("access_group", "")
-        if group.lower() != "public" and not self.database.role(collection.id, caller.email, caller.groups):
-            raise RefusedError(NOT_PERMITTED)
+        if group.lower() != "public" and not self._has_role(caller, collection):
+            raise refusal("not_permitted")
+
+    def _has_role(self, caller: Caller, collection: Node) -> bool:
+        """Whether a caller is owner or of a group of a collection; in an asset, those of the asset count."""
+        ruled = self.dme.collection(self.dme.asset_of(collection.path))
+        return bool(self.database.role(ruled.id, caller.email, caller.groups))
 
     def readable_file(self, caller: Caller, path: str) -> Node:
         """Return a file that the caller may read: its own collection decides."""
@@ -80,13 +88,13 @@ class Desk:
         """Register or update a collection for a caller; who creates it becomes its owner."""
         self.need_write(caller, path)
         status = self.dme.register_collection(path, request)
-        if status == CREATED:
+        if status == CREATED and len(path) - 1 <= limit("path_characters"):  # it is kept without the '/' before it
             self.database.grant(self.dme.collection(path).id, "owner", caller.email)
         return status
 
     def register_file(self, caller: Caller, path: str, request: Mapping[str, Any], attached: Path | None) -> int:
         """Register or update a file for a caller."""
-        self.need_write(caller, path)
+        self.need_write(caller, path, of_file=True)
         return self.dme.register_file(path, request, attached)
 
     # Queries
@@ -103,9 +111,9 @@ class Desk:
         search.check(query)
         page, size = int(document.get("page") or 1), int(document.get("pageSize") or self.config.page_size)
         if document.get("page") is not None and int(document["page"]) < 1:
-            raise RefusedError(f"Invalid search results page: {document['page']}")
-        if not 1 <= size <= search.MAX_PAGE:
-            raise RefusedError(f"Invalid search results page size: {size}")
+            raise refusal("page", page=document["page"])
+        if not 1 <= size <= limit("most_hits"):
+            raise refusal("page_size", size=size)
         hits = self._hits(dict(query or {}), "collection" if kind == "collection" else "file")
         if kind == "parents":
             above = {parent(node.path): None for node in hits}

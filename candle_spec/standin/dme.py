@@ -1,6 +1,7 @@
 """The server behind MoDaC: registers collections and files, validates, keeps system metadata.
 
-Order of checks and texts: ``HpcDataManagementBusServiceImpl`` of DME (https://github.com/CBIIT/HPC_DME_APIs).
+Order of checks: ``registerCollection`` and ``registerDataObject`` of ``HpcDataManagementBusServiceImpl`` and
+``HpcDataManagementServiceImpl`` of DME (https://github.com/CBIIT/HPC_DME_APIs).
 """
 
 from __future__ import annotations
@@ -11,33 +12,24 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from candle_spec.atomic import Fs
-from candle_spec.modac.checksums import etag_file, md5_file
-from candle_spec.modac.metadata import Checked, check_collection, check_file
-from candle_spec.modac.names import parent
-from candle_spec.modac.rules import Container
+from candle_spec.standin import archive, java, metadata
 from candle_spec.standin.config import Config
 from candle_spec.standin.database import Database, Node
+from candle_spec.standin.messages import refusal
+from candle_spec.standin.paths import invalid_character, parent
+from candle_spec.standin.rules import Level
+from candle_spec.standin.transfers import SOURCES, Transfers
 
 OWNER: Final = "standin_service"
 """The service account that registers everything; users are known to MoDaC alone."""
 
 _CONFIGURATION: Final = "4ac6a3d2-0000-4000-8000-0000000000ff"
 
-SOURCES: Final = (
-    "globusUploadSource",
-    "s3UploadSource",
-    "googleDriveUploadSource",
-    "googleCloudStorageUploadSource",
-    "fileSystemUploadSource",
-)
+_SOURCES_OF_NEW: Final = (*SOURCES[:4], "linkSourcePath")
+"""Beside an attached file, what may not come with a file that is there already."""
 
 CREATED: Final = 201
 UPDATED: Final = 200
-
-
-class RefusedError(Exception):
-    """The server refuses a request; its text is the message."""
 
 
 class Dme:
@@ -47,7 +39,7 @@ class Dme:
         self.config = config
         self.rules = config.rules
         self.database = database
-        self._fs = Fs()
+        self.transfers = Transfers(config, database)
         if database.node(self.rules.base_path) is None:
             database.add_node(self.rules.base_path, "collection", config.clock())
 
@@ -55,14 +47,14 @@ class Dme:
         """Return the collection at a path."""
         node = self.database.node(path)
         if node is None or node.kind != "collection":
-            raise RefusedError(f"Collection doesn't exist: {path}")
+            raise refusal("missing_collection", path=path)
         return node
 
     def data_object(self, path: str) -> Node:
         """Return the file at a path."""
         node = self.database.node(path)
         if node is None or node.kind != "file":
-            raise RefusedError(f"Data object doesn't exist: {path}")
+            raise refusal("missing_file", path=path)
         return node
 
     def types(self, path: str) -> list[str]:
@@ -85,25 +77,30 @@ class Dme:
     def register_collection(self, path: str, request: Mapping[str, Any]) -> int:
         """Create or update a collection; returns 201 or 200."""
         self._check_path(path)
-        entries = request.get("metadataEntries") or []
+        rows = request.get("metadataEntries") or []
+        if not rows:
+            raise refusal("no_entries")
+        if path == self.rules.base_path:
+            raise refusal("base_path", path=path)
         node = self.database.node(path)
         if node is not None and node.kind == "file":
-            raise RefusedError(f"Path already exists as a file: {path}")
-        if path == self.rules.base_path:
-            raise RefusedError(f"Invalid collection path: {path}")
+            raise refusal("is_a_file", path=path)
         if node is not None:
-            stored = self.database.metadata(node.id, system=False)
-            checked = _passed(check_collection(entries, self.rules, path=path, existing=stored))
-            if checked.values != stored:
-                self._store(node, checked.values, self._collection_system(node))
-            return UPDATED
+            return self._update_collection(node, rows)
         if self.database.node(parent(path)) is None:
-            raise RefusedError(f"Invalid collection path. Parent directory doesn't exist: {parent(path)}")
-        checked = _passed(check_collection(entries, self.rules, path=path))
-        self._check_hierarchy([*self.types(parent(path)), checked.values["collection_type"]])
+            raise refusal("no_parent_collection", path=path)
+        values = metadata.of_new_collection(rows, self.rules, path)
+        self._check_hierarchy([*self.types(parent(path)), values.get("collection_type", "")])
         node = self.database.add_node(path, "collection", self.config.clock())
-        self._store(node, checked.values, self._collection_system(node))
+        self._store(node, values, self._collection_system(node))
         return CREATED
+
+    def _update_collection(self, node: Node, rows: metadata.Rows) -> int:
+        stored, own = self.database.metadata(node.id), self.database.metadata(node.id, system=False)
+        values = metadata.of_collection(rows, self.rules, node.path, stored, own)
+        if values is not None:
+            self._store(node, values, self._collection_system(node))
+        return UPDATED
 
     def create_parents(self, path: str, entries_of: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
         """Create the collections above ``path`` that are missing, with given metadata or as plain folders."""
@@ -124,64 +121,35 @@ class Dme:
         """
         self._check_path(path)
         stated = request.get("checksum")
-        if attached is not None and stated and stated != md5_file(attached):
-            raise RefusedError("Checksum validation failed")
+        if attached is not None and stated and stated != archive.md5(attached):
+            raise refusal("checksum")
         node = self.database.node(path)
         if node is not None and node.kind == "collection":
-            raise RefusedError(f"Path already exists as a directory: {path}")
-        sources = [name for name in SOURCES if request.get(name)] + ["attached"] * (attached is not None)
-        sources += ["url"] * bool(request.get("generateUploadRequestURL"))
-        entries = request.get("metadataEntries") or []
+            raise refusal("is_a_collection", path=path)
+        rows = request.get("metadataEntries") or []
         if node is not None:
-            return self._update_file(node, entries, sources)
+            return self._update_file(node, rows, request, attached)
         if self.database.node(parent(path)) is None:
-            raise RefusedError(f"Invalid data object path. Parent directory doesn't exist: {parent(path)}")
-        place = self.rules.at(self.types(parent(path)))
-        if place is None or not place.holds_files:
-            raise RefusedError("Data object is not allowed in this collection")
-        checked = _passed(check_file(entries, self.rules))
-        data, method = self._source(request, sources, attached)
-        self._add_file(path, checked.values, data, method)
+            raise refusal("no_parent_of_file", path=path)
+        types = self.types(parent(path))
+        level = self._check_hierarchy(types)
+        if level is None or not level.takes_files:
+            raise refusal("no_files_here")
+        values = metadata.of_new_file(rows, self.rules, types[-1])
+        data, method = self.transfers.source(request, attached)
+        self._add_file(path, values, data, method)
         return CREATED
 
-    def _update_file(self, node: Node, entries: Sequence[Mapping[str, Any]], sources: Sequence[str]) -> int:
-        if sources:
-            raise RefusedError(
-                "A data file by that name already exists in this collection. Only updating metadata is allowed."
-            )
-        stored = self.database.metadata(node.id, system=False)
-        checked = _passed(check_file(entries, self.rules, existing=stored))
-        if checked.values != stored:
-            system = self.database.metadata(node.id, system=True)
-            self._store(node, checked.values, {**system, "metadata_updated": self._date()})
+    def _update_file(self, node: Node, rows: metadata.Rows, request: Mapping[str, Any], attached: Path | None) -> int:
+        if attached is not None or any(request.get(name) for name in _SOURCES_OF_NEW):
+            raise refusal("taken")
+        stored, own = self.database.metadata(node.id), self.database.metadata(node.id, system=False)
+        values = metadata.of_file(rows, self.rules, self.types(parent(node.path))[-1], stored, own)
+        system = {**self.database.metadata(node.id, system=True), "metadata_updated": self._date()}
+        self._store(node, values, system)
+        if request.get("generateUploadRequestURL") and system.get("data_transfer_status") == "ARCHIVED":
+            raise refusal("no_url_again", path=node.path)
         return UPDATED
-
-    def _source(
-        self, request: Mapping[str, Any], sources: Sequence[str], attached: Path | None
-    ) -> tuple[Path | None, str]:
-        if len(sources) > 1:
-            raise RefusedError("Multiple upload source and/or generate upload request provided")
-        if not sources:
-            raise RefusedError("No data transfer source or data attachment provided or upload URL requested")
-        if attached is not None:
-            if attached.stat().st_size > self.config.sync_upload_limit:
-                raise RefusedError("File size exceeds the sync upload limit")
-            return attached, "SYNC"
-        if sources == ["url"]:
-            return None, "URL_SINGLE_PART"
-        return self.source_file(request[sources[0]]["sourceLocation"]), "S_3" if "s3" in sources[0] else "GLOBUS"
-
-    def source_file(self, location: Mapping[str, Any]) -> Path:
-        """Return the file that an endpoint holds."""
-        folder = self.config.endpoints.get(str(location.get("fileContainerId")))
-        if folder is None:
-            raise RefusedError(
-                "[GLOBUS] Endpoint doesn't exist or is inactive. Make sure the endpoint UUID is correct."
-            )
-        file = (folder / str(location.get("fileId", "")).lstrip("/")).resolve()
-        if not file.is_relative_to(folder.resolve()) or not file.exists():
-            raise RefusedError(f"Source file location doesn't exist {location.get('fileId')}")
-        return file
 
     def _add_file(self, path: str, values: Mapping[str, str], data: Path | None, method: str) -> None:
         node = self.database.add_node(path, "file", self.config.clock())
@@ -190,20 +158,9 @@ class Dme:
         if data is None:
             self._store(node, values, {**system, "data_transfer_status": "URL_GENERATED"})
             return
-        stored = uuid.uuid4().hex
-        target = self.database.files / stored
-        if method == "SYNC":
-            self._fs.rename(data, target)
-        else:
-            with data.open("rb", buffering=0) as source, self._fs.open_new(target) as copy:
-                self._fs.copy_range(source, 0, data.stat().st_size, copy)
-        system["source_file_size"] = str(target.stat().st_size)
-        system["checksum"] = etag_file(target, part_size=self.config.part_size)
-        polls = 0 if method == "SYNC" else self.config.task_polls
-        system["data_transfer_status"] = "RECEIVED" if polls else "ARCHIVED"
-        if not polls:
+        system |= self.transfers.take(node, data, method)
+        if system["data_transfer_status"] == "ARCHIVED":
             system["data_transfer_completed"] = self._date()
-        self.database.set_content(node.id, stored, polls)
         self._store(node, values, system)
 
     def poll(self, node: Node) -> None:
@@ -222,25 +179,23 @@ class Dme:
         node = self.data_object(path)
         status = self.database.metadata(node.id, system=True).get("data_transfer_status", "")
         if status != "ARCHIVED":
-            raise RefusedError(f"Object is not in archived state yet. It is in {status} state")
+            raise refusal("not_archived", status=status)
         return self.database.content(node.id)[0]
 
     def _check_path(self, path: str) -> None:
-        if path in ("", "/"):
-            raise RefusedError(f"Invalid collection path: {path}" if path else "Null or empty path")
-        for character in "\\;?":
-            if character in path:
-                raise RefusedError(f"Invalid character [{character}] in path [{path}]")
-        base = self.rules.base_path
-        if path != base and not path.startswith(base + "/"):
-            raise RefusedError(f"Failed to determine data management configuration for: {path}")
+        if not path.startswith(self.rules.base_path):
+            raise refusal("no_configuration", path=path)
+        if character := invalid_character(path):
+            raise refusal("invalid_character", character=character, path=path)
 
-    def _check_hierarchy(self, types: Sequence[str]) -> None:
-        if self.rules.at(types) is None:
-            raise RefusedError(
-                f"Invalid collection hierarchy for: {self.rules.base_path}. Registered hierarchy: /{'/'.join(types)}. "
-                f"Valid Hierarchies: [{', '.join(_lines(self.rules.hierarchy))}]"
-            )
+    def _check_hierarchy(self, types: Sequence[str]) -> Level | None:
+        """Return the level of a line of types; ``None`` at the base path, above all levels."""
+        level = self.rules.level(types)
+        if types and level is None:
+            valid = java.shown(self.rules.top.lines())
+            registered = "".join(f"/{name}" for name in types)
+            raise refusal("hierarchy", base=self.rules.base_path, registered=registered, valid=valid)
+        return level
 
     def _store(self, node: Node, values: Mapping[str, str], system: Mapping[str, str]) -> None:
         self.database.set_metadata(node.id, values, system=False)
@@ -263,14 +218,3 @@ class Dme:
 
     def _date(self) -> str:
         return datetime.fromtimestamp(self.config.clock(), UTC).strftime("%m-%d-%Y %H:%M:%S")
-
-
-def _lines(container: Container) -> list[str]:
-    return list(container.paths())
-
-
-def _passed(checked: Checked) -> Checked:
-    """Return the checked metadata, or refuse with its first fault."""
-    if checked.faults:
-        raise RefusedError(checked.faults[0].message)
-    return checked

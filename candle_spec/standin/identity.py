@@ -12,9 +12,9 @@ from typing import Final
 from starlette.requests import Request
 
 from candle_spec.standin import tokens
-from candle_spec.standin.answers import MALFORMED, NOT_AUTHORIZED, NOT_PERMITTED
 from candle_spec.standin.config import Config
 from candle_spec.standin.database import Database
+from candle_spec.standin.messages import message
 
 OPEN: Final = ("/api/dataObject/query", "/api/collection/query", "/api/v2/dataObject/", "/api/collection/")
 """What may be read without a login: an address that contains one of these."""
@@ -23,11 +23,10 @@ SESSION: Final = "JSESSIONID"
 
 
 class DeniedError(Exception):
-    """The caller is turned away: message and status."""
+    """The caller is turned away: the name of a message, and a status."""
 
-    def __init__(self, message: str, status: int) -> None:
-        super().__init__(message)
-        self.message = message
+    def __init__(self, name: str, status: int) -> None:
+        super().__init__(message(name))
         self.status = status
 
 
@@ -76,8 +75,8 @@ class Gate:
         if any(prefix in path for prefix in OPEN):
             return Caller()
         if path == "/api/authenticate":
-            raise DeniedError(NOT_PERMITTED, 400)
-        raise DeniedError(NOT_AUTHORIZED, 401)
+            raise DeniedError("not_permitted", 400)
+        raise DeniedError("not_authorized", 401)
 
     def _in_session(self, request: Request) -> str | None:
         cookies: SimpleCookie = SimpleCookie(request.headers.get("cookie", ""))
@@ -87,24 +86,24 @@ class Gate:
         try:
             email, colon, password = base64.b64decode(text, validate=True).decode().partition(":")
         except (binascii.Error, UnicodeDecodeError) as error:
-            raise DeniedError(MALFORMED, 400) from error
+            raise DeniedError("malformed", 400) from error
         if not colon:
-            raise DeniedError(MALFORMED, 400)
+            raise DeniedError("malformed", 400)
         if self._database.check_password(email, password):
             return self._account(email)
         if path == "/api/authenticate":
-            raise DeniedError(NOT_PERMITTED, 400)
-        raise DeniedError(NOT_AUTHORIZED, 401)
+            raise DeniedError("not_permitted", 400)
+        raise DeniedError("not_authorized", 401)
 
     def _bearer(self, token: str) -> Caller:
         try:
             email = tokens.read(token, self._config.clock(), self._key)
         except (ValueError, KeyError, TypeError) as error:
-            raise DeniedError(MALFORMED, 400) from error
+            raise DeniedError("malformed", 400) from error
         return self._account(email)
 
     def _account(self, email: str) -> Caller:
         is_write = self._database.user(email)
         if is_write is None:
-            raise DeniedError(NOT_AUTHORIZED, 401)
+            raise DeniedError("not_authorized", 401)
         return Caller(email, is_write, self._database.groups(email))

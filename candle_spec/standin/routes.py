@@ -16,8 +16,9 @@ from candle_spec.standin import answers
 from candle_spec.standin.answers import as_json, not_empty
 from candle_spec.standin.database import Node
 from candle_spec.standin.desk import Desk, json_body
-from candle_spec.standin.dme import RefusedError
 from candle_spec.standin.identity import Caller
+from candle_spec.standin.messages import RefusedError, message, refusal
+from candle_spec.standin.paths import cut
 from candle_spec.standin.uploads import Upload
 
 Handler = Callable[[Desk, Request, Caller, str], Awaitable[Response]]
@@ -32,12 +33,6 @@ class Route:
     handler: Handler
 
 
-def after(raw: str, mark: str, suffix: str = "") -> str:
-    """Return the path in an address as the service takes it: what stands between ``mark`` and its next occurrence."""
-    path = raw.split(mark)[1]
-    return "/" + path.removesuffix(suffix).strip("/")
-
-
 async def authenticate(desk: Desk, request: Request, caller: Caller, raw: str) -> Response:
     """``GET /api/authenticate``: a token as plain text."""
     response = answers.text(desk.gate.token(caller.email))
@@ -48,12 +43,12 @@ async def authenticate(desk: Desk, request: Request, caller: Caller, raw: str) -
 async def put_collection(desk: Desk, request: Request, caller: Caller, raw: str) -> Response:
     """``PUT /api/collection/{path}``: 200 with the body ``201`` or ``200``."""
     document = await json_body(request)
-    return as_json(desk.register_collection(caller, after(raw, "/collection/"), document))
+    return as_json(desk.register_collection(caller, cut(raw, "/collection/"), document))
 
 
 async def get_collection(desk: Desk, request: Request, caller: Caller, raw: str) -> Response:
     """``GET /api/collection/{path}``."""
-    node = desk.readable_collection(caller, after(raw, "/collection/"))
+    node = desk.readable_collection(caller, cut(raw, "/collection/"))
     found = answers.collection(desk.dme, node, listed=request.query_params.get("list") == "true")
     if request.query_params.get("includeAcl") == "true":
         found["permission"] = "OWN"
@@ -64,12 +59,12 @@ async def put_file(desk: Desk, request: Request, caller: Caller, raw: str) -> Re
     """``PUT /api/v2/dataObject/{path}``: multipart; 200 with the body ``201`` or ``200``."""
     with Upload(desk.database.files, desk.config.request_limit) as upload:
         document, attached = await upload.read(request)
-        return as_json(desk.register_file(caller, after(raw, "/v2/dataObject/"), document, attached))
+        return as_json(desk.register_file(caller, cut(raw, "/v2/dataObject/"), document, attached))
 
 
 async def get_file(desk: Desk, request: Request, caller: Caller, raw: str) -> Response:
     """``GET /api/v2/dataObject/{path}``."""
-    node = desk.readable_file(caller, after(raw, "/v2/dataObject/"))
+    node = desk.readable_file(caller, cut(raw, "/v2/dataObject/"))
     desk.dme.poll(node)
     with_parents = request.query_params.get("excludeParentMetadata") != "true"
     found = answers.data_object(desk.dme, node, with_parents=with_parents)
@@ -88,7 +83,7 @@ async def query_collections(desk: Desk, request: Request, caller: Caller, raw: s
     try:
         hits, about = desk.query(caller, await json_body(request), kind="collection")
     except RefusedError as refused:
-        raise RefusedError(f"gov.nih.nci.doe.web.DoeWebException: {refused}") from refused
+        raise RefusedError(message("collection_query", reason=refused)) from refused
     return _collections(desk, hits, about)
 
 
@@ -98,17 +93,17 @@ async def query_files(desk: Desk, request: Request, caller: Caller, raw: str) ->
     try:
         hits, about = desk.query(caller, await json_body(request), kind="parents" if with_parent else "file")
     except RefusedError as refused:
-        raise RefusedError(answers.NOT_PERMITTED) from refused
+        raise refusal("not_permitted") from refused
     if with_parent:
         return _collections(desk, hits, about)
     if not hits:
-        raise RefusedError(answers.NOT_PERMITTED)
+        raise refusal("not_permitted")
     return as_json(not_empty({"dataObjects": [answers.data_object_hit(desk.dme, hit) for hit in hits], **about}))
 
 
 def _collections(desk: Desk, hits: list[Node], about: dict[str, int]) -> Response:
     if not hits:
-        raise RefusedError(answers.NOT_PERMITTED)
+        raise refusal("not_permitted")
     return as_json(not_empty({"collections": [answers.collection_hit(desk.dme, hit) for hit in hits], **about}))
 
 
@@ -116,7 +111,7 @@ async def download_file(desk: Desk, request: Request, caller: Caller, raw: str) 
     """``POST /api/v2/dataObject/{path}/download``: the bytes, or with a destination a task."""
     document = await json_body(request)
     desk.need_login(caller)
-    path = after(raw, "/v2/dataObject/", "/download")
+    path = cut(raw, "/v2/dataObject/", acted=True)
     desk.readable_file(caller, path)
     file = desk.dme.archived(path)
     destination = document.get("globusDownloadDestination") or document.get("s3DownloadDestination")
@@ -125,14 +120,14 @@ async def download_file(desk: Desk, request: Request, caller: Caller, raw: str) 
         about = {"path": path, "paths": [path], "destinationLocation": location, "type": _destination(document)}
         return as_json({"taskId": desk.start_task("dataObject", about), "destinationLocation": location})
     if file.stat().st_size > desk.config.sync_download_limit:
-        raise RefusedError("File size exceeds the sync download limit")
+        raise refusal("too_large_to_fetch")
     return _stream(file, path)
 
 
 async def sync_download(desk: Desk, request: Request, caller: Caller, raw: str) -> Response:
     """``POST /api/dataObject/{path}/syncDownload``: the bytes, fetched by the service."""
     desk.need_login(caller)
-    path = after(raw, "/dataObject/", "/syncDownload")
+    path = cut(raw, "/dataObject/", acted=True)
     desk.readable_file(caller, path)
     return _stream(desk.dme.archived(path), path)
 
@@ -140,7 +135,7 @@ async def sync_download(desk: Desk, request: Request, caller: Caller, raw: str) 
 async def download_url(desk: Desk, request: Request, caller: Caller, raw: str) -> Response:
     """``POST /api/dataObject/{path}/generateDownloadRequestURL``: an address for a while."""
     desk.need_login(caller)
-    path = after(raw, "/dataObject/", "/generateDownloadRequestURL")
+    path = cut(raw, "/dataObject/", acted=True)
     node = desk.readable_file(caller, path)
     desk.dme.archived(path)
     return as_json({"downloadRequestURL": desk.presigned(node)})

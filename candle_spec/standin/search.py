@@ -12,12 +12,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from candle_spec.modac.names import parent
 from candle_spec.standin.database import Node
-from candle_spec.standin.dme import Dme, RefusedError
-
-MAX_DEPTH: Final = 10
-MAX_PAGE: Final = 10_000
+from candle_spec.standin.dme import Dme
+from candle_spec.standin.facts import limit
+from candle_spec.standin.messages import refusal
+from candle_spec.standin.paths import parent
 
 _NUMBERS: Final[Mapping[str, Callable[[float, float], bool]]] = {
     "LESS_THAN": lambda a, b: a < b,
@@ -94,18 +93,18 @@ def check(query: Any, depth: int = 1) -> None:
         MalformedError: A member has a type or a value that it cannot have.
     """
     if query is None:
-        raise RefusedError("Null compound query")
+        raise refusal("null_query")
     if not isinstance(query, dict):
         raise MalformedError
-    if depth > MAX_DEPTH:
-        raise RefusedError(f"Compound query depth over the allowed limit of {MAX_DEPTH}")
+    if depth > limit("query_depth"):
+        raise refusal("query_depth", depth=limit("query_depth"))
     operator = query.get("operator")
     if operator is None:
-        raise RefusedError(f"Null compound query operator in query [{_shown(query)}]. Valid values are [[AND, OR]]")
+        raise refusal("null_join", query=_shown(query), operators="AND, OR")
     if operator not in ("AND", "OR"):
         raise MalformedError
     if not query.get("queries") and not query.get("compoundQueries"):
-        raise RefusedError(f"Compound query [{_shown(query)}]. contains no sub queries (simple or compound)")
+        raise refusal("empty_query", query=_shown(query))
     for simple in query.get("queries") or ():
         _check_simple(simple)
     for inner in query.get("compoundQueries") or ():
@@ -115,25 +114,30 @@ def check(query: Any, depth: int = 1) -> None:
 def _check_simple(query: Any) -> None:
     if not isinstance(query, dict):
         raise MalformedError
-    anything = query.get("attributeMatch") in ("ANY", "PATH")
-    if query.get("attribute") is None and not anything:
-        raise RefusedError(f"Null metadata attribute in query [{_shown(query)}]")
-    if query.get("value") is None:
-        raise RefusedError(f"Null metadata value in query [{_shown(query)}]")
-    if query.get("operator") is None:
-        names = ", ".join(OPERATORS)
-        raise RefusedError(f"Null operator in query [{_shown(query)}]. Valid values are [{names}]")
-    if query["operator"] not in OPERATORS or query.get("attributeMatch", "EXACT") not in ("ANY", "EXACT", "PATH"):
+    operator, match = query.get("operator"), query.get("attributeMatch", "EXACT")
+    if operator is None:
+        raise refusal("null_operator", query=_shown(query), operators=", ".join(OPERATORS))
+    if operator not in OPERATORS or match not in ("ANY", "EXACT", "PATH"):
         raise MalformedError
-    if query.get("attributeMatch") == "ANY" and query.get("attribute") is not None:
-        raise RefusedError(f"Metadata attribute with attribute match ANY in query [{_shown(query)}]")
-    if query["operator"].startswith("TIMESTAMP") and not query.get("format"):
-        raise RefusedError(f"Null timestamp format in query [{_shown(query)}]")
-    level = query.get("levelFilter")
-    if level is not None and (
-        (level.get("level") is None) == (level.get("label") is None) or not level.get("operator")
-    ):
-        raise RefusedError(f"Invalid level filter in query [{_shown(query)}]")
+    if match == "EXACT" and not query.get("attribute"):
+        raise refusal("null_attribute", query=_shown(query))
+    if match == "ANY" and query.get("attribute"):
+        raise refusal("any_attribute", query=_shown(query))
+    if query.get("value") in (None, ""):
+        raise refusal("null_value", query=_shown(query))
+    if query.get("levelFilter") is not None:
+        _check_level(query["levelFilter"])
+    if operator.startswith("TIMESTAMP") and not query.get("format"):
+        raise refusal("no_format", query=_shown(query))
+
+
+def _check_level(level: Mapping[str, Any]) -> None:
+    if not level.get("operator"):
+        raise refusal("no_level_operator", operators=", ".join(OPERATORS))
+    if level.get("level") is None and not level.get("label"):
+        raise refusal("no_level")
+    if level.get("level") is not None and level.get("label") is not None:
+        raise refusal("two_levels")
 
 
 def _simple(query: Mapping[str, Any], node: Node, rows: list[Row]) -> bool:

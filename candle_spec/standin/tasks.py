@@ -8,23 +8,20 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from candle_spec.modac.names import parent
-from candle_spec.standin import answers
 from candle_spec.standin.answers import as_json, not_empty
 from candle_spec.standin.desk import Desk, json_body
-from candle_spec.standin.dme import CREATED, RefusedError
+from candle_spec.standin.dme import CREATED
 from candle_spec.standin.identity import Caller
-from candle_spec.standin.routes import after
+from candle_spec.standin.messages import RefusedError, message, refusal
+from candle_spec.standin.paths import cut, parent
 from candle_spec.standin.search import MalformedError
-
-_BULK: str = "Failed to bulk register data files due to: "
 
 
 async def download_collection(desk: Desk, request: Request, caller: Caller, raw: str) -> Response:
     """``POST /api/v2/collection/{path}/download``: a task."""
     document = await json_body(request)
     desk.need_login(caller)
-    path = after(raw, "/collection/", "/download")
+    path = cut(raw, "/collection/", acted=True)
     desk.readable_collection(caller, path)
     return _start(desk, document, "collection", path, _files_below(desk, path))
 
@@ -53,7 +50,7 @@ def _start(desk: Desk, document: Mapping[str, Any], kind: str, path: str, paths:
             location = document[name].get("destinationLocation")
             about = {"path": path, "paths": paths, "destinationLocation": location, "type": label}
             return as_json({"taskId": desk.start_task(kind, about), "destinationLocation": location})
-    raise RefusedError("Null or empty download destination")
+    raise refusal("no_destination")
 
 
 def download_status(kind: str) -> Any:
@@ -62,7 +59,7 @@ def download_status(kind: str) -> Any:
     async def handler(desk: Desk, request: Request, caller: Caller, raw: str) -> Response:
         found = desk.database.poll_task(raw.rpartition("/")[2], kind)
         if found is None:
-            raise RefusedError(answers.NOT_PERMITTED)
+            raise refusal("not_permitted")
         left, about = found
         answer: dict[str, Any] = {"inProgress": bool(left), "path": about["path"], "destinationType": about["type"]}
         if not left:
@@ -87,14 +84,14 @@ async def register_many(desk: Desk, request: Request, caller: Caller, raw: str) 
         for scan in document.get("directoryScanRegistrationItems") or ():
             items += _scanned(desk, scan)
         if not items:
-            raise RefusedError("No data object or directory registration items")
+            raise refusal("no_items")
         for item in items:
             _check_item(desk, caller, item)
         if document.get("dryRun"):
             return as_json({"dataObjectRegistrationItems": items})
         done = [_register(desk, caller, item) for item in items]
     except RefusedError as refused:
-        raise RefusedError(f"{_BULK}{refused}") from refused
+        raise RefusedError(message("bulk", reason=refused)) from refused
     except (KeyError, TypeError, AttributeError) as error:
         raise MalformedError from error
     return as_json({"taskId": desk.start_task("registration", {"items": done})})
@@ -108,8 +105,8 @@ def _check_item(desk: Desk, caller: Caller, item: Mapping[str, Any]) -> None:
     desk.need_write(caller, path)
     source = next((item[name] for name in ("globusUploadSource", "s3UploadSource") if item.get(name)), None)
     if source is None:
-        raise RefusedError("No data transfer source or data attachment provided or upload URL requested")
-    desk.dme.source_file(source["sourceLocation"])
+        raise refusal("no_source")
+    desk.dme.transfers.source_file(source["sourceLocation"])
 
 
 def _register(desk: Desk, caller: Caller, item: Mapping[str, Any]) -> dict[str, Any]:
@@ -137,7 +134,7 @@ def _scanned(desk: Desk, scan: Mapping[str, Any]) -> list[dict[str, Any]]:
         if scan.get(scan_name)
     )
     location = scan[name]["directoryLocation"]
-    folder = desk.dme.source_file(location)
+    folder = desk.dme.transfers.source_file(location)
     root = str(location["fileId"]).strip("/")
     rows = (scan.get("bulkMetadataEntries") or {}).get("pathsMetadataEntries") or []
     moved = scan.get("pathMap") or {}
@@ -158,7 +155,7 @@ async def registration_status(desk: Desk, request: Request, caller: Caller, raw:
     task = raw.rpartition("/")[2]
     found = desk.database.poll_task(task, "registration")
     if found is None:
-        raise RefusedError(answers.NOT_PERMITTED)
+        raise refusal("not_permitted")
     left, about = found
     now = int(desk.config.clock() * 1000)
     if left:

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from candle_spec.errors import UnsupportedFormatError
 from candle_spec.weights.dtypes import DTYPES, from_numpy_name
-from candle_spec.weights.sources import Bytes, Encoding, Extent, MemoryBytes, Part, TensorSource, slabs
+from candle_spec.weights.sources import Bytes, Encoding, Extent, MemoryBytes, Part, TensorSource
+from candle_spec.weights.strides import row_major
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -45,10 +46,7 @@ class LiveBytes:
         if self.array.flags.c_contiguous:
             yield self._flat().data
             return
-        import numpy as np
-
-        for rows in slabs(self.array):
-            yield np.ascontiguousarray(rows).reshape(-1).view(np.uint8).data
+        yield from row_major(self.array)
 
     def copy_to(self, target: npt.NDArray[Any], start: int) -> None:
         """Copy the bytes from byte ``start`` on into ``target``, an array of bytes; without the interpreter's lock.

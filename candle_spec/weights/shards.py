@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -46,6 +46,11 @@ class GroupPlan:
     files: list[PlannedFile] = field(default_factory=list)
     index_name: str = ""
     index: bytes = b""
+
+
+def stored_parts(plans: Iterable[GroupPlan]) -> Iterator[StoredPart]:
+    """Yield every array of some groups."""
+    return (part for plan in plans for file in plan.files for part in file.parts.values())
 
 
 def one_lot(tensor: TensorSource) -> int:

@@ -8,18 +8,13 @@ Where the bytes stand in native files as they are (or permuted, or byte-swapped)
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import Any, Protocol
 
 from candle_spec.digests import BLOCK
 from candle_spec.errors import TruncatedFileError
-from candle_spec.weights.dtypes import item_size
-
-if TYPE_CHECKING:
-    import numpy.typing as npt
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,63 +89,6 @@ class FileBytes:
 
 
 @dataclass(frozen=True, slots=True)
-class StridedBytes:
-    """Elements that stand in a file in another order (transposed, sliced, repeated) or big-endian.
-
-    Attributes:
-        path: The file.
-        offset: Byte of the first element.
-        dtype: Stored dtype.
-        shape: Shape of the array.
-        strides: Steps between neighbours of each axis, in elements, none negative.
-        byte_order: Of the file.
-        swap_size: Size in bytes of the numbers to swap where big-endian (half the element for complex).
-    """
-
-    path: Path
-    offset: int
-    dtype: str
-    shape: tuple[int, ...]
-    strides: tuple[int, ...]
-    byte_order: Literal["little", "big"] = "little"
-    swap_size: int = 0
-
-    @property
-    def size(self) -> int:
-        return math.prod(self.shape) * item_size(self.dtype)
-
-    @property
-    def extents(self) -> tuple[Extent, ...]:
-        order = dense_order(self.shape, self.strides)
-        if order is None or not self.size:
-            return ()
-        row_major = order == tuple(range(len(self.shape)))
-        return (Extent(self.path, self.offset, self.size, None if row_major else order, self.swap),)
-
-    @property
-    def swap(self) -> int:
-        """Size in bytes of the numbers to swap, 0 for none."""
-        number = self.swap_size or item_size(self.dtype)
-        return number if self.byte_order == "big" and number > 1 else 0
-
-    def blocks(self) -> Iterator[bytes | memoryview]:
-        """Yield rows gathered from a memory map, about one block at a time."""
-        import numpy as np
-
-        if not self.size:
-            return
-        width = item_size(self.dtype)
-        span = (sum((n - 1) * s for n, s in zip(self.shape, self.strides, strict=True)) + 1) * width
-        flat = np.memmap(self.path, dtype=np.uint8, mode="r", offset=self.offset, shape=(span,))
-        steps = tuple(s * width for s in self.strides)
-        element = np.dtype((np.void, width))
-        view = np.lib.stride_tricks.as_strided(flat.view(element)[:1], self.shape, steps, writeable=False)
-        for rows in slabs(view):
-            packed = np.ascontiguousarray(rows).reshape(-1).view(np.uint8)
-            yield (packed.view(f"u{self.swap}").byteswap().view(np.uint8) if self.swap else packed).data
-
-
-@dataclass(frozen=True, slots=True)
 class MemoryBytes:
     """Bytes in memory, for what is small or made while reading."""
 
@@ -167,29 +105,6 @@ class MemoryBytes:
     def blocks(self) -> Iterator[bytes | memoryview]:
         if self.data:
             yield self.data
-
-
-@dataclass(frozen=True, slots=True)
-class ViewBytes:
-    """Bytes in memory that belong to somebody else: a live tensor, a snapshot of one.
-
-    Attributes:
-        view: A C-contiguous view; what it shows must not change while it is read.
-    """
-
-    view: memoryview
-
-    @property
-    def size(self) -> int:
-        return self.view.nbytes
-
-    @property
-    def extents(self) -> tuple[Extent, ...]:
-        return ()
-
-    def blocks(self) -> Iterator[bytes | memoryview]:
-        if self.view.nbytes:
-            yield self.view.cast("B")
 
 
 @dataclass(frozen=True, slots=True)
@@ -293,48 +208,17 @@ class TensorSource:
     label: str = ""
     attributes: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def size(self) -> int:
+        """Number of bytes of its stored arrays; an alias has none."""
+        return sum(part.data.size for part in self.parts.values())
+
+
+def total_size(tensors: Iterable[TensorSource]) -> int:
+    """Return the number of bytes that tensors take where they are stored."""
+    return sum(tensor.size for tensor in tensors)
+
 
 def plain(group: str, name: str, dtype: str, shape: tuple[int, ...], data: Bytes, **more: Any) -> TensorSource:
     """Return a tensor that is stored as it is; ``more`` are further fields of :class:`TensorSource`."""
     return TensorSource(group, name, dtype, shape, {"": Part(dtype, shape, data)}, **more)
-
-
-def dense_order(shape: tuple[int, ...], strides: tuple[int, ...]) -> tuple[int, ...] | None:
-    """Return the axes from slowest to fastest if the strides visit a dense block exactly once, else ``None``.
-
-    Axes of length 1 keep their place as far as possible: their stride says nothing.
-    """
-    longer = sorted((axis for axis, n in enumerate(shape) if n > 1), key=lambda axis: (-strides[axis], axis))
-    expected = 1
-    for axis in reversed(longer):
-        if strides[axis] != expected:
-            return None
-        expected *= shape[axis]
-    if longer == sorted(longer):
-        return tuple(range(len(shape)))
-    return tuple([axis for axis, n in enumerate(shape) if n <= 1] + longer)
-
-
-def row_major_strides(shape: tuple[int, ...]) -> tuple[int, ...]:
-    """Return the strides, in elements, of a row-major array."""
-    strides: list[int] = []
-    step = 1
-    for n in reversed(shape):
-        strides.append(step)
-        step *= n
-    return tuple(reversed(strides))
-
-
-def slabs(view: npt.NDArray[Any]) -> Iterator[npt.NDArray[Any]]:
-    """Cut an array into consecutive pieces, in row-major order, of about one block each."""
-    if view.nbytes <= BLOCK or view.ndim == 0:
-        yield view
-        return
-    row = view[:1].nbytes
-    if row > BLOCK and view.ndim > 1:
-        for part in view:
-            yield from slabs(part)
-        return
-    step = max(1, BLOCK // row)
-    for start in range(0, view.shape[0], step):
-        yield view[start : start + step]

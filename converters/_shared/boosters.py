@@ -8,7 +8,6 @@ compared and searched as networks are. No tensor is needed to use the model.
 from __future__ import annotations
 
 import hashlib
-import re
 from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from candle_spec.canonical import tag_number
 from candle_spec.checkpoint.layout import portable_name
 from candle_spec.conversion.contract import Field, Group, Native, NativeFormat, Part, SideFile, Source
-from candle_spec.conversion.meaning import infer_name
+from candle_spec.conversion.meaning import infer_name, slug
 from candle_spec.errors import CorruptFileError
 from candle_spec.readers.ubjson import NumberArray
 from candle_spec.weights.dtypes import from_numpy_name
@@ -67,8 +66,8 @@ class Booster:
     payload: SideFile
     groups: list[Group]
     tensors: list[TensorSource]
-    fields: list[Field]
-    parts: list[Part]
+    fields: list[Field] = field(default_factory=list)
+    parts: list[Part] = field(default_factory=list)
     also: list[SideFile] = field(default_factory=list)
     side_files: list[SideFile] = field(default_factory=list)
     evidence: list[str] = field(default_factory=list)
@@ -134,7 +133,7 @@ class Columns:
     def tensors(self) -> list[TensorSource]:
         """Return the tensors, by name, and let the pieces go."""
         self._last.clear()
-        return [tensor_of(self._group, name, self._joined(name)) for name in sorted(self._pieces)]
+        return [_tensor_of(self._group, name, self._joined(name)) for name in sorted(self._pieces)]
 
     def _joined(self, name: str) -> npt.NDArray[Any]:
         """Return the pieces of an array as one; the list of them is empty then."""
@@ -144,7 +143,7 @@ class Columns:
         return pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
 
 
-def tensor_of(group: str, name: str, values: npt.NDArray[Any]) -> TensorSource:
+def _tensor_of(group: str, name: str, values: npt.NDArray[Any]) -> TensorSource:
     """Return a derived tensor from an array in memory."""
     import numpy as np
 
@@ -155,16 +154,12 @@ def tensor_of(group: str, name: str, values: npt.NDArray[Any]) -> TensorSource:
 
 def group_id(key: str) -> str:
     """Return the id of the group of a booster's derived tensors."""
-    return f"derived.{_slug(key)}" if key else "derived"
+    return f"derived.{slug(key)}" if key else "derived"
 
 
 def file_name(folder: str, stem: str, key: str, ending: str) -> str:
     """Return the path of a booster's file in the checkpoint."""
-    return f"{folder}/" + portable_name(f"{stem}.{_slug(key)}{ending}" if key else f"{stem}{ending}")
-
-
-def _slug(key: str) -> str:
-    return re.sub(r"[^A-Za-z0-9_-]+", "-", key).strip("-")[:80] or "part"
+    return f"{folder}/" + portable_name(f"{stem}.{slug(key)}{ending}" if key else f"{stem}{ending}")
 
 
 def add_features(booster: Booster, features: Features, key: str, detail: str) -> None:

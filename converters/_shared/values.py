@@ -12,11 +12,13 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from candle_spec.canonical import tag_number
+from candle_spec.canonical import canonical, tag_number
 from candle_spec.checkpoint.training_fields import measured
 from candle_spec.conversion.contract import Field
+from candle_spec.errors import CandleSpecError
 from candle_spec.weights.dtypes import DTYPES
 
+_SETTINGS_BYTES: Final = 64 * 1024
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]+")
 _DOI: Final = re.compile(r"10\.[0-9]{4,9}(?:\.[0-9]+)*/[^\s\"'<>{}]+")
 _EMAIL: Final = re.compile(r"[!-?A-~]+@[A-Za-z0-9.-]+")
@@ -164,9 +166,24 @@ def number(value: Any) -> float | int | None:
     return value
 
 
+def value_range(found: Any) -> dict[str, float | int] | None:
+    """Return a pair of numbers as a range; an open end is left out."""
+    pair = found if isinstance(found, list) and len(found) == 2 else [None, None]
+    ends = {"min": number(pair[0]), "max": number(pair[1])}
+    return {key: value for key, value in ends.items() if value is not None} or None
+
+
 def count(value: Any) -> int | None:
     """Return a natural number."""
     return value if type(value) is int and 0 <= value < 1 << 53 else None
+
+
+def is_small(settings: dict[str, Any]) -> bool:
+    """Whether settings are few enough for a manifest, which people read, and text that JSON can hold."""
+    try:
+        return len(canonical(settings)) <= _SETTINGS_BYTES
+    except CandleSpecError:  # text that is not Unicode has no canonical form; the state tree keeps it
+        return False
 
 
 def pinned(lines: Iterable[Any]) -> dict[str, str]:

@@ -11,8 +11,16 @@ Refused: several independent checkpoints in one archive, devices, names that lea
 
 from __future__ import annotations
 
+import re
+from typing import Final
+
 from candle_spec.conversion.contract import Card
 from candle_spec.conversion.format_package import FormatPackage
+
+ENDINGS: Final = re.compile(r"(\.(tar|tgz|tbz2|txz|gz|bz2|xz|zip|whl))+\Z", re.IGNORECASE)
+"""Usual endings of an archive's name, as many as there are."""
+TITLES: Final = {"tar.gzip": "tar.gz", "tar.bzip2": "tar.bz2", "gzip": "gz", "bzip2": "bz2"}
+"""Kinds whose files are called otherwise."""
 
 CONVERTER = FormatPackage(
     __name__,

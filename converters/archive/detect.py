@@ -1,50 +1,44 @@
-"""How :mod:`candle_spec.converters.archive` is recognised."""
+"""An archive is known by its first bytes, and taken where names of checkpoints are seen in it.
+
+Of a zip archive all names are looked at, of a tar archive the headers, of a packed one only the beginning; of a single
+packed file the first unpacked bytes, and what is left of its name.
+"""
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Final
 
 from candle_spec import limits
 from candle_spec.conversion import registry
 from candle_spec.conversion.contract import Detection, NativeFile, Source
-from candle_spec.converters._shared import look
-from candle_spec.converters.archive import CONVERTER
+from candle_spec.converters._shared.source_files import first_bytes, only_file
+from candle_spec.converters.archive import CONVERTER, ENDINGS, TITLES
 from candle_spec.errors import CandleSpecError
 from candle_spec.readers.compressed import UnpackedStream, kind_of
+from candle_spec.readers.signatures import HDF5, NPY, ZIP
 from candle_spec.readers.tar_archive import BLOCK, TarReader, is_tar
 from candle_spec.readers.zip_archive import entry_names
 
 _CONFIDENCE: Final = 30
 _GUESS: Final = 15
-ENDINGS: Final = re.compile(r"(\.(tar|tgz|tbz2|txz|gz|bz2|xz|zip|whl))+\Z", re.IGNORECASE)
-TITLES: Final = {
-    "tar.gzip": "tar.gz",
-    "tar.bzip2": "tar.bz2",
-    "gzip": "gz",
-    "bzip2": "bz2",
-}
-"""Kinds whose files are called otherwise."""
-
-
 _DESCRIPTIONS: Final = frozenset(
     """MLmodel rdf.yaml bioimageio.yaml model.yaml saved_model.pb model_index.json ckpt-info.json adapter_config.json
     metadata.json checkpoint.pth.tar""".split()
 )
 """Names of files that say that a folder is a model."""
-_MAGIC: Final = (b"PK\x03\x04", b"\x89HDF\r\n\x1a\n", b"\x93NUMPY", b"tree\n", b"\x80\x02", b"\x80\x03", b"\x80\x04")
+_SIGNATURES: Final = (ZIP, HDF5, NPY, b"tree\n", b"\x80\x02", b"\x80\x03", b"\x80\x04")
+"""First bytes of files that are checkpoints, with the marks of pickles and of the text of LightGBM."""
 
 
 def detect(source: Source) -> Detection | None:
     """Recognise an archive in which names of checkpoints are seen; a packed one only at its beginning."""
-    if len(source.files) != 1 or not source.path.is_file():
-        return None
-    kind = kind_of_packing(source.files[0].path)
-    if not kind:
+    file = only_file(source)
+    kind = kind_of_packing(file.path) if file is not None else ""
+    if file is None or not kind:
         return None
     try:
-        sure = _looks_inside(source.files[0], kind)
+        sure = _looks_inside(file, kind)
     except CandleSpecError:
         return None
     return None if sure is None else Detection(_CONFIDENCE if sure else _GUESS, f"{TITLES.get(kind, kind)} archive")
@@ -52,8 +46,8 @@ def detect(source: Source) -> Detection | None:
 
 def kind_of_packing(path: Path) -> str:
     """Return ``zip``, ``tar``, ``tar.gzip`` …, ``gzip`` … for one packed file, ``""`` for no archive."""
-    head = look.head(path, BLOCK)
-    if head.startswith(b"PK\x03\x04"):
+    head = first_bytes(path, BLOCK)
+    if head.startswith(ZIP):
         return "zip" if entry_names(path) is not None else ""
     if is_tar(head):
         return "tar"
@@ -103,7 +97,7 @@ def _judge(names: list[str]) -> bool | None:
 
 def _looks_like_one(file: NativeFile, kind: str) -> bool | None:
     start = _start(file.path, kind)
-    if start.startswith(_MAGIC) or start[8:10] == b'{"':
+    if start.startswith(_SIGNATURES) or start[8:10] == b'{"':
         return False
     return True if start and _speaks(ENDINGS.sub("", file.name)) else None
 

@@ -1,4 +1,4 @@
-"""The reading half of :mod:`candle_spec.converters.archive`, loaded once its format is recognised."""
+"""An archive as a checkpoint: unpacked into a temporary folder, and read by the converter of what is inside."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from candle_spec import limits
 from candle_spec.conversion.contract import Native, NativeFile, NativeFormat, Part, Source
 from candle_spec.conversion.foreign import foreign_content
 from candle_spec.conversion.meaning import infer_name
-from candle_spec.converters._shared.folders import container
-from candle_spec.converters.archive import inside
-from candle_spec.converters.archive.detect import ENDINGS, TITLES, kind_of_packing
-from candle_spec.converters.archive.unpack import Unpacked, place_in, unpack_one, unpack_tar, unpack_zip
+from candle_spec.converters._shared.folders.inner import contain, override_fields
+from candle_spec.converters.archive import ENDINGS, TITLES, contents
+from candle_spec.converters.archive.detect import kind_of_packing
+from candle_spec.converters.archive.unpacked import Unpacked, place_in, unpack_one, unpack_tar, unpack_zip
 from candle_spec.errors import CandleSpecError, EmptyFileError, LimitExceededError
 
 _DEPTH: ContextVar[int] = ContextVar("archive_depth", default=0)
@@ -28,7 +28,7 @@ _ENDING_OF_MODELS: Final = r"\.(pt|pth|ckpt|bin|pkl|jit|h5|hdf5|keras|safetensor
 
 
 def read(source: Source) -> Native:
-    """Unpack the archive and read what is inside.
+    """Unpack the archive and read what is contents.
 
     Raises:
         ForeignContentError: Nothing in it is known here.
@@ -80,19 +80,19 @@ def _unpack(file: NativeFile, kind: str, root: Path) -> Unpacked:
 def _inner(source: Source, kind: str, unpacked: Unpacked) -> Native:
     """Read what is inside and let it be the content of the archive."""
     file = source.files[0]
-    found, others = inside.find(unpacked, file.path)
+    found, others = contents.find(unpacked, file.path)
     native = found.read(Source(unpacked.root, tuple(unpacked.files), source.topology))
-    name = inside.name_of(native, found, re.sub(_ENDING_OF_MODELS, "", _stem(file.name)))
-    inside.keep_others(native, unpacked, found, others)
+    name = contents.name_of(native, found, re.sub(_ENDING_OF_MODELS, "", _stem(file.name)))
+    contents.keep_others(native, unpacked, found, others)
     place_in(native, file.path, unpacked.places)
     title = f"{TITLES.get(kind, kind)} archive: {native.format.title}"
     about = NativeFormat("archive", f"{kind}:{native.format.id}"[:200], title, "")
-    container.contain(native, source, about)
+    contain(native, source, about)
     # Names inside the archive stay as they are: the file that holds them is the archive.
     native.pickles = [
         replace(each, file=file.name, member=f"{each.file}/{each.member}".rstrip("/")) for each in native.pickles
     ]
-    container.describe(native, [infer_name(source, name)])
+    override_fields(native, [infer_name(source, name)])
     if kind not in ("zip", "tar"):
         reason = "the archive is packed as a whole: its bytes are kept beside the tensors"
         native.parts.append(Part("archive", "residue", reason, size=file.size))

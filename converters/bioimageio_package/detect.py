@@ -1,4 +1,4 @@
-"""How :mod:`candle_spec.converters.bioimageio_package` is recognised."""
+"""A bioimage.io package is known by its description: a folder with the file, in which weights of a model are listed."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from candle_spec.conversion.contract import Detection, NativeFile, Source
-from candle_spec.converters._shared import look
+from candle_spec.converters._shared.documents import mapping, read_quietly, read_yaml
+from candle_spec.converters._shared.source_files import file_named
 
 _DESCRIPTIONS: Final = ("bioimageio.yaml", "rdf.yaml", "model.yaml")
 
@@ -16,13 +17,13 @@ def detect(source: Source) -> Detection | None:
     file = description_of(source)
     if not source.path.is_dir() or file is None:
         return None
-    about = look.mapping(look.quiet(file, look.read_yaml))
+    about = mapping(read_quietly(file, read_yaml))
     return Detection(97, "bioimage.io package") if is_model(about) else None
 
 
 def description_of(source: Source) -> NativeFile | None:
     """Return the file that describes the model, if one lies there."""
-    return next((file for name in _DESCRIPTIONS if (file := look.file_named(source, name))), None)
+    return next((file for name in _DESCRIPTIONS if (file := file_named(source, name))), None)
 
 
 def is_model(about: Mapping[str, Any]) -> bool:

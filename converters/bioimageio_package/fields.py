@@ -6,18 +6,30 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from candle_spec.conversion.contract import Field
-from candle_spec.converters._shared import look, values
+from candle_spec.conversion.contract import Field, Source
+from candle_spec.converters._shared import values
+from candle_spec.converters._shared.documents import mapping, sequence
+from candle_spec.converters._shared.source_files import source_at
 
 _IMPORT: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*")
 _ROLES: Final = {"train": "train", "validation": "validation", "test": "test", "independent": "external"}
 
 
-def source_of(stated: Any) -> str:
-    """Return the path or URL of a source: text, or the ``source`` of a description of a file."""
+def path_of(stated: Any) -> str:
+    """Return the path or URL that names a file: text, or the ``source`` of a description of the file."""
     if isinstance(stated, dict):
         stated = stated.get("source")
     return stated if isinstance(stated, str) and "\0" not in stated else ""
+
+
+def stated_source(package: Source, stated: Any) -> Source | None:
+    """Return what a path names in the package, ``None`` for a URL and for what is not there.
+
+    Raises:
+        UnsafeContentError: The path leads out of the package.
+    """
+    path = path_of(stated)
+    return source_at(package, path) if path and "://" not in path else None
 
 
 def model_fields(about: Mapping[str, Any], origin: str, key: str, paths: Mapping[str, str]) -> list[Field]:
@@ -41,12 +53,12 @@ def model_fields(about: Mapping[str, Any], origin: str, key: str, paths: Mapping
     found.add("/citation", _citation(about), "cite")
     found.add("/related_identifiers", list(_related(about)), "cite, git_repo, parent")
     found.add("/dates/published", values.date(about.get("timestamp")), "timestamp")
-    weights = look.mapping(look.mapping(about.get("weights")).get(key))
+    weights = mapping(mapping(about.get("weights")).get(key))
     found.add("/model/implementation", _implementation(about, weights, paths), f"weights/{key}/architecture")
-    architecture = look.mapping(weights.get("architecture"))
+    architecture = mapping(weights.get("architecture"))
     found.add("/model/architecture", values.line(architecture.get("callable")), "architecture/callable")
-    _config(found, look.mapping(look.mapping(about.get("config")).get("bioimageio")), origin)
-    data = look.mapping(about.get("training_data"))
+    _config(found, mapping(mapping(about.get("config")).get("bioimageio")), origin)
+    data = mapping(about.get("training_data"))
     name = values.line(data.get("name")) or values.line(data.get("id"))
     found.add("/training/datasets", [{"name": name, "role": "train"}] if name else None, "training_data")
     return found.fields
@@ -62,14 +74,14 @@ def _identifiers(about: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 def _people(stated: Any, role: str = "") -> list[dict[str, Any]]:
     rows = stated if isinstance(stated, list) else [stated]
-    found = [values.person(look.mapping(row)) for row in rows]
+    found = [values.person(mapping(row)) for row in rows]
     return [person | ({"role": role} if role else {}) for person in found if person][:1000]
 
 
 def _citation(about: Mapping[str, Any]) -> str | None:
     lines: list[str] = []
-    for row in look.items(about.get("cite")):
-        entry = look.mapping(row)
+    for row in sequence(about.get("cite")):
+        entry = mapping(row)
         parts = [values.line(entry.get("text")), values.doi(entry.get("doi")) or values.uri(entry.get("url"))]
         lines.append(" ".join(part for part in parts if part))
     return values.text("\n".join(line for line in lines if line))
@@ -77,17 +89,17 @@ def _citation(about: Mapping[str, Any]) -> str | None:
 
 def _related(about: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     seen: set[str] = set()
-    for row in look.items(about.get("cite")):
-        known = values.doi(look.mapping(row).get("doi"))
+    for row in sequence(about.get("cite")):
+        known = values.doi(mapping(row).get("doi"))
         entry = values.identifier("doi", known) if known and known not in seen else None
         if entry:
             seen.add(entry["value"])
             yield entry | {"relation": "IsDescribedBy"}
     for key, relation in (("git_repo", "IsSupplementedBy"), ("documentation", "IsDocumentedBy")):
-        entry = values.identifier("url", source_of(about.get(key)))
+        entry = values.identifier("url", path_of(about.get(key)))
         if entry:
             yield entry | {"relation": relation}
-    parent = values.line(look.mapping(about.get("parent")).get("id"))
+    parent = values.line(mapping(about.get("parent")).get("id"))
     if parent:
         yield {"scheme": "other", "value": parent, "relation": "IsDerivedFrom"}
 
@@ -99,17 +111,17 @@ def _implementation(about: Mapping[str, Any], weights: Mapping[str, Any], paths:
     if isinstance(stated, str):  # until 0.4: file.py:Class
         file, _, name = stated.rpartition(":")
         stated = {"source": file, "callable": name, "kwargs": weights.get("kwargs")}
-    rows = look.mapping(stated)
+    rows = mapping(stated)
     called = rows.get("callable")
     if isinstance(called, str) and _IMPORT.fullmatch(called) and len(called) <= 500:
         found["callable"] = called
     library = rows.get("import_from")
     if isinstance(library, str) and _IMPORT.fullmatch(library) and len(library) <= 500:
         found["import_path"] = library
-    kwargs = look.mapping(rows.get("kwargs"))
+    kwargs = mapping(rows.get("kwargs"))
     if kwargs:
         found["kwargs"] = values.json_value(kwargs)
-    path, digest = paths.get(source_of(rows.get("source"))), rows.get("sha256") or weights.get("architecture_sha256")
+    path, digest = paths.get(path_of(rows.get("source"))), rows.get("sha256") or weights.get("architecture_sha256")
     if path and isinstance(digest, str) and re.fullmatch(r"[0-9a-f]{64}", digest):
         found["source"] = {"path": path, "sha256": f"sha256:{digest}"}
     repository = values.uri(about.get("git_repo"))
@@ -122,13 +134,13 @@ def _config(found: values.Found, config: Mapping[str, Any], origin: str) -> None
     found.add("/model/task", values.line(config.get("task")), "config/task")
     found.add("/model/domain", values.line(config.get("modality")), "config/modality")
     found.add("/out_of_scope_use", values.text(config.get("out_of_scope_use")), "config/out_of_scope_use")
-    bias = look.mapping(config.get("bias_risks_limitations"))
+    bias = mapping(config.get("bias_risks_limitations"))
     said = config.get("bias_risks_limitations") if not bias else None
     found.add(
         "/limitations", values.text(bias.get("limitations")) or values.text(said), "config/bias_risks_limitations"
     )
     found.add("/risks", values.text(bias.get("risks")), "config/bias_risks_limitations/risks")
-    training = look.mapping(config.get("training"))
+    training = mapping(config.get("training"))
     found.add("/training/epochs", values.count(training.get("training_epochs")), "config/training/training_epochs")
     found.add("/training/loss", values.line(training.get("loss_function")), "config/training/loss_function")
     optimizer = values.name(training.get("optimizer"))
@@ -140,12 +152,12 @@ def _config(found: values.Found, config: Mapping[str, Any], origin: str) -> None
 
 def _evaluations(config: Mapping[str, Any], origin: str) -> Iterator[dict[str, Any]]:
     """Yield the values of known metrics of tables with one row, or a row for each factor."""
-    for item in look.items(config.get("evaluations")):
-        row = look.mapping(item)
-        factors = [values.line(name) for name in look.items(row.get("evaluation_factors"))]
-        metrics = look.items(row.get("metrics"))
-        for number, result in enumerate(look.items(row.get("results"))):
-            for metric, value in zip(metrics, look.items(result), strict=False):
+    for item in sequence(config.get("evaluations")):
+        row = mapping(item)
+        factors = [values.line(name) for name in sequence(row.get("evaluation_factors"))]
+        metrics = sequence(row.get("metrics"))
+        for number, result in enumerate(sequence(row.get("results"))):
+            for metric, value in zip(metrics, sequence(result), strict=False):
                 entry = values.evaluation(
                     metric,
                     value,

@@ -1,4 +1,7 @@
-"""The reading half of :mod:`candle_spec.converters.bioimageio_package`, loaded once its format is recognised."""
+"""A bioimage.io package as a checkpoint: the preferred weights, read by their own converter, and what is around them.
+
+The description fills the manifest, test tensors become samples, stated checksums are compared; all else is kept.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +12,12 @@ from typing import Any, Final
 
 from candle_spec.conversion.contract import Field, Native, NativeFile, NativeFormat, Source
 from candle_spec.conversion.meaning import infer_name
-from candle_spec.converters._shared import look
-from candle_spec.converters._shared.folders import container
-from candle_spec.converters._shared.folders.container import Recognised
-from candle_spec.converters.bioimageio_package import tensors
+from candle_spec.converters._shared.documents import mapping, read_yaml
+from candle_spec.converters._shared.folders.inner import Inner, contain, override_fields, the_inner
+from candle_spec.converters._shared.folders.kept_files import keep_rest, note_left
+from candle_spec.converters.bioimageio_package import inputs_outputs
 from candle_spec.converters.bioimageio_package.detect import description_of, is_model
-from candle_spec.converters.bioimageio_package.fields import model_fields, source_of
+from candle_spec.converters.bioimageio_package.fields import model_fields, path_of, stated_source
 from candle_spec.digests import digest_file
 from candle_spec.errors import CorruptFileError, MissingPartError, UnsupportedFormatError
 
@@ -38,32 +41,33 @@ def read(source: Source) -> Native:
         UnsupportedFormatError: Its weights are of no format that is read.
     """
     file = description_of(source)
-    about = look.read_yaml(file) if file is not None else None
+    about = read_yaml(file) if file is not None else None
     if file is None or not isinstance(about, dict) or not is_model(about):
         raise CorruptFileError("the description is not that of a model", location=str(source.path))
     key, found = _weights(source, about["weights"])
     native = found.read(source)
     version = str(about.get("format_version", ""))[:100]
     evidence = (f"{file.name} states format_version {version}", f"weights {key}")
-    row = look.mapping(about["weights"][key])
+    row = mapping(about["weights"][key])
     framework = str(row.get("pytorch_version") or row.get("tensorflow_version") or row.get("keras_version") or "")[:100]
     title = f"bioimage.io package of {native.format.title}"
     written = str(about.get("timestamp", ""))
     date = written[:19] if re.match(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d", written, re.ASCII) else ""
-    container.contain(native, source, NativeFormat("bioimageio_package", key, title, "", framework, date, evidence))
+    about_format = NativeFormat("bioimageio_package", key, title, "", framework, written=date, evidence=evidence)
+    contain(native, source, about_format)
     _describe(native, source, about, file, key, found)
     return native
 
 
-def _weights(source: Source, stated: Mapping[str, Any]) -> tuple[str, Recognised]:
+def _weights(source: Source, stated: Mapping[str, Any]) -> tuple[str, Inner]:
     """Return the preferred weights that are in the package."""
     missing = ""
     keys = [key for key in _ORDER if isinstance(stated.get(key), dict)]
     for key in keys:
-        name = source_of(stated[key].get("source"))
-        place = look.at(source, name) if name and "://" not in name else None
+        name = path_of(stated[key].get("source"))
+        place = stated_source(source, name)
         if place is not None:
-            return key, container.the_inner(place, source, name)
+            return key, the_inner(place, source, name)
         missing = missing or f"{key}: {name}"
     names = ", ".join(str(key) for key in stated)[:300]
     if keys:
@@ -72,26 +76,23 @@ def _weights(source: Source, stated: Mapping[str, Any]) -> tuple[str, Recognised
     raise UnsupportedFormatError(f"none of its weights ({names}) is read here", location=str(source.path))
 
 
-def _describe(
-    native: Native, source: Source, about: dict[str, Any], file: NativeFile, key: str, found: Recognised
-) -> None:
+def _describe(native: Native, source: Source, about: dict[str, Any], file: NativeFile, key: str, found: Inner) -> None:
     used = {each.path for each in found.source.files}
     again: list[NativeFile] = []
-    for other, row in look.mapping(about.get("weights")).items():
-        names = source_of(look.mapping(row).get("source")) if other != key else ""
-        place = look.at(source, names) if names and "://" not in names else None
+    for other, row in mapping(about.get("weights")).items():
+        place = stated_source(source, mapping(row).get("source")) if other != key else None
         again += [each for each in (place.files if place else ()) if each.path not in used and each not in again]
     again = [each for each in source.files if each.path in {other.path for other in again}]
-    container.leave(native, "other weights", again, "the same model again; only in the native bytes")
-    vectors = tensors.example_tensors(source, about)
+    note_left(native, "other weights", again, "the same model again; only in the native bytes")
+    vectors = inputs_outputs.example_tensors(source, about)
     samples = {each.path for each in (*vectors.inputs, *vectors.outputs)}
     left = [each for each in source.files if each.path not in used | samples and each not in again]
-    paths = container.keep_rest(native, left)
-    names_ = [(about.get("name"), f"{file.name}: name")]
-    fields: list[Field] = [infer_name(source, names_), *model_fields(about, file.name, key, paths)]
-    fields += tensors.tensor_fields(about, file.name)
-    fields += tensors.keep_samples(native, vectors, about, file.name)
-    container.describe(native, fields)
+    paths = keep_rest(native, left)
+    names = [(about.get("name"), f"{file.name}: name")]
+    fields: list[Field] = [infer_name(source, names), *model_fields(about, file.name, key, paths)]
+    fields += inputs_outputs.tensor_fields(about, file.name)
+    fields += inputs_outputs.keep_samples(native, vectors, about, file.name)
+    override_fields(native, fields)
     native.checks += list(_sums(source, about))
 
 
@@ -105,10 +106,10 @@ def _sums(source: Source, about: Any) -> Iterator[Callable[[], str]]:
         if not isinstance(node, dict):
             continue
         open_nodes += list(node.values())
-        stated, name = node.get("sha256"), source_of(node.get("source"))
-        if not isinstance(stated, str) or not re.fullmatch(r"[0-9a-f]{64}", stated) or not name or "://" in name:
+        stated = node.get("sha256")
+        if not isinstance(stated, str) or not re.fullmatch(r"[0-9a-f]{64}", stated):
             continue
-        place = look.at(source, name)
+        place = stated_source(source, node.get("source"))
         if place is not None and len(place.files) == 1:
             yield partial(_fault, place.files[0], stated)
 

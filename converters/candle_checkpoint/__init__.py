@@ -12,8 +12,13 @@ Source of the layout: https://github.com/ECP-CANDLE/candle_lib (``ckpt_utils.py`
 
 from __future__ import annotations
 
+from typing import Final
+
 from candle_spec.conversion.contract import Card
 from candle_spec.conversion.format_package import FormatPackage
+
+INFO: Final = "ckpt-info.json"
+"""Name of the note beside every model."""
 
 CONVERTER = FormatPackage(
     __name__,

@@ -1,21 +1,18 @@
-"""How :mod:`candle_spec.converters.candle_checkpoint` is recognised."""
+"""A folder of CANDLE is known by the name of the note that CANDLE puts beside every model."""
 
 from __future__ import annotations
 
-from typing import Final
-
 from candle_spec.conversion.contract import Detection, NativeFile, Source
-
-INFO: Final = "ckpt-info.json"
+from candle_spec.converters.candle_checkpoint import INFO
 
 
 def detect(source: Source) -> Detection | None:
-    """Recognise the folder by the note that CANDLE puts beside every model."""
-    infos = notes_of(source)
-    if not source.path.is_dir() or not infos:
+    """Recognise the folder by the note, directly in it or in folders of several epochs."""
+    notes = notes_of(source)
+    if not source.path.is_dir() or not notes:
         return None
     # A run's folder is more than one checkpoint, but this converter says best what to do with it.
-    itself = any(info.name == INFO for info in infos)
+    itself = any(note.name == INFO for note in notes)
     return Detection(97 if itself else 89, "CANDLE checkpoint")
 
 

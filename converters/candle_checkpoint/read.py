@@ -1,4 +1,7 @@
-"""The reading half of :mod:`candle_spec.converters.candle_checkpoint`, loaded once its format is recognised."""
+"""A folder of CANDLE as a checkpoint: the model that the note names, the note itself, and the settings of the run.
+
+The model is read by the converter of its own content, whatever its file is called.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +13,11 @@ from typing import Any, Final
 from candle_spec.checkpoint.training_fields import training_fields
 from candle_spec.conversion.contract import Field, Native, NativeFile, Part, Source
 from candle_spec.conversion.meaning import infer_name
-from candle_spec.converters._shared.folders import container
-from candle_spec.converters._shared.folders import nested as _nested
-from candle_spec.converters._shared.folders import run_files as _run_files
-from candle_spec.converters.candle_checkpoint.detect import INFO, notes_of
+from candle_spec.converters._shared.folders.inner import Inner, override_fields, recognise_surely
+from candle_spec.converters._shared.folders.kept_files import keep_file
+from candle_spec.converters._shared.folders.run_settings import hyperparameters, read_python_json, settings_file
+from candle_spec.converters.candle_checkpoint import INFO
+from candle_spec.converters.candle_checkpoint.detect import notes_of
 from candle_spec.errors import CorruptFileError, InvalidInputError, MissingPartError
 
 _DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?= [0-9]{2}:[0-9]{2}:[0-9]{2}\Z)")
@@ -29,10 +33,10 @@ def read(source: Source) -> Native:
         CorruptFileError: The note is none.
     """
     note = _the_note(source)
-    about = _run_files.checkpoint_info(note)
+    about = read_python_json(note)
     folder = note.name.removesuffix(INFO)
     inner = _model(source, folder, about)
-    native = _nested.read(inner, source)
+    native = inner.read(source)
     native.fields = [field for field in native.fields if field.pointer != "/name"]
     native.fields.insert(0, infer_name(source, _names(source, about)))
     native.fields += _note_fields(about, note.name, {field.pointer for field in native.fields})
@@ -47,11 +51,11 @@ def _add_run(native: Native, source: Source) -> None:
     for file in source.files:
         ending = file.name.rpartition(".")[2].lower()
         if ending in _SMALL and file.size and f"artifacts/{file.name}" not in known:
-            container.keep(native, file, "config")
-    settings = _run_files.settings_file(source.files) or _settings_around(source)
+            keep_file(native, file, "config")
+    settings = settings_file(source.files) or _settings_around(source)
     if settings is not None:
-        found = _run_files.hyperparameters(settings)
-        container.describe(native, training_fields(found, settings.name))
+        found = hyperparameters(settings)
+        override_fields(native, training_fields(found, settings.name))
         native.parts.append(Part("hyperparameters", "kept", f"read from {settings.name}"))
     else:
         native.parts.append(Part("hyperparameters", "absent", "name the run's folder with --context to find them"))
@@ -83,17 +87,17 @@ def _file(source: Source, folder: str, about: dict[str, Any]) -> NativeFile:
     )
 
 
-def _model(source: Source, folder: str, about: dict[str, Any]) -> _nested.Inner:
+def _model(source: Source, folder: str, about: dict[str, Any]) -> Inner:
     """Return the model, with an architecture that lies beside it."""
     model = _file(source, folder, about)
     beside = [
         file for file in source.files if re.fullmatch(rf"{re.escape(folder)}[^/]*\.model\.(json|ya?ml)", file.name)
     ]
     if beside:
-        joined = _nested.recognise(model.path.parent, sorted([model, *beside], key=lambda f: f.name), model.name)
+        joined = recognise_surely(model.path.parent, sorted([model, *beside], key=lambda file: file.name))
         if joined is not None:
             return joined
-    inner = _nested.recognise(model.path, [model], model.name)
+    inner = recognise_surely(model.path, [model])
     if inner is None:
         raise CorruptFileError("the model file is of no kind known here", location=str(model.path))
     return inner
@@ -101,8 +105,8 @@ def _model(source: Source, folder: str, about: dict[str, Any]) -> _nested.Inner:
 
 def _names(source: Source, about: dict[str, Any]) -> list[tuple[str, str]]:
     """The name of the model stands in the settings of the run."""
-    settings = _run_files.settings_file(source.files) or _settings_around(source)
-    found = _run_files.hyperparameters(settings) if settings is not None else {}
+    settings = settings_file(source.files) or _settings_around(source)
+    found = hyperparameters(settings) if settings is not None else {}
     return [(str(found["model_name"]), f"{settings.name}: model_name")] if settings and "model_name" in found else []
 
 
@@ -136,7 +140,7 @@ def _settings_around(source: Source) -> NativeFile | None:
     folder = source.path
     while folder != source.context:
         folder = folder.parent
-        found = _run_files.settings_file(_files_in(folder))
+        found = settings_file(_files_in(folder))
         if found is not None:
             return found
     return None

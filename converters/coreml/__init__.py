@@ -9,8 +9,13 @@ https://github.com/apple/coremltools/blob/main/mlmodel/src/MILBlob/Blob/StorageF
 
 from __future__ import annotations
 
+from typing import Final
+
 from candle_spec.conversion.contract import Card
 from candle_spec.conversion.format_package import FormatPackage
+
+MANIFEST: Final = "Manifest.json"
+"""Name of the file that lists what is in a package."""
 
 CONVERTER = FormatPackage(
     __name__,

@@ -1,15 +1,15 @@
-"""How :mod:`candle_spec.converters.coreml` is recognised."""
+"""A package of Core ML is known by the items in its manifest, a single model by the first fields of its message."""
 
 from __future__ import annotations
 
 from typing import Final
 
 from candle_spec.conversion.contract import Detection, NativeFile, Source
-from candle_spec.converters._shared import look
+from candle_spec.converters._shared.source_files import file_named, first_bytes
+from candle_spec.converters.coreml import MANIFEST
 from candle_spec.errors import CandleSpecError
 from candle_spec.readers import protobuf
 
-MANIFEST: Final = "Manifest.json"
 _NEWEST: Final = 20
 _KINDS: Final = range(200, 3001)
 """Numbers of the fields that hold the model itself."""
@@ -18,11 +18,11 @@ _KINDS: Final = range(200, 3001)
 def detect(source: Source) -> Detection | None:
     """Recognise a package by its manifest, a single file by the fields of its message."""
     if source.path.is_dir():
-        manifest = look.file_named(source, MANIFEST)
-        if manifest is None or b"itemInfoEntries" not in look.head(manifest.path, 4096):
+        manifest = file_named(source, MANIFEST)
+        if manifest is None or b"itemInfoEntries" not in first_bytes(manifest.path, 4096):
             return None
         return Detection(95, "Core ML package")
-    if len(source.files) == 1 and look.head(source.path, 1) == b"\x08" and _is_model(source.files[0]):
+    if len(source.files) == 1 and first_bytes(source.path, 1) == b"\x08" and _is_model(source.files[0]):
         return Detection(70, "Core ML model")
     return None
 

@@ -1,4 +1,4 @@
-"""The reading half of :mod:`candle_spec.converters.coreml`, loaded once its format is recognised."""
+"""A model of Core ML as a checkpoint: its files are the payload, the arrays of its weights are put beside it."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from candle_spec import limits
 from candle_spec.canonical import loads
 from candle_spec.checkpoint.layout import portable_name
 from candle_spec.conversion.contract import Group, Native, NativeFile, NativeFormat, Part, SideFile, Source
-from candle_spec.converters._shared import look
-from candle_spec.converters.coreml.detect import MANIFEST
+from candle_spec.converters._shared.source_files import file_named
+from candle_spec.converters.coreml import MANIFEST
 from candle_spec.errors import CorruptFileError, LimitExceededError, UnsupportedFormatError
 from candle_spec.weights.dtypes import item_size
-from candle_spec.weights.sources import FileBytes, TensorSource, plain
+from candle_spec.weights.sources import FileBytes, TensorSource, plain, total_size
 
 _WEIGHTS: Final = "weights/weight.bin"
 _SENTINEL: Final = 0xDEADBEEF
@@ -49,14 +49,14 @@ def read(source: Source) -> Native:
     native.parts = [Part("model", "kept", "the files, verbatim", size=sum(file.size for file in source.files))]
     if native.tensors:
         native.groups = [Group("derived", "derived")]
-        size = sum(part.data.size for tensor in native.tensors for part in tensor.parts.values())
+        size = total_size(native.tensors)
         reason = "in the order of the file; the payload beside them is the model"
         native.parts.append(Part("arrays", "transformed", reason, len(native.tensors), size))
     return native
 
 
 def _check_manifest(source: Source) -> None:
-    manifest = look.file_named(source, MANIFEST)
+    manifest = file_named(source, MANIFEST)
     if manifest is None or manifest.size > limits.SETTINGS_BYTES:
         raise LimitExceededError("the manifest is too long", location=str(source.path))
     about = loads(manifest.path.read_bytes(), location=manifest.name)

@@ -1,4 +1,4 @@
-"""How :mod:`candle_spec.converters.equinox` is recognised."""
+"""Leaves of Equinox are known as several ``.npy`` arrays in a row, or as arrays behind a line of JSON."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from typing import Any, Final
 from candle_spec import limits
 from candle_spec.canonical import loads
 from candle_spec.conversion.contract import Detection, NativeFile, Source
+from candle_spec.converters._shared.source_files import only_file
 from candle_spec.errors import CandleSpecError, CorruptFileError, LimitExceededError, TruncatedFileError
-from candle_spec.readers.npy_header import MAGIC, START, NpyHeader, header_end, parse_header
+from candle_spec.readers.npy_header import START, NpyHeader, header_end, parse_header
+from candle_spec.readers.signatures import NPY
 
 _MOST: Final = 1_000_000
 """Leaves of one file."""
@@ -17,9 +19,9 @@ _MOST: Final = 1_000_000
 
 def detect(source: Source) -> Detection | None:
     """Recognise several arrays in a row, or arrays after a line of JSON."""
-    if len(source.files) != 1 or not source.path.is_file():
+    file = only_file(source)
+    if file is None:
         return None
-    file = source.files[0]
     try:
         first, line = first_leaf(file)
         headers = leaf_headers(file, first)
@@ -33,8 +35,8 @@ def detect(source: Source) -> Detection | None:
 def first_leaf(file: NativeFile) -> tuple[int, Any]:
     """Return where the first array begins, and what a line of JSON before it says."""
     with file.path.open("rb") as opened:
-        head = opened.read(len(MAGIC))
-        if head == MAGIC:
+        head = opened.read(len(NPY))
+        if head == NPY:
             return 0, None
         if head[:1] not in b"{[" or not head:
             raise CorruptFileError("neither an array nor a line of JSON at the beginning", location=str(file.path))

@@ -1,4 +1,4 @@
-"""The reading half of :mod:`candle_spec.converters.equinox`, loaded once its format is recognised."""
+"""Leaves of Equinox as a checkpoint: the headers of all are read; their names come from the user, or are numbers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How :mod:`candle_spec.converters.flax` is recognised."""
+"""A file of Flax is known as one map of msgpack that fills it and holds arrays of Flax, which are extensions."""
 
 from __future__ import annotations
 
@@ -7,18 +7,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from candle_spec.conversion.contract import Detection, NativeFile, Source
+from candle_spec.converters._shared.source_files import first_bytes, only_file
 from candle_spec.errors import CandleSpecError, TruncatedFileError
 from candle_spec.readers.msgpack import Data, Reader
 
 
 def detect(source: Source) -> Detection | None:
     """Recognise a map that fills the file and holds arrays of Flax."""
-    if len(source.files) != 1 or not source.path.is_file():
-        return None
-    file = source.files[0]
-    with file.path.open("rb") as opened:
-        first = opened.read(1)
-    if not first or not (0x80 <= first[0] <= 0x8F or first[0] in (0xDE, 0xDF)):
+    file = only_file(source)
+    first = first_bytes(file.path, 1) if file is not None else b""
+    if file is None or not first or not (0x80 <= first[0] <= 0x8F or first[0] in (0xDE, 0xDF)):
         return None
     with mapped(file) as data:
         reader = Reader(data, 0, file.size, str(file.path))

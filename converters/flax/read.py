@@ -1,8 +1,9 @@
-"""The reading half of :mod:`candle_spec.converters.flax`, loaded once its format is recognised."""
+"""A file of Flax as a checkpoint: its one map is read without its arrays, which are found at their places."""
 
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -10,14 +11,15 @@ from candle_spec import limits
 from candle_spec.canonical import MAX_SAFE_INTEGER
 from candle_spec.conversion.contract import Field, Group, Native, NativeFormat, Part, Source
 from candle_spec.conversion.jax_groups import STEP, groups_of, place
+from candle_spec.converters._shared.encodings import parts_of, width_of
+from candle_spec.converters._shared.names import free_name
 from candle_spec.converters.flax.detect import mapped
 from candle_spec.errors import CorruptFileError, LimitExceededError, UnsupportedFormatError
 from candle_spec.pointer import join
 from candle_spec.readers.msgpack import Data, Pairs, Place, read_one
 from candle_spec.weights import state_tree
 from candle_spec.weights.dtypes import DTYPES, from_numpy_name
-from candle_spec.weights.sources import Bytes, ChainedBytes, Encoding, FileBytes, MemoryBytes, TensorSource
-from candle_spec.weights.sources import Part as StoredArray
+from candle_spec.weights.sources import Bytes, ChainedBytes, FileBytes, MemoryBytes, TensorSource, total_size
 
 _ARRAY: Final = 1
 _COMPLEX: Final = 2
@@ -50,7 +52,7 @@ class _Reading:
     tensors: list[TensorSource] = field(default_factory=list)
     fields: list[Field] = field(default_factory=list)
     _groups: dict[str, str] = field(default_factory=dict)
-    _names: set[tuple[str, str]] = field(default_factory=set)
+    _names: defaultdict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
 
     def native(self) -> Native:
         """Return everything that was found."""
@@ -73,7 +75,7 @@ class _Reading:
         )
         for group in native.groups:
             own = [tensor for tensor in self.tensors if tensor.group == group.id]
-            size = sum(part.data.size for tensor in own for part in tensor.parts.values())
+            size = total_size(own)
             native.parts.append(Part(group.id, "kept", count=len(own), size=size))
         if "optimizer" not in {group.kind for group in native.groups}:
             native.parts.append(Part("optimizer", "absent", "the file holds no optimizer state"))
@@ -151,7 +153,7 @@ class _Reading:
         if not isinstance(name, str) or not isinstance(raw, Place) or not _is_shape(shape):
             raise CorruptFileError("a malformed array", location=location)
         dtype = _dtype(name, location)
-        if math.prod(shape) * _width(dtype) != raw.size:
+        if math.prod(shape) * width_of(dtype) != raw.size:
             raise CorruptFileError(f"an array of shape {shape} and {name} has {raw.size} bytes", location=location)
         return tuple(shape), dtype, raw
 
@@ -177,13 +179,12 @@ class _Reading:
         self, path: tuple[str, ...], dtype: str, shape: tuple[int, ...], places: tuple[Place, ...], **about: Any
     ) -> dict[str, Any]:
         group, name = place(path, self._groups)
-        base, number = name, 2
-        while (group, name) in self._names:
-            name, number = f"{base}#{number}", number + 1
-        self._names.add((group, name))
+        name = free_name(name, self._names[group])
+        self._names[group].add(name)
         pieces: list[Bytes] = [FileBytes(self.source.files[0].path, place.offset, place.size) for place in places]
         data = pieces[0] if len(pieces) == 1 else ChainedBytes(tuple(pieces))
-        self.tensors.append(_source(group, name, dtype, shape, data if data.size else MemoryBytes(b""), about))
+        parts, encoding = parts_of(dtype, shape, data if data.size else MemoryBytes(b""))
+        self.tensors.append(TensorSource(group, name, dtype, shape, parts, encoding, attributes=about))
         return state_tree.tensor(group, name)
 
 
@@ -207,21 +208,3 @@ def _dtype(name: str, location: str) -> str:
         return from_numpy_name(name).name
     except UnsupportedFormatError as error:
         raise UnsupportedFormatError(f"the dtype {name[:100]!r} is not known", location=location) from error
-
-
-def _width(dtype: str) -> int:
-    """Bytes of an item as NumPy and ml_dtypes hold it: those of less than a byte take one."""
-    return max(1, DTYPES[dtype].bits // 8)
-
-
-def _source(
-    group: str, name: str, dtype: str, shape: tuple[int, ...], data: Bytes, about: dict[str, Any]
-) -> TensorSource:
-    """Return the tensor of an array, encoded where safetensors lacks its dtype."""
-    if DTYPES[dtype].stored:
-        return TensorSource(group, name, dtype, shape, {"": StoredArray(dtype, shape, data)}, attributes=about)
-    if dtype == "C128":
-        pairs = {"values": StoredArray("F64", (*shape, 2), data)}
-        return TensorSource(group, name, dtype, shape, pairs, Encoding("complex_pairs"), attributes=about)
-    raw = {"values": StoredArray("U8", (*shape, _width(dtype)), data)}
-    return TensorSource(group, name, dtype, shape, raw, Encoding("raw", {"byte_order": "little"}), attributes=about)

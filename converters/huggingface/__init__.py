@@ -12,8 +12,13 @@ Refused: folders of several models, which have to be named one by one.
 
 from __future__ import annotations
 
+from typing import Final
+
 from candle_spec.conversion.contract import Card
 from candle_spec.conversion.format_package import FormatPackage
+
+DESCRIBES: Final = frozenset({"config.json", "adapter_config.json", "model_index.json", "modules.json"})
+"""Names of files of which one describes the model."""
 
 CONVERTER = FormatPackage(
     __name__,

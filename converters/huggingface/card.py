@@ -12,7 +12,8 @@ from typing import Any, Final
 
 from candle_spec import limits
 from candle_spec.conversion.contract import Field, NativeFile
-from candle_spec.converters._shared import look, values
+from candle_spec.converters._shared import values
+from candle_spec.converters._shared.documents import mapping, read_text, sequence
 from candle_spec.errors import LimitExceededError
 from candle_spec.manifest.yaml import load_yaml
 
@@ -43,14 +44,14 @@ def front_matter(file: NativeFile) -> tuple[dict[str, Any], str]:
     Raises:
         CorruptFileError: The front matter is no YAML.
     """
-    text = look.read_text(file).replace("\r\n", "\n")
+    text = read_text(file).replace("\r\n", "\n")
     match = re.match(r"---[ \t]*\n(.*?)\n---[ \t]*(\n|\Z)", text, re.DOTALL)
     if match is None:
         return {}, text
     if len(match[1]) > limits.YAML_BYTES:
         raise LimitExceededError(f"front matter of {len(match[1])} characters", location=file.name)
     value = load_yaml(match[1].encode(), location=file.name, lenient=True)[0] if match[1].strip() else {}
-    return look.mapping(value), text[match.end() :]
+    return mapping(value), text[match.end() :]
 
 
 def card_fields(about: Mapping[str, Any], text: str, origin: str) -> list[Field]:
@@ -97,7 +98,7 @@ def license_of(about: Mapping[str, Any]) -> str | None:
 
 def names(about: Mapping[str, Any], text: str, origin: str) -> list[tuple[Any, str]]:
     """Return what may be the model's name, with the place where it stands."""
-    index = [look.mapping(row).get("name") for row in look.items(about.get("model-index"))]
+    index = [mapping(row).get("name") for row in sequence(about.get("model-index"))]
     heading = re.search(r"^#[ \t]+(.+?)[ \t]*#*$", text, re.MULTILINE)
     title = re.sub(r"^Model Card (for|of)\s+", "", heading[1]) if heading else None
     found = [(index[0], f"{origin}: model-index")] if len(index) == 1 else []
@@ -136,12 +137,12 @@ def _compute(about: Mapping[str, Any]) -> dict[str, Any]:
 
 def _results(about: Mapping[str, Any], origin: str) -> Iterator[dict[str, Any]]:
     """Yield the results whose metric is a known one; those in percent are not turned into shares: nobody says so."""
-    for model in look.items(about.get("model-index")):
-        for result in look.items(look.mapping(model).get("results")):
-            dataset = look.mapping(look.mapping(result).get("dataset"))
-            task = look.mapping(look.mapping(result).get("task"))
-            for metric in look.items(look.mapping(result).get("metrics")):
-                row = look.mapping(metric)
+    for model in sequence(about.get("model-index")):
+        for result in sequence(mapping(model).get("results")):
+            dataset = mapping(mapping(result).get("dataset"))
+            task = mapping(mapping(result).get("task"))
+            for metric in sequence(mapping(result).get("metrics")):
+                row = mapping(metric)
                 entry = values.evaluation(
                     row.get("type"),
                     row.get("value"),

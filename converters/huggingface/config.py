@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from candle_spec.conversion.contract import Field
-from candle_spec.converters._shared import look, values
+from candle_spec.converters._shared import values
+from candle_spec.converters._shared.documents import mapping, sequence
 
 _LENGTHS: Final = ("max_position_embeddings", "n_positions", "max_seq_len", "seq_length", "n_ctx")
 _ADAPTER: Final = ("r", "lora_alpha", "lora_dropout", "target_modules", "bias", "use_rslora", "use_dora", "task_type")
@@ -21,7 +22,7 @@ _EMBEDDED: Final = re.compile(r"LABEL_\d+")
 def config_fields(about: Mapping[str, Any], origin: str) -> list[Field]:
     """Return what ``config.json`` says."""
     found = values.Found(origin, "config")
-    classes = [item for item in look.items(about.get("architectures")) if isinstance(item, str)]
+    classes = [item for item in sequence(about.get("architectures")) if isinstance(item, str)]
     found.add("/model/architecture", values.line(classes[0]) if classes else None, "architectures")
     found.add("/model/architecture", values.line(about.get("_class_name")), "_class_name")
     found.add("/model/architecture_family", values.line(about.get("model_type")), "model_type")
@@ -34,7 +35,7 @@ def config_fields(about: Mapping[str, Any], origin: str) -> list[Field]:
 def package_versions(about: Mapping[str, Any]) -> dict[str, str]:
     """Return the versions of packages that a configuration names."""
     stated = {"transformers": about.get("transformers_version"), "diffusers": about.get("_diffusers_version")}
-    rows = look.mapping(about.get("__version__"))
+    rows = mapping(about.get("__version__"))
     stated |= {"sentence-transformers": rows.get("sentence_transformers"), "torch": rows.get("pytorch")}
     stated["transformers"] = stated["transformers"] or rows.get("transformers")
     return values.versions({key: value for key, value in stated.items() if isinstance(value, str)})
@@ -42,7 +43,7 @@ def package_versions(about: Mapping[str, Any]) -> dict[str, str]:
 
 def _labels(about: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return the classes' names, where somebody named them."""
-    rows = look.mapping(about.get("id2label"))
+    rows = mapping(about.get("id2label"))
     named = {key: values.line(name) for key, name in rows.items() if re.fullmatch(r"[0-9]{1,9}", key)}
     if not named or any(name is None or _EMBEDDED.fullmatch(name) for name in named.values()):
         return []

@@ -1,13 +1,15 @@
-"""How :mod:`candle_spec.converters.huggingface` is recognised."""
+"""A folder of Hugging Face is known by the names of its files: one that describes a model, beside weights.
+
+A card (``README.md`` with front matter) describes a model as well. Nothing is read but whether the front matter begins,
+and, where weights are there, which folders the description names.
+"""
 
 from __future__ import annotations
 
-from typing import Final
-
 from candle_spec.conversion.contract import Detection, Source
-from candle_spec.converters._shared import look
-
-DESCRIBES: Final = frozenset({"config.json", "adapter_config.json", "model_index.json", "modules.json"})
+from candle_spec.converters._shared.safetensors import INDEX_ENDING
+from candle_spec.converters._shared.source_files import file_named, first_bytes
+from candle_spec.converters.huggingface import DESCRIBES
 
 
 def detect(source: Source) -> Detection | None:
@@ -27,8 +29,8 @@ def _described(source: Source) -> bool:
     names = {file.name for file in source.files}
     if names & DESCRIBES:
         return True
-    if any(name.endswith(look.SAFETENSORS_INDEX) for name in names):
+    if any(name.endswith(INDEX_ENDING) for name in names):
         # A bare index with its shards is a checkpoint of safetensors, from which fresh files can be made.
-        return not all(name.endswith((look.SAFETENSORS_INDEX, ".safetensors")) for name in names)
-    readme = look.file_named(source, "README.md")
-    return readme is not None and look.head(readme.path, 4) in (b"---\n", b"---\r")
+        return not all(name.endswith((INDEX_ENDING, ".safetensors")) for name in names)
+    readme = file_named(source, "README.md")
+    return readme is not None and first_bytes(readme.path, 4) in (b"---\n", b"---\r")

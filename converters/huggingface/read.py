@@ -1,19 +1,25 @@
-"""The reading half of :mod:`candle_spec.converters.huggingface`, loaded once its format is recognised."""
+"""A folder of Hugging Face as one checkpoint: its weights, the states of its training, and what describes it.
+
+safetensors are read here, all other weights and states by the converters of their own content.
+"""
 
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any, Final
 
 from candle_spec.conversion.contract import Group, Native, NativeFile, NativeFormat, Part, Source
-from candle_spec.conversion.meaning import infer_name
-from candle_spec.converters._shared import look, safetensors_files
-from candle_spec.converters._shared.folders import container
-from candle_spec.converters.huggingface import card, config, weights
-from candle_spec.converters.huggingface.detect import DESCRIBES
-from candle_spec.converters.huggingface.join import Joined, with_twins
+from candle_spec.conversion.meaning import infer_name, slug
+from candle_spec.converters._shared.documents import mapping, read_json
+from candle_spec.converters._shared.folders.inner import override_fields, the_inner
+from candle_spec.converters._shared.folders.kept_files import keep_file, keep_rest, note_left, read_optional
+from candle_spec.converters._shared.safetensors.files import read_files, read_shards
+from candle_spec.converters._shared.source_files import file_named, source_of
+from candle_spec.converters.huggingface import DESCRIBES, card, config, weights
+from candle_spec.converters.huggingface.joined_checkpoints import Joined, with_twins
 from candle_spec.errors import CandleSpecError, MissingPartError, UnsafeContentError
-from candle_spec.weights.sources import TensorSource
+from candle_spec.weights.sources import TensorSource, total_size
 
 _TRAINING: Final[tuple[tuple[re.Pattern[str], str], ...]] = (
     (re.compile(r"optimizer\.(pt|bin)"), "optimizer"),
@@ -58,9 +64,7 @@ class _Reading:
         """Return everything that was found."""
         native = self._native
         for component in self._components:
-            group = (
-                "model" if not component.folder or len(self._components) == 1 else f"model.{_slug(component.folder)}"
-            )
+            group = "model" if not component.folder or len(self._components) == 1 else f"model.{slug(component.folder)}"
             self._take(component, group)
             self._others(component)
         self._training()
@@ -69,7 +73,7 @@ class _Reading:
         self._finish_format()
         left = [file for file in self._source.files if file.name not in self._used]
         again = [file for file in left if weights.kind_of(file)]
-        container.leave(native, "weights in other formats", again, "the same model again; only in the native bytes")
+        note_left(native, "weights in other formats", again, "the same model again; only in the native bytes")
         if all(part.what.partition(".")[0] != "optimizer" for part in native.parts):
             native.parts.append(Part("optimizer", "absent", "the folder holds no optimizer state"))
         native.parts.append(
@@ -81,10 +85,7 @@ class _Reading:
         taken = component.taken
         self._used |= {file.name for file in taken.all_files}
         if taken.kind == "safetensors":
-            read = safetensors_files.read_shards if taken.index else None
-            found = (
-                read(taken.index, taken.files) if read and taken.index else safetensors_files.read_files(taken.files)
-            )
+            found = read_shards(taken.index, taken.files) if taken.index else read_files(taken.files)
             self._native.groups.append(Group(group, "model"))
             self._native.tensors += found.tensors(group)
             self._native.parts += found.parts(group)
@@ -96,7 +97,7 @@ class _Reading:
             )
             return
         for file in taken.files:
-            inner = container.the_inner(look.single(file), self._source, file.name).read(self._source)
+            inner = the_inner(source_of(file), self._source, file.name).read(self._source)
             self._inner.append(f"{file.name}: {inner.format.title}")
             self._native.weights_metadata = inner.weights_metadata
             self._native.fields += [each for each in inner.fields if each.pointer != "/name"]
@@ -104,7 +105,7 @@ class _Reading:
             self._native.parts += rest if len(taken.files) == 1 else []
             self._joined.add(inner, file.name, lambda each: _under(group, each))
         if taken.index:
-            container.keep(self._native, taken.index, "index")
+            keep_file(self._native, taken.index, "index")
             self._native.parts.append(Part(group, "kept", f"in {len(taken.files)} shards"))
 
     def _others(self, component: weights.Component) -> None:
@@ -127,7 +128,7 @@ class _Reading:
         tensors: list[TensorSource] = []
         try:
             for file in other.files:
-                inner = container.the_inner(look.single(file), self._source, file.name).read(self._source)
+                inner = the_inner(source_of(file), self._source, file.name).read(self._source)
                 self._native.pickles += inner.pickles
                 tensors += inner.tensors
         except CandleSpecError as error:
@@ -147,15 +148,15 @@ class _Reading:
                 self._state(file, kind if len(files) == 1 else f"{kind}.{number}")
 
     def _state(self, file: NativeFile, group: str) -> None:
-        inner = container.optional(
+        inner = read_optional(
             self._native,
             file,
-            lambda each: container.the_inner(look.single(each), self._source, each.name).read(self._source),
+            lambda each: the_inner(source_of(each), self._source, each.name).read(self._source),
         )
         if inner is None:
             return
         added = self._joined.add(inner, file.name, lambda _: group.replace(" ", "-"))
-        size = sum(part.data.size for tensor in added for part in tensor.parts.values())
+        size = total_size(added)
         kept = "in the state tree" if not added else ""
         self._native.parts.append(Part(group.partition(".")[0], "kept", kept, len(added), size))
 
@@ -164,7 +165,7 @@ class _Reading:
         native, source = self._native, self._source
         rest = [f for f in source.files if f.name not in self._used and not weights.kind_of(f)]
         before = len(native.side_files)
-        container.keep_rest(native, rest)
+        keep_rest(native, rest)
         kept = [file for file in rest if file.size]
         paths = {file.name: side.path for file, side in zip(kept, native.side_files[before:], strict=True)}
         self._used |= {file.name for file in rest}
@@ -178,21 +179,19 @@ class _Reading:
         )
         fields += config.config_fields(settings, "config.json")
         names = [(settings.get("_name_or_path"), "config.json: _name_or_path")]
-        readme = container.optional(native, look.file_named(source, "README.md"), card.front_matter)
+        readme = read_optional(native, file_named(source, "README.md"), card.front_matter)
         if readme is not None:
             about, text = readme
             names = [*card.names(about, text, "README.md"), *names]
             fields += card.card_fields(about, text, "README.md")
-        container.describe(native, [infer_name(source, names), *fields])
+        override_fields(native, [infer_name(source, names), *fields])
         if config.tied(settings, {tensor.name for tensor in native.tensors}):
             native.parts.append(Part("tied embeddings", "absent", "config.json ties the output to the embeddings"))
 
     def _document(self, file: NativeFile) -> dict[str, Any]:
-        return look.mapping(container.optional(self._native, file, look.read_json))
+        return mapping(read_optional(self._native, file, read_json))
 
     def _finish_format(self) -> None:
-        from dataclasses import replace
-
         native = self._native
         stated = {"pt": "pytorch", "tf": "tensorflow", "flax": "jax", "mlx": "mlx"}
         framework = native.format.framework or stated.get(native.weights_metadata.get("format", ""), "unknown")
@@ -206,10 +205,6 @@ def _is_description(file: NativeFile) -> bool:
         "preprocessor_config.json",
         "trainer_state.json",
     )
-
-
-def _slug(folder: str) -> str:
-    return re.sub(r"[^A-Za-z0-9_-]+", "-", folder).strip("-")[:80] or "part"
 
 
 def _under(group: str, inner: Group) -> str:

@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from candle_spec.conversion.contract import NativeFile, Source
-from candle_spec.converters._shared import look
-from candle_spec.converters._shared.safetensors_files import shards
+from candle_spec.converters._shared.documents import mapping, read_json, read_quietly, sequence
+from candle_spec.converters._shared.safetensors.files import shards
+from candle_spec.converters._shared.source_files import file_named
 from candle_spec.errors import CandleSpecError, InvalidInputError
 
 _KINDS: Final[tuple[tuple[str, re.Pattern[str]], ...]] = (
@@ -165,20 +166,12 @@ def is_several(source: Source, named: Iterable[str]) -> bool:
 def named_folders(source: Source) -> list[str]:
     """Return the folders that ``model_index.json`` or ``modules.json`` name as parts of the model."""
     found: list[str] = []
-    index = look.file_named(source, "model_index.json")
+    index = file_named(source, "model_index.json")
     if index is not None:
-        rows = look.mapping(_quiet(index)).items()
+        rows = mapping(read_quietly(index, read_json)).items()
         found += [key for key, value in rows if isinstance(value, list) and not key.startswith("_")]
-    modules = look.file_named(source, "modules.json")
+    modules = file_named(source, "modules.json")
     if modules is not None:
-        rows_ = [look.mapping(row) for row in look.items(_quiet(modules))]
-        found += [row["path"] for row in rows_ if isinstance(row.get("path"), str) and row["path"]]
+        parts = [mapping(row) for row in sequence(read_quietly(modules, read_json))]
+        found += [row["path"] for row in parts if isinstance(row.get("path"), str) and row["path"]]
     return found
-
-
-def _quiet(file: NativeFile) -> object:
-    """A description that cannot be read names nothing; reading the folder says so."""
-    try:
-        return look.read_json(file)
-    except CandleSpecError:
-        return None

@@ -11,8 +11,14 @@ Source of the layout: https://github.com/JDACS4C-IMPROVE/IMPROVE (``improvelib``
 
 from __future__ import annotations
 
+from typing import Final
+
 from candle_spec.conversion.contract import Card
 from candle_spec.conversion.format_package import FormatPackage
+
+LOG: Final = "param_log_file.txt"
+TEXTS: Final = frozenset({"txt", "log", "ini", "json", "csv", "yml", "yaml"})
+"""Endings of the files that describe a run."""
 
 CONVERTER = FormatPackage(
     __name__,

@@ -1,4 +1,7 @@
-"""The reading half of :mod:`candle_spec.converters.improve_model`, loaded once its format is recognised."""
+"""A folder of IMPROVE as a checkpoint: the one model in it, its settings and scores, and what its tree adds.
+
+The model is read by the converter of its own content. Files beside it are kept; data are not.
+"""
 
 from __future__ import annotations
 
@@ -7,15 +10,16 @@ from dataclasses import replace
 from typing import Any, Final
 
 from candle_spec.checkpoint.training_fields import training_fields
-from candle_spec.conversion.contract import Field, Native, NativeFile, Part, Source
+from candle_spec.conversion.contract import Field, Native, Part, Source
 from candle_spec.conversion.meaning import infer_name
-from candle_spec.converters._shared.folders import container
-from candle_spec.converters._shared.folders import nested as _nested
-from candle_spec.converters._shared.folders import run_files as _run_files
-from candle_spec.converters._shared.pickle import beside as _pickles_beside
-from candle_spec.converters.improve_model.detect import LOG, TEXTS, models_of
+from candle_spec.converters._shared.folders.inner import Inner, override_fields
+from candle_spec.converters._shared.folders.kept_files import keep_file
+from candle_spec.converters._shared.folders.run_settings import hyperparameters, settings_file
+from candle_spec.converters.improve_model import LOG, TEXTS
+from candle_spec.converters.improve_model.artifacts import add_artifact
+from candle_spec.converters.improve_model.models import models_of, the_only
+from candle_spec.converters.improve_model.scores import SCORES, evaluation, seconds
 from candle_spec.converters.improve_model.tree import Tree, tree_of
-from candle_spec.errors import CandleSpecError, UnsupportedFormatError
 
 _LARGE: Final = 8 << 20
 """Predictions beyond this stay in the native bytes only."""
@@ -28,15 +32,15 @@ def read(source: Source) -> Native:
         MissingPartError: No model lies there.
         InvalidInputError: Several models lie there, and the settings name none of them.
     """
-    settings = _run_files.settings_file(source.files)
-    found = _run_files.hyperparameters(settings) if settings is not None else {}
+    settings = settings_file(source.files)
+    found = hyperparameters(settings) if settings is not None else {}
     tree = tree_of(source, found)
-    inner = _nested.the_only(models_of(source), _named(found), str(source.path))
-    native = _nested.read(inner, source)
+    inner = the_only(models_of(source), _named(found), str(source.path))
+    native = inner.read(source)
     native.fields = [field for field in native.fields if field.pointer != "/name"]
     native.fields.insert(0, _name(source, found, tree))
     if settings is not None:
-        container.describe(native, training_fields(found, settings.name))
+        override_fields(native, training_fields(found, settings.name))
         native.parts.append(Part("hyperparameters", "kept", f"read from {settings.name}"))
     _add_scores(native, source, tree, found)
     _add_texts(native, inner, source)
@@ -72,15 +76,12 @@ def _add_scores(native: Native, source: Source, tree: Tree | None, found: Mappin
     entries: list[dict[str, Any]] = []
     unknown: list[str] = []
     places: list[str] = []
-    jobs = [
-        (file, _run_files.SCORES[file.name], tree.source if tree else "")
-        for file in source.files
-        if file.name in _run_files.SCORES
-    ]
+    study = tree.source if tree else ""
+    jobs = [(file, SCORES[file.name], study) for file in source.files if file.name in SCORES]
     jobs += [(file, "test", target) for target, file in tree.scores] if tree is not None else []
     for file, split, dataset in jobs:
         about = _target(found) | ({"dataset": dataset} if dataset else {})
-        made, left = _run_files.evaluation(file, split, **about)
+        made, left = evaluation(file, split, **about)
         entries += made
         unknown += left
         places.append(file.name)
@@ -93,12 +94,12 @@ def _add_scores(native: Native, source: Source, tree: Tree | None, found: Mappin
         reason = f"not taken as metrics: {', '.join(sorted(set(unknown))[:8])}" if unknown else ""
         native.parts.append(Part("scores", "kept", reason, len(entries)))
     for file in source.files:
-        duration = _run_files.seconds(file) if file.name == "runtime.json" else None
+        duration = seconds(file) if file.name == "runtime.json" else None
         if duration is not None:
             native.fields.append(Field("/training/duration_seconds", duration, "file", file.name))
 
 
-def _add_texts(native: Native, inner: _nested.Inner, source: Source) -> None:
+def _add_texts(native: Native, inner: Inner, source: Source) -> None:
     """Put scores, predictions and settings beside the weights as they are."""
     known = {side.path for side in native.side_files} | {file.name for file in inner.source.files}
     for file in source.files:
@@ -107,7 +108,7 @@ def _add_texts(native: Native, inner: _nested.Inner, source: Source) -> None:
             continue
         role = "config" if file.name in (LOG, "runtime.json") or ending in ("ini", "yml", "yaml") else "document"
         if f"artifacts/{file.name}" not in known:
-            container.keep(native, file, role)
+            keep_file(native, file, role)
 
 
 def _add_tree(native: Native, tree: Tree) -> None:
@@ -123,28 +124,6 @@ def _add_tree(native: Native, tree: Tree) -> None:
         Field("/training/datasets", tree.datasets(), "path", f"folders models/{tree.source}/{tree.split}")
     )
     for _, file in tree.scores:
-        container.keep(native, file, "document")
+        keep_file(native, file, "document")
     for file in tree.artifacts:
-        _join(native, file)
-
-
-def _join(native: Native, file: NativeFile) -> None:
-    """Read a scaler, encoder or dictionary as tensors; one that cannot be read stays in the native bytes."""
-    inner = _nested.recognise(file.path, [file], file.name)
-    name = file.name.rpartition("/")[2]
-    if inner is None:
-        native.parts.append(
-            Part(f"artifact {name}"[:200], "residue", "of no kind that is read; kept whole in the native bytes")
-        )
-        _pickles_beside.note(native, [file])
-        return
-    try:
-        _nested.join(native, _nested.read(inner, inner.source), name)
-    except UnsupportedFormatError as error:
-        native.parts.append(
-            Part(f"artifact {name}"[:200], "residue", f"kept whole in the native bytes: {error.message}"[:500])
-        )
-        _pickles_beside.note(native, [file])
-    except CandleSpecError as error:
-        error.location = error.location or file.name
-        raise
+        add_artifact(native, file)

@@ -25,6 +25,14 @@ CONFIG: Final = "config.json"
 MOST: Final = 3
 """Files of a folder of weights, architecture and CANDLE's note: one of more is none of these."""
 
+TITLES: Final = {
+    "legacy-h5": "Keras legacy HDF5 model",
+    "legacy-weights": "Keras legacy HDF5 weights",
+    "weights-h5": "Keras v3 weights (HDF5)",
+    "keras-zip": "Keras v3 archive",
+}
+"""Dialects."""
+
 CONVERTER = FormatPackage(
     __name__,
     name="keras",

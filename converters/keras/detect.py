@@ -1,22 +1,18 @@
-"""How :mod:`candle_spec.converters.keras` is recognised."""
+"""A Keras checkpoint is known by the names inside its HDF5 file or zip archive; those of the files say nothing.
+
+Files are looked into only where one of them begins as HDF5 or is an archive with ``config.json``.
+"""
 
 from __future__ import annotations
 
 from typing import Final
 
 from candle_spec.conversion.contract import Detection, NativeFile, Source
-from candle_spec.converters._shared import look
-from candle_spec.converters.keras import CONFIG, MOST
+from candle_spec.converters.keras import CONFIG, MOST, TITLES
 from candle_spec.errors import CandleSpecError, InvalidInputError
-from candle_spec.readers.signatures import hdf5_at
+from candle_spec.readers.signatures import ZIP, hdf5_at
 from candle_spec.readers.zip_archive import entry_names
 
-TITLES: Final = {
-    "legacy-h5": "Keras legacy HDF5 model",
-    "legacy-weights": "Keras legacy HDF5 weights",
-    "weights-h5": "Keras v3 weights (HDF5)",
-    "keras-zip": "Keras v3 archive",
-}
 _CONFIDENCE: Final = {"legacy-h5": 95, "legacy-weights": 90, "weights-h5": 80, "keras-zip": 95}
 
 
@@ -24,14 +20,14 @@ def detect(source: Source) -> Detection | None:
     """Say which dialect it is, from names inside the file; file names say nothing."""
     if not any(_may_be_one(file) for file in source.files[:MOST]):
         return None
-    from candle_spec.converters.keras import source as native
+    from candle_spec.converters.keras.files import find, is_archive, looks_like_keras
 
-    if native.is_archive(source):
+    if is_archive(source):
         return Detection(_CONFIDENCE["keras-zip"], TITLES["keras-zip"])
     try:
-        found = native.find(source)
+        found = find(source)
     except CandleSpecError as error:
-        if not native.looks_like_keras(source):
+        if not looks_like_keras(source):
             return None
         # Reading it says in words what is wrong.
         mistake = isinstance(error, InvalidInputError)
@@ -41,6 +37,6 @@ def detect(source: Source) -> Detection | None:
 
 def _may_be_one(file: NativeFile) -> bool:
     with file.path.open("rb") as opened:
-        if opened.read(len(look.ZIP)) == look.ZIP:
+        if opened.read(len(ZIP)) == ZIP:
             return CONFIG in (entry_names(file.path) or [])
         return hdf5_at(opened, file.size) is not None

@@ -1,4 +1,4 @@
-"""Datasets of an HDF5 file as tensors: what type they are, where their bytes stand. For every format kept in HDF5."""
+"""Datasets of an HDF5 file as tensors: what type they are, where their bytes stand."""
 
 from __future__ import annotations
 
@@ -7,18 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from candle_spec import limits
+from candle_spec.converters._shared.encodings import layout_of
 from candle_spec.readers.hdf5 import Dataset, FileWindow, MemoryWindow
 from candle_spec.weights.dtypes import DTYPES, from_numpy_name
-from candle_spec.weights.sources import (
-    Bytes,
-    Encoding,
-    FileBytes,
-    MadeBytes,
-    Part,
-    StridedBytes,
-    TensorSource,
-    row_major_strides,
-)
+from candle_spec.weights.sources import Bytes, Encoding, FileBytes, MadeBytes, Part, TensorSource
+from candle_spec.weights.strides import StridedBytes, row_major_strides
 from candle_spec.weights.strings import stored_strings
 
 _STRING_BYTES: Final = 256 * limits.MIB
@@ -67,35 +60,39 @@ def tensor_of(dataset: Dataset, place: Place, alias_of: tuple[str, str] | None =
 def _stored(dataset: Dataset, place: Place) -> tuple[str, dict[str, Part], Encoding | None]:
     """Return logical dtype, stored arrays and encoding."""
     shape = dataset.shape or ()
-    kind, width = dataset.dtype.kind, int(dataset.dtype.itemsize)
+    kind = dataset.dtype.kind
     if dataset.text or kind == "S":
         return _strings(dataset)
     if kind == "V":
         return _structured(dataset) if dataset.dtype.names else _opaque(dataset, place.opaque_as)
     name = from_numpy_name(dataset.dtype.name.replace("float128", "longdouble")).name
-    if name == "C128":
-        pairs = Part("F64", (*shape, 2), _bytes(dataset, "F64", (*shape, 2)))
-        return name, {"values": pairs}, Encoding("complex_pairs")
-    if not DTYPES[name].stored:
-        raw = Part("U8", (*shape, width), _bytes(dataset, "U8", (*shape, width), swap=width))
-        return name, {"values": raw}, Encoding("raw", {"byte_order": "little"})
-    return name, {"": Part(name, shape, _bytes(dataset, name, shape))}, None
+    layout = layout_of(name)
+    stored = (*shape, *layout.inner)
+    whole = layout.encoding is not None and layout.encoding.name == "raw"
+    data = _bytes(dataset, layout.dtype, stored, whole)
+    return name, {layout.part: Part(layout.dtype, stored, data)}, layout.encoding
 
 
-def _bytes(dataset: Dataset, dtype: str, shape: tuple[int, ...], swap: int = 0) -> Bytes:
-    """Return where the items are: in place, in place but big-endian, or to be made by the HDF5 library."""
+def _bytes(dataset: Dataset, dtype: str, shape: tuple[int, ...], whole: bool = False) -> Bytes:
+    """Return where the items are: in place, in place but big-endian, or to be made by the HDF5 library.
+
+    Args:
+        dataset: The dataset.
+        dtype: Stored dtype.
+        shape: Stored shape.
+        whole: Whether the bytes of an item are one number, so that only the library can swap them.
+    """
     big = dataset.dtype.str.startswith(">")
     size = dataset.size
-    if dataset.offset is None or (big and swap):
+    if dataset.offset is None or (big and whole):
         return MadeBytes(size, dataset.blocks)
     window = dataset.window
     if isinstance(window, FileWindow) and not big:
         return FileBytes(window.path, window.offset + dataset.offset, size)
     if isinstance(window, FileWindow):
         numbers = 4 if dtype == "C64" else 0
-        return StridedBytes(
-            window.path, window.offset + dataset.offset, dtype, shape, row_major_strides(shape), "big", numbers
-        )
+        offset, strides = window.offset + dataset.offset, row_major_strides(shape)
+        return StridedBytes(window.path, offset, dtype, shape, strides, byte_order="big", swap_size=numbers)
     if isinstance(window, MemoryWindow) and not big:
         return MadeBytes(size, _Slice(window.data, dataset.offset, size).blocks)
     return MadeBytes(size, dataset.blocks)

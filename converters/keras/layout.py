@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 from candle_spec.conversion.meaning import group_ids
-from candle_spec.converters._shared.keras.config import Layer, walk
-from candle_spec.converters._shared.keras.layers import holds_weights, role, snake_case, variables
+from candle_spec.converters._shared.keras.architecture import Layer, walk
+from candle_spec.converters._shared.keras.layers import snake_case
 from candle_spec.converters.keras.hdf5_tensors import Place
+from candle_spec.converters.keras.variables import holds_weights, role, variable_names
 from candle_spec.errors import CorruptFileError
 from candle_spec.readers.hdf5 import Dataset, Group
 
@@ -274,7 +275,7 @@ class _V3:
         part = container.rpartition("/")[2]
         kind = snake_case(layer.kind) if layer is not None else re.sub(r"_\d+\Z", "", part)
         config: Mapping[str, Any] = layer.config if layer is not None else {}
-        names = variables(kind, len(siblings.members), config, layer.quantized if layer is not None else "")
+        names = variable_names(kind, len(siblings.members), config, layer.quantized if layer is not None else "")
         return names[int(last)] if names and int(last) < len(names) else ""
 
     def _optimizer_variable(self, container: str, last: str) -> str:

@@ -1,4 +1,4 @@
-"""The reading half of :mod:`candle_spec.converters.keras`, loaded once its format is recognised."""
+"""A Keras checkpoint: datasets become tensors, groups and attributes the state tree, the architecture fields."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from typing import Any, Final
 
 from candle_spec.conversion.contract import Field, Group, Native, NativeFormat, Part, SideFile, Source
 from candle_spec.conversion.meaning import infer_name
-from candle_spec.converters._shared.keras.config import mapping, needed_code, parse_json
+from candle_spec.converters._shared.documents import mapping
+from candle_spec.converters._shared.keras.architecture import needed_code, parse_json
 from candle_spec.converters._shared.keras.fields import architecture_fields, training_fields
-from candle_spec.converters.keras import source as _keras_source
-from candle_spec.converters.keras.detect import TITLES
+from candle_spec.converters.keras import TITLES
+from candle_spec.converters.keras.files import CKPT_INFO, METADATA, Architecture, KerasFiles, architecture_in, find
 from candle_spec.converters.keras.hdf5_state import group_tree
 from candle_spec.converters.keras.hdf5_tensors import tensor_of
 from candle_spec.converters.keras.layout import Layout, contradiction, layout_of
-from candle_spec.converters.keras.source import Architecture, Found
 from candle_spec.errors import InvalidInputError, UnsupportedFormatError
 from candle_spec.problems import Location, Problem, Severity
 from candle_spec.readers.hdf5 import Group as Hdf5Group
 from candle_spec.readers.hdf5 import read_tree
-from candle_spec.weights.sources import TensorSource
+from candle_spec.weights.sources import TensorSource, total_size
 
 _NO_TOPOLOGY: Final = "a weights-only file; name the architecture with --topology"
 
@@ -33,7 +33,7 @@ def read(source: Source) -> Native:
         UnsafeContentError: It leads out of itself, or states sizes that it does not hold.
         UnsupportedFormatError: It is of no dialect that is read.
     """
-    found = _keras_source.find(source)
+    found = find(source)
     if found is None:
         raise UnsupportedFormatError("this is not a Keras checkpoint", location=str(source.path))
     return _Reading(source, found).native()
@@ -42,13 +42,13 @@ def read(source: Source) -> Native:
 class _Reading:
     """One Keras checkpoint while it is being read."""
 
-    def __init__(self, source: Source, found: Found) -> None:
+    def __init__(self, source: Source, found: KerasFiles) -> None:
         self._source = source
         self._found = found
         found.check()
         self._root = read_tree(found.window)
         location = found.window.location
-        inside = _keras_source.architecture_in(self._root, location)
+        inside = architecture_in(self._root, location)
         if inside is not None and source.topology is not None:
             raise InvalidInputError(
                 "the file holds its own architecture", location=location, hint="leave --topology out"
@@ -104,7 +104,7 @@ class _Reading:
         found, base = self._found, self._root.members.get("model_weights")
         holders = [self._root, *([base] if isinstance(base, Hdf5Group) else [])]
         version = str(found.metadata.get("keras_version") or "")
-        evidence = [f"{_keras_source.METADATA} states keras_version {version}"] if version else []
+        evidence = [f"{METADATA} states keras_version {version}"] if version else []
         for holder in holders:
             stated = holder.text("keras_version")
             if not version and stated:
@@ -119,7 +119,7 @@ class _Reading:
         title = TITLES[found.dialect]
         if self._architecture is not None and not self._own_architecture():
             title += f" with {self._architecture.origin}"
-        return NativeFormat("keras", found.dialect, title, "keras", version, date, tuple(evidence))
+        return NativeFormat("keras", found.dialect, title, "keras", version, written=date, evidence=tuple(evidence))
 
     def _own_architecture(self) -> bool:
         return self._found.dialect in ("legacy-h5", "keras-zip")
@@ -133,7 +133,7 @@ class _Reading:
         fields += training_fields(compiled, origin)
         epoch = self._found.checkpoint_info.get("epoch")
         if isinstance(epoch, int) and not isinstance(epoch, bool) and epoch >= 0:
-            fields.append(Field("/training_state/epoch", epoch, "file", _keras_source.CKPT_INFO))
+            fields.append(Field("/training_state/epoch", epoch, "file", CKPT_INFO))
         return fields
 
     def _names(self) -> list[tuple[str, str]]:
@@ -179,7 +179,7 @@ class _Reading:
 
     def _group_part(self, group: str) -> Part:
         own = [tensor for tensor in self._tensors.values() if tensor.group == group]
-        size = sum(part.data.size for tensor in own for part in tensor.parts.values())
+        size = total_size(own)
         reason = "the file's own lists do not name them: Keras does not load them" if group == "other" else ""
         return Part(group, "kept", reason, len(own), size)
 

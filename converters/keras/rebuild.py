@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from candle_spec import pointer
-from candle_spec.converters._shared.keras.config import mapping, parse_json
+from candle_spec.converters._shared.documents import mapping
+from candle_spec.converters._shared.keras.architecture import parse_json
 from candle_spec.converters.keras.hdf5_state import write_tree
 from candle_spec.errors import UnsupportedFormatError
 

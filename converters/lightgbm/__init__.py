@@ -7,8 +7,12 @@ were cut off or whose line ends were changed, arrays that are not as long as sta
 
 from __future__ import annotations
 
+from typing import Final
+
 from candle_spec.conversion.contract import Card
 from candle_spec.conversion.format_package import FormatPackage
+
+TITLE: Final = "LightGBM text model"
 
 CONVERTER = FormatPackage(
     __name__,

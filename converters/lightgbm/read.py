@@ -1,11 +1,11 @@
-"""The reading half of :mod:`candle_spec.converters.lightgbm`, loaded once its format is recognised."""
+"""A model of LightGBM as a checkpoint: its text is the payload, its trees are put beside it as arrays."""
 
 from __future__ import annotations
 
 from candle_spec.conversion.contract import Native, Source
 from candle_spec.converters._shared.boosters import native_of
 from candle_spec.converters._shared.lightgbm.model import lightgbm_booster
-from candle_spec.converters.lightgbm.detect import TITLE
+from candle_spec.converters.lightgbm import TITLE
 from candle_spec.readers.protobuf import open_message
 from candle_spec.weights.sources import FileBytes
 

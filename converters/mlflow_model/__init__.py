@@ -8,8 +8,13 @@ read, and nothing that ``loader_module`` or ``code`` name is imported.
 
 from __future__ import annotations
 
+from typing import Final
+
 from candle_spec.conversion.contract import Card
 from candle_spec.conversion.format_package import FormatPackage
+
+MLMODEL: Final = "MLmodel"
+"""Name of the file that describes the model."""
 
 CONVERTER = FormatPackage(
     __name__,

@@ -13,7 +13,8 @@ from typing import Any, Final
 
 from candle_spec.canonical import loads
 from candle_spec.conversion.contract import Field, SideFile
-from candle_spec.converters._shared import look, values
+from candle_spec.converters._shared import values
+from candle_spec.converters._shared.documents import mapping, sequence
 from candle_spec.errors import CandleSpecError
 
 _COLUMNS: Final = "artifacts/signature-columns.txt"
@@ -39,10 +40,10 @@ def model_fields(
     found.add("/identifier", [{"scheme": "uuid", "value": "-".join(match.groups())}] if match else None, "model_uuid")
     found.add("/lineage/run_id", values.name(about.get("run_id")), "run_id")
     found.add("/environment", _environment(about, environment), "flavors, requirements")
-    stated = look.mapping(about.get("signature"))
+    stated = mapping(about.get("signature"))
     found.add("/inputs", _side(stated.get("inputs"), columns), "signature/inputs")
     found.add("/outputs", _side(stated.get("outputs"), None), "signature/outputs")
-    metadata = look.mapping(about.get("metadata"))
+    metadata = mapping(about.get("metadata"))
     found.add("/description", values.text(metadata.get("description")), "metadata/description")
     found.add("/model/task", values.line(metadata.get("task")), "metadata/task")
     return found.fields
@@ -59,7 +60,7 @@ def registered_fields(about: Mapping[str, Any], origin: str) -> list[Field]:
 def _environment(about: Mapping[str, Any], pinned: dict[str, Any]) -> dict[str, Any]:
     packages = values.versions({"mlflow": about.get("mlflow_version")} if about.get("mlflow_version") else {})
     packages |= pinned.get("packages", {})
-    function = look.mapping(look.mapping(about.get("flavors")).get("python_function"))
+    function = mapping(mapping(about.get("flavors")).get("python_function"))
     python = values.name(function.get("python_version")) or pinned.get("python")
     return ({"python": python} if python else {}) | ({"packages": packages} if packages else {})
 
@@ -67,16 +68,16 @@ def _environment(about: Mapping[str, Any], pinned: dict[str, Any]) -> dict[str, 
 def _rows(stated: Any) -> list[dict[str, Any]]:
     """Return the rows of one side of a signature."""
     if not isinstance(stated, str):
-        return [look.mapping(row) for row in look.items(stated)]
+        return [mapping(row) for row in sequence(stated)]
     try:
-        return [look.mapping(row) for row in look.items(loads(stated.encode("utf-8", "replace"), location="signature"))]
+        return [mapping(row) for row in sequence(loads(stated.encode("utf-8", "replace"), location="signature"))]
     except CandleSpecError:
         return []
 
 
 def table_file(about: Mapping[str, Any]) -> SideFile | None:
     """Return a file with the names of many columns, one a line."""
-    rows = _rows(look.mapping(about.get("signature")).get("inputs"))
+    rows = _rows(mapping(about.get("signature")).get("inputs"))
     names = [values.line(row.get("name")) for row in rows if row.get("type") != "tensor"]
     if len(names) <= _SINGLE or any(name is None for name in names):
         return None
@@ -100,7 +101,7 @@ def _side(stated: Any, columns: SideFile | None) -> list[dict[str, Any]]:
 def _entry(row: Mapping[str, Any], number: int) -> dict[str, Any]:
     """Return an input or output of one column or tensor."""
     tensor = row.get("type") == "tensor"
-    spec = look.mapping(row.get("tensor-spec"))
+    spec = mapping(row.get("tensor-spec"))
     entry: dict[str, Any] = {
         "id": values.name(row.get("name")) or f"{'tensor' if tensor else 'column'}_{number}",
         "kind": "tensor" if tensor else "table",
@@ -109,7 +110,7 @@ def _entry(row: Mapping[str, Any], number: int) -> dict[str, Any]:
     if dtype:
         entry["dtype"] = dtype
     if tensor:
-        sizes = look.items(spec.get("shape"))[:64]
+        sizes = sequence(spec.get("shape"))[:64]
         entry["axes"] = [{"name": f"axis_{axis}", "size": values.count(size)} for axis, size in enumerate(sizes)]
     if row.get("required") is False or row.get("optional") is True:
         entry["optional"] = True

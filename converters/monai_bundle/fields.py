@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from candle_spec.conversion.contract import Field
-from candle_spec.converters._shared import look, values
-from candle_spec.converters._shared.folders.described_model import value_range
+from candle_spec.converters._shared import values
+from candle_spec.converters._shared.documents import mapping, sequence
 
 _KINDS: Final = {"image": "image", "series": "sequence", "probabilities": "tensor", "tuples": "table"}
 _NETWORK: Final = "network_data_format"
@@ -34,7 +34,7 @@ def metadata_fields(about: Mapping[str, Any], origin: str) -> list[Field]:
     found.add("/training/datasets", _data(about), "data_source")
     found.add("/environment/packages", _versions(about), "versions")
     found.add("/evaluation", _scores(about, origin), "eval_metrics")
-    network = look.mapping(about.get(_NETWORK))
+    network = mapping(about.get(_NETWORK))
     found.add("/inputs", _tensors(network.get("inputs"), about.get("image_classes")), f"{_NETWORK}/inputs")
     found.add("/outputs", _outputs(network, about), f"{_NETWORK}/outputs")
     return found.fields
@@ -61,12 +61,12 @@ def _holder(stated: Any) -> list[dict[str, Any]]:
 
 
 def _references(about: Mapping[str, Any]) -> str | None:
-    lines = [line for item in look.items(about.get("references")) if (line := values.line(item))]
+    lines = [line for item in sequence(about.get("references")) if (line := values.line(item))]
     return values.text("\n".join(lines))
 
 
 def _related(about: Mapping[str, Any]) -> list[dict[str, Any]]:
-    dois = [doi for item in look.items(about.get("references")) if (doi := values.doi(item))]
+    dois = [doi for item in sequence(about.get("references")) if (doi := values.doi(item))]
     known = [values.identifier("doi", doi) for doi in dict.fromkeys(dois)]
     return [each | {"relation": "IsDescribedBy"} for each in known if each]
 
@@ -84,14 +84,14 @@ def _versions(about: Mapping[str, Any]) -> dict[str, str]:
     }
     rows: dict[str, Any] = {}
     for key in ("optional_packages_version", "required_packages_version"):
-        rows |= look.mapping(about.get(key))
+        rows |= mapping(about.get(key))
     return values.versions(rows | {key: value for key, value in stated.items() if value})
 
 
 def _scores(about: Mapping[str, Any], origin: str) -> list[dict[str, Any]]:
     """Scores of a known metric: ``mean_dice`` is the Dice coefficient, ``*_dice`` that of a class."""
     found: list[dict[str, Any]] = []
-    for name, value in look.mapping(about.get("eval_metrics")).items():
+    for name, value in mapping(about.get("eval_metrics")).items():
         words = [
             word for word in re.split(r"[_\s]+", name.lower()) if word not in ("mean", "avg", "average", "val", "test")
         ]
@@ -108,8 +108,8 @@ def _outputs(network: Mapping[str, Any], about: Mapping[str, Any]) -> list[dict[
     """Outputs, after the network's own processing where that is described."""
     found = _tensors(network.get("outputs"), about.get("pred_classes"))
     for row in found:
-        row |= _labels(look.mapping(look.mapping(network.get("outputs")).get(row["id"])))
-    after = look.mapping(network.get("post_processed_outputs"))
+        row |= _labels(mapping(mapping(network.get("outputs")).get(row["id"])))
+    after = mapping(network.get("post_processed_outputs"))
     for row in found:
         if row["id"] in after:
             row["postprocessing"] = [
@@ -120,7 +120,7 @@ def _outputs(network: Mapping[str, Any], about: Mapping[str, Any]) -> list[dict[
 
 def _tensors(stated: Any, description: Any) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
-    for name, about in list(look.mapping(stated).items())[:1000]:
+    for name, about in list(mapping(stated).items())[:1000]:
         known = values.name(name)
         if known is not None and isinstance(about, dict):
             found.append({"id": known} | _tensor(about, values.text(description)))
@@ -135,7 +135,7 @@ def _tensor(about: Mapping[str, Any], description: str | None) -> dict[str, Any]
     if dtype:
         row["dtype"] = dtype
     row["axes"] = _axes(about)
-    limits = value_range(about.get("value_range"))
+    limits = values.value_range(about.get("value_range"))
     if limits:
         row["range"] = limits
     unit = {"hounsfield": "HU"}.get(str(about.get("format")))
@@ -148,7 +148,7 @@ def _axes(about: Mapping[str, Any]) -> list[dict[str, Any]]:
     axes: list[dict[str, Any]] = [{"name": "batch", "size": None}]
     channels = values.count(about.get("num_channels"))
     axes.append({"name": "channel", "size": channels})
-    sizes = look.items(about.get("spatial_shape"))[:3]
+    sizes = sequence(about.get("spatial_shape"))[:3]
     return axes + [{"name": name, "size": values.count(size)} for name, size in zip(_SPACE, sizes, strict=False)]
 
 
@@ -156,7 +156,7 @@ def _labels(about: Mapping[str, Any]) -> dict[str, Any]:
     """The classes that the channels of a segmentation stand for."""
     if about.get("format") not in ("segmentation", "labels", "classes"):
         return {}
-    rows = look.mapping(about.get("channel_def")).items()
+    rows = mapping(about.get("channel_def")).items()
     labels = [
         {"value": int(key), "name": name}
         for key, item in rows

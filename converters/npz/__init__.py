@@ -9,8 +9,13 @@ Members of ``savez_compressed`` are unpacked one by one, and kept packed in the 
 
 from __future__ import annotations
 
+from typing import Final
+
 from candle_spec.conversion.contract import Card
 from candle_spec.conversion.format_package import FormatPackage
+
+ENDING: Final = ".npy"
+"""Ending of the members of an archive."""
 
 CONVERTER = FormatPackage(
     __name__,

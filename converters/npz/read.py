@@ -1,4 +1,4 @@
-"""The reading half of :mod:`candle_spec.converters.npz`, loaded once its format is recognised."""
+"""NumPy's files as a checkpoint: the headers of all arrays are read, whose items stay where they stand."""
 
 from __future__ import annotations
 
@@ -8,17 +8,18 @@ from functools import partial
 from candle_spec import limits
 from candle_spec.conversion.contract import Group, InertPickle, Native, NativeFormat, Part, Source
 from candle_spec.conversion.meaning import infer_name
-from candle_spec.converters._shared import look
 from candle_spec.converters._shared.numpy.members import items_of, read_header, wrong_length
 from candle_spec.converters._shared.numpy.tensors import Items, tensor_of
-from candle_spec.converters._shared.pickle.imports import inert_pickle as named_pickle
-from candle_spec.converters.npz.detect import ENDING
+from candle_spec.converters._shared.pickle.imports import imports_of as named_pickle
+from candle_spec.converters._shared.source_files import first_bytes
+from candle_spec.converters.npz import ENDING
 from candle_spec.errors import UnsupportedFormatError
 from candle_spec.problems import Location, Problem, Severity
 from candle_spec.readers import inert_pickle
-from candle_spec.readers.npy_header import MAGIC, START, header_end
+from candle_spec.readers.npy_header import START, PickledObjectsError, header_end
+from candle_spec.readers.signatures import NPY
 from candle_spec.readers.zip_archive import Entry, ZipArchive
-from candle_spec.weights.sources import FileBytes, TensorSource
+from candle_spec.weights.sources import FileBytes, TensorSource, total_size
 
 
 def read(source: Source) -> Native:
@@ -29,7 +30,7 @@ def read(source: Source) -> Native:
         UnsupportedFormatError: It holds nothing but objects.
     """
     file = source.files[0]
-    if look.head(file.path, len(MAGIC)) == MAGIC:
+    if first_bytes(file.path, len(NPY)) == NPY:
         return _single(source)
     return _Reading(source, ZipArchive(file.path)).native()
 
@@ -39,9 +40,8 @@ def _single(source: Source) -> Native:
     header, _ = read_header(FileBytes(file.path, 0, file.size).blocks, str(file.path))
     if header.offset + header.size != file.size:
         raise wrong_length(header.offset + header.size, file.size, str(file.path))
-    items = Items(
-        header, str(file.path), file.path, header.offset, FileBytes(file.path, header.offset, header.size).blocks
-    )
+    data = FileBytes(file.path, header.offset, header.size)
+    items = Items(header, str(file.path), file.path, header.offset, data.blocks)
     native = Native(NativeFormat("npz", "npy", "NumPy array", "numpy"), source, weights_metadata={"format": "np"})
     name = file.name.rpartition("/")[2].removesuffix(ENDING) or "array"
     native.tensors = [tensor_of(items, "model", name)]
@@ -90,9 +90,7 @@ class _Reading:
     def _tensor(self, entry: Entry) -> TensorSource | None:
         try:
             items = items_of(self._archive, entry)
-        except UnsupportedFormatError as error:
-            if "objects" not in error.message:
-                raise
+        except PickledObjectsError:
             self._unread.append(entry)
             return None
         return tensor_of(items, "model", entry.name.removesuffix(ENDING))
@@ -105,7 +103,7 @@ def _written(entries: Sequence[Entry]) -> str:
 def _finish(native: Native, unread: Sequence[Entry]) -> Native:
     native.groups = [Group("model", "model")]
     native.fields = [infer_name(native.source)]
-    size = sum(part.data.size for tensor in native.tensors for part in tensor.parts.values())
+    size = total_size(native.tensors)
     native.parts.insert(0, Part("model", "kept", count=len(native.tensors), size=size))
     if unread:
         names = ", ".join(entry.name for entry in unread)

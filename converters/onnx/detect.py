@@ -1,11 +1,14 @@
-"""How :mod:`candle_spec.converters.onnx` is recognised."""
+"""A model of ONNX is known by the fields of its message, all of which are walked, and by those of the graph in it.
+
+A folder is one model where all other files are texts or hold the values of its tensors.
+"""
 
 from __future__ import annotations
 
 from typing import Final
 
 from candle_spec.conversion.contract import Detection, NativeFile, Source
-from candle_spec.converters._shared import look
+from candle_spec.converters._shared.source_files import first_bytes
 from candle_spec.errors import CandleSpecError
 from candle_spec.readers import protobuf
 
@@ -27,7 +30,7 @@ def detect(source: Source) -> Detection | None:
 
 
 def _detect(file: NativeFile) -> Detection | None:
-    head = look.head(file.path, 3)
+    head = first_bytes(file.path, 3)
     if len(head) < 3 or head[0] != 0x08 or not 0 < head[1] < 0x20:
         return None
     found: set[int] = set()

@@ -8,7 +8,7 @@ from typing import Any, Final
 from candle_spec import limits
 from candle_spec.conversion.contract import Field, NativeFormat
 from candle_spec.converters.onnx.graph import Model
-from candle_spec.converters.onnx.proto import text_of
+from candle_spec.converters.onnx.tensor_proto import text_of
 from candle_spec.converters.onnx.types import dtype_name
 from candle_spec.readers import protobuf
 from candle_spec.readers.protobuf import Window

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from candle_spec import limits
-from candle_spec.converters.onnx.proto import pair, text_of
+from candle_spec.converters._shared.names import free_name
+from candle_spec.converters.onnx.tensor_proto import pair, text_of
 from candle_spec.errors import CorruptFileError, LimitExceededError
 from candle_spec.readers import protobuf
 from candle_spec.readers.protobuf import Window
@@ -133,10 +134,7 @@ def _named(found: list[_Found]) -> Iterator[Place]:
         name = item.own
         if not name or often[name] > 1:
             # An initializer is known by its name in its graph, a value of an attribute by node and attribute.
-            wanted = item.path or f"{item.folder}{item.own or 'tensor'}"
-            name, number = wanted, 2
-            while name in taken:
-                name, number = f"{wanted}#{number}", number + 1
+            name = free_name(item.path or f"{item.folder}{item.own or 'tensor'}", taken)
             taken.add(name)
         yield Place(name, item.window, item.sparse)
 

@@ -1,4 +1,4 @@
-"""The reading half of :mod:`candle_spec.converters.onnx`, loaded once its format is recognised."""
+"""A model of ONNX as a checkpoint: tensors are found wherever they stand, the graph without their values is kept."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from candle_spec.converters.onnx.graph import Model, read_model
 from candle_spec.converters.onnx.tensors import Reader
 from candle_spec.errors import InvalidInputError, UnsupportedFormatError
 from candle_spec.readers import protobuf
-from candle_spec.weights.sources import Bytes
+from candle_spec.weights.sources import Bytes, total_size
 
 SKELETON: Final = "topology/model.onnx"
 _SKELETON_BYTES: Final = 64 << 20
@@ -47,7 +47,7 @@ def _native(source: Source, file: NativeFile, message: protobuf.Window, model: M
     native.groups = [Group("model", "model")]
     native.fields = [infer_name(source, fields.names_of(model)), *fields.fields_of(model)]
     native.embedded_code = [f"operators of others: {domain}" for domain in model.foreign_domains]
-    size = sum(part.data.size for tensor in native.tensors for part in tensor.parts.values())
+    size = total_size(native.tensors)
     native.parts = [Part("model", "kept", "", len(native.tensors), size)]
     _add_topology(native, skeleton(file.path, message, removed))
     return native

@@ -10,7 +10,8 @@ from typing import Any, Final
 
 from candle_spec import limits
 from candle_spec.conversion.contract import NativeFile
-from candle_spec.converters.onnx.proto import Proto, read_proto
+from candle_spec.converters._shared.source_files import leads_out
+from candle_spec.converters.onnx.tensor_proto import Proto, read_proto
 from candle_spec.converters.onnx.types import DOUBLES, FLOATS, RAW, STRINGS, DataType
 from candle_spec.converters.onnx.varints import Numbers
 from candle_spec.errors import CorruptFileError, LimitExceededError, MissingPartError, UnsafeContentError
@@ -124,7 +125,7 @@ class Reader:
         """
         location = proto.external.get("location", "")
         plain = location.replace("\\", "/")
-        if not plain or plain.startswith("/") or ".." in plain.split("/") or re.match(r"[A-Za-z]:", plain):
+        if not plain or leads_out(plain):
             raise UnsafeContentError(f"the values are said to be in {location!r}", location=proto.place)
         name = posixpath.normpath(posixpath.join(posixpath.dirname(self.model.name), plain))
         file = self.files.get(name)

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any, Final
 from candle_spec import limits
 from candle_spec.canonical import loads
 from candle_spec.conversion.contract import NativeFile, Source
-from candle_spec.converters._shared import look
+from candle_spec.converters._shared.documents import mapping
+from candle_spec.converters._shared.encodings import parts_of, width_of
 from candle_spec.converters.orbax.tree import Item
 from candle_spec.digests import BLOCK
 from candle_spec.errors import (
@@ -25,8 +26,8 @@ from candle_spec.errors import (
     UnsupportedFormatError,
 )
 from candle_spec.optional import require
-from candle_spec.weights.dtypes import DTYPES, from_numpy_name
-from candle_spec.weights.sources import Bytes, Encoding, FileBytes, MadeBytes, Part, TensorSource
+from candle_spec.weights.dtypes import from_numpy_name
+from candle_spec.weights.sources import Bytes, FileBytes, MadeBytes, TensorSource
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -98,7 +99,7 @@ class Stores:
         header = self._files.get(f"{self._folder}{self._header(key)}")
         if self._ocdbt or self._zarr3 or header is None:
             return None
-        about = look.mapping(loads(header.path.read_bytes(), location=header.name))
+        about = mapping(loads(header.path.read_bytes(), location=header.name))
         shape, dtype = about.get("shape"), about.get("dtype")
         packed = about.get("compressor") is not None or about.get("filters")
         if packed or about.get("order") != "C" or about.get("chunks") != shape or not isinstance(shape, list):
@@ -154,7 +155,7 @@ class Array:
     @property
     def width(self) -> int:
         """Bytes of an item: those of less than a byte take one."""
-        return max(1, DTYPES[self.dtype].bits // 8)
+        return width_of(self.dtype)
 
     @property
     def size(self) -> int:
@@ -170,15 +171,8 @@ class Array:
         data: Bytes = MadeBytes(self.size, self.blocks)
         if self.raw is not None and self.raw.size == self.size:
             data = FileBytes(self.raw.path, 0, self.size)
-        dtype, shape = self.dtype, self.shape
-        if DTYPES[dtype].stored:
-            return TensorSource(group, name, dtype, shape, {"": Part(dtype, shape, data)}, attributes=about)
-        if dtype == "C128":
-            parts, encoding = {"values": Part("F64", (*shape, 2), data)}, Encoding("complex_pairs")
-        else:
-            parts = {"values": Part("U8", (*shape, self.width), data)}
-            encoding = Encoding("raw", {"byte_order": "little"})
-        return TensorSource(group, name, dtype, shape, parts, encoding, attributes=about)
+        parts, encoding = parts_of(self.dtype, self.shape, data)
+        return TensorSource(group, name, self.dtype, self.shape, parts, encoding, attributes=about)
 
     def blocks(self) -> Iterator[memoryview]:
         """Yield the items row-major, in pieces of whole chunks as far as memory allows."""

@@ -1,9 +1,9 @@
-"""How :mod:`candle_spec.converters.orbax` is recognised."""
+"""A folder of Orbax is known by its trees: files ``_METADATA`` that begin with the metadata of a tree."""
 
 from __future__ import annotations
 
 from candle_spec.conversion.contract import Detection, NativeFile, Source
-from candle_spec.converters._shared import look
+from candle_spec.converters._shared.source_files import first_bytes
 from candle_spec.converters.orbax import TREE
 
 
@@ -23,4 +23,4 @@ def trees_of(source: Source) -> list[NativeFile]:
 
 
 def _is_tree(file: NativeFile) -> bool:
-    return b'"tree_metadata"' in look.head(file.path, 4096)
+    return b'"tree_metadata"' in first_bytes(file.path, 4096)

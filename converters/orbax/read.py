@@ -1,4 +1,7 @@
-"""The reading half of :mod:`candle_spec.converters.orbax`, loaded once its format is recognised."""
+"""A folder of Orbax as a checkpoint: its trees say which arrays there are, TensorStore what they are and where.
+
+Of the arrays only the step is read; the others are read when they are converted.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +13,9 @@ from typing import Any, Final
 from candle_spec import limits
 from candle_spec.canonical import MAX_SAFE_INTEGER, loads
 from candle_spec.conversion.contract import Field, Group, Native, NativeFile, NativeFormat, Part, Source
-from candle_spec.converters._shared import look
-from candle_spec.converters._shared.folders import container
+from candle_spec.converters._shared.documents import mapping, read_json, sequence
+from candle_spec.converters._shared.folders.kept_files import keep_file
+from candle_spec.converters._shared.source_files import file_named, first_bytes
 from candle_spec.converters.orbax import TREE
 from candle_spec.converters.orbax.arrays import Array, Stores, context_of
 from candle_spec.converters.orbax.detect import trees_of
@@ -28,7 +32,7 @@ from candle_spec.converters.orbax.tree import (
 )
 from candle_spec.errors import InvalidInputError, LimitExceededError, MissingPartError
 from candle_spec.weights import state_tree
-from candle_spec.weights.sources import TensorSource
+from candle_spec.weights.sources import TensorSource, total_size
 
 _UNFINISHED: Final = ".orbax-checkpoint-tmp"
 _EMPTY: Final[dict[str, Any]] = {"None": None, "Dict": {"$dict": []}, "List": [], "Tuple": {"$tuple": []}}
@@ -100,8 +104,8 @@ class _Reading:
 
     def _about(self) -> tuple[NativeFile | None, dict[str, Any]]:
         """What Orbax wrote about the checkpoint: times, metrics, values of the user."""
-        file = look.file_named(self.source, f"{self.checkpoint}/{ABOUT}".lstrip("/"))
-        return file, look.mapping(look.read_json(file)) if file is not None and file.size else {}
+        file = file_named(self.source, f"{self.checkpoint}/{ABOUT}".lstrip("/"))
+        return file, mapping(read_json(file)) if file is not None and file.size else {}
 
     def _format(self) -> NativeFormat:
         when = self._about()[1].get("commit_timestamp_nsecs")
@@ -115,16 +119,16 @@ class _Reading:
     def _keep_json(self, native: Native) -> None:
         """Keep items that were saved as JSON, and what the user or a metric says of the checkpoint."""
         for each in self.source.files:
-            if each.name.rpartition("/")[2] in _JSON_ITEMS and look.head(each.path, 1) in (b"{", b"["):
-                container.keep(native, each, "config")
+            if each.name.rpartition("/")[2] in _JSON_ITEMS and first_bytes(each.path, 1) in (b"{", b"["):
+                keep_file(native, each, "config")
         file, about = self._about()
         if file is not None and (about.get("metrics") or about.get("custom_metadata")):
-            container.keep(native, file, "config")
+            keep_file(native, file, "config")
 
     def _parts(self, native: Native) -> Iterator[Part]:
         for group in native.groups:
             own = [tensor for tensor in self.tensors if tensor.group == group.id]
-            size = sum(part.data.size for tensor in own for part in tensor.parts.values())
+            size = total_size(own)
             yield Part(group.id, "kept", "", len(own), size)
         packed = [t for t in self.tensors if not any(part.data.extents for part in t.parts.values())]
         if packed:
@@ -191,10 +195,10 @@ class _ItemReading:
 
 def _texts(source: Source, item: Item) -> dict[str, str]:
     """Return the leaves that are texts: they stand in a file of their own."""
-    file = look.file_named(source, f"{item.folder}/_strings.json".lstrip("/"))
+    file = file_named(source, f"{item.folder}/_strings.json".lstrip("/"))
     if file is None:
         return {}
-    about = look.mapping(look.read_json(file))
+    about = mapping(read_json(file))
     return {key: text for key, text in about.items() if isinstance(text, str)}
 
 
@@ -207,10 +211,10 @@ def _random_keys(source: Source, item: Item) -> dict[str, str]:
             continue
         if file.size > limits.JSON_BYTES:
             raise LimitExceededError(f"a description of {file.size} bytes", location=file.name)
-        about = look.mapping(loads(file.path.read_bytes(), location=file.name))
-        for row in look.items(about.get("array_metadatas")):
-            inner = look.mapping(look.mapping(row).get("array_metadata"))
-            kind = look.mapping(inner.get("ext_metadata")).get("random_key_impl")
+        about = mapping(loads(file.path.read_bytes(), location=file.name))
+        for row in sequence(about.get("array_metadatas")):
+            inner = mapping(mapping(row).get("array_metadata"))
+            kind = mapping(inner.get("ext_metadata")).get("random_key_impl")
             name = inner.get("param_name")
             if isinstance(kind, str) and isinstance(name, str):
                 found[name] = kind[:100]

@@ -16,7 +16,7 @@ from candle_spec.canonical import loads
 from candle_spec.conversion.contract import NativeFile, Source
 from candle_spec.conversion.jax_groups import STEP, kinds_of
 from candle_spec.conversion.meaning import group_ids
-from candle_spec.converters._shared import look
+from candle_spec.converters._shared.source_files import file_named
 from candle_spec.converters.orbax import TREE
 from candle_spec.errors import CorruptFileError, LimitExceededError
 from candle_spec.pointer import join
@@ -91,7 +91,7 @@ def _outer(folder: str) -> list[str]:
 def step_of(source: Source, checkpoint: str) -> tuple[int, str] | None:
     """Return the step that a folder's name states, and the name."""
     names = [checkpoint.rpartition("/")[2] or source.path.name]
-    if not checkpoint and look.file_named(source, ABOUT) is None:
+    if not checkpoint and file_named(source, ABOUT) is None:
         names.append(source.path.parent.name)  # an item alone: the folder around it is the step's
     for name in names:
         if found := STEP.fullmatch(name):

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any, Final
 
 from candle_spec.converters._shared.boosters import Booster
-from candle_spec.converters._shared.pickle.array_nodes import ArrayReader
-from candle_spec.converters._shared.pickle.nodes import class_of, state_of
-from candle_spec.readers.inert_pickle import Call, Mapping, Span
+from candle_spec.converters.python_pickle.array_reader import ArrayReader
+from candle_spec.converters.python_pickle.objects import class_of, state_of
+from candle_spec.readers.inert_pickle import Call, Span
 from candle_spec.weights.sources import Bytes, FileBytes
 
 _CLASSES: Final = {
@@ -38,7 +38,6 @@ class Boosters:
 
     Args:
         arrays: Says where bytes of the pickle stand.
-        path: The file in which the spans stand.
         several: Whether there are more than one.
         location: The file in words, for errors.
     """
@@ -84,8 +83,3 @@ class Boosters:
         if isinstance(record, Span):
             return bytes(record.view), self._arrays.place(record)
         return record.encode("utf-8", "surrogatepass") if isinstance(record, str) else bytes(record), None
-
-
-def has_booster(state: Mapping | None) -> bool:
-    """Whether attributes hold a booster directly, as the wrappers for scikit-learn do."""
-    return state is not None and any(handle_of(value) is not None for _, value in state.pairs)

@@ -1,9 +1,12 @@
-"""How :mod:`candle_spec.converters.python_pickle` is recognised."""
+"""A pickle is known by its mark and protocol or, of old protocols, by its first opcode and its last byte.
+
+Whether what begins so is one is seen by reading the first opcodes, of packed files after unpacking the beginning.
+"""
 
 from __future__ import annotations
 
 from candle_spec.conversion.contract import Detection, Source
-from candle_spec.converters._shared.pickle.look import begins_as_pickle, ends_of, packed_as
+from candle_spec.converters._shared.pickle.signatures import begins_as_pickle, ends_of, packed_as
 
 
 def detect(source: Source) -> Detection | None:

@@ -11,11 +11,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Final
 
-from candle_spec.converters._shared.pickle.array_nodes import ArrayNode, ArrayReader
-from candle_spec.converters._shared.pickle.nodes import class_of, state_of
+from candle_spec.converters._shared.pickle.arrays import ArrayNode
 from candle_spec.converters._shared.torch.walk import Walk
-from candle_spec.converters.python_pickle.arrays import tensor_of
-from candle_spec.converters.python_pickle.sparse import SPARSE, sparse_tensor
+from candle_spec.converters.python_pickle.array_reader import ArrayReader
+from candle_spec.converters.python_pickle.objects import class_of, state_of
+from candle_spec.converters.python_pickle.sparse_matrices import SPARSE, sparse_tensor
+from candle_spec.converters.python_pickle.tensors import tensor_of
 from candle_spec.errors import LimitExceededError
 from candle_spec.readers.inert_pickle import Call, Global, Mapping, Span
 from candle_spec.readers.torch_objects import TorchObjects

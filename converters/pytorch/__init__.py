@@ -1,7 +1,7 @@
 """PyTorch: files of ``torch.save``, ``torch.jit.save`` and Lightning, read without torch.
 
 Formats: zip (torch >= 1.6), legacy stream (before, or asked for), TorchScript, whole pickled modules; the layouts are
-described in ``_pytorch_files``. Kept: every tensor under its native name (dotted path of keys), aliases, views,
+described in ``_shared/torch/files.py``. Kept: every tensor under its native name (dotted path of keys), aliases, views,
 strides and flags; the whole structure with integer keys, tuples and foreign objects in the state tree; TorchScript's
 sources. Nothing that a file names is imported or called.
 
@@ -11,8 +11,19 @@ files of torch before 0.2, tensors without bytes of their own (nested, wrapped, 
 
 from __future__ import annotations
 
+from typing import Final
+
 from candle_spec.conversion.contract import Card
 from candle_spec.conversion.format_package import FormatPackage
+
+TITLES: Final = {
+    "zip": "PyTorch zip archive",
+    "legacy-stream": "PyTorch legacy stream",
+    "torchscript": "TorchScript archive",
+    "export": "PyTorch export archive (.pt2)",
+    "tar": "PyTorch tar archive (before torch 0.2)",
+}
+"""Dialects, with those that are recognised only to say what they are."""
 
 CONVERTER = FormatPackage(
     __name__,

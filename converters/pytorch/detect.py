@@ -1,20 +1,12 @@
-"""How :mod:`candle_spec.converters.pytorch` is recognised."""
+"""A PyTorch file is known by its first bytes and, where these are those of a zip archive, by the names in it."""
 
 from __future__ import annotations
 
-from typing import Final
-
 from candle_spec.conversion.contract import Detection, Source
-from candle_spec.converters._shared import look
+from candle_spec.converters._shared.source_files import first_bytes
+from candle_spec.converters.pytorch import TITLES
+from candle_spec.readers.signatures import TORCH_STREAM, ZIP
 from candle_spec.readers.zip_archive import entry_names
-
-TITLES: Final = {
-    "zip": "PyTorch zip archive",
-    "legacy-stream": "PyTorch legacy stream",
-    "torchscript": "TorchScript archive",
-    "export": "PyTorch export archive (.pt2)",
-    "tar": "PyTorch tar archive (before torch 0.2)",
-}
 
 
 def detect(source: Source) -> Detection | None:
@@ -27,14 +19,12 @@ def variant_of(source: Source) -> str:
     """Return the dialect of a file, ``""`` where it is none of PyTorch's."""
     if len(source.files) != 1:
         return ""
-    path = source.files[0].path
-    with path.open("rb") as opened:
-        head = opened.read(512)
-    if head.startswith(look.TORCH_STREAM):
+    head = first_bytes(source.files[0].path, 512)
+    if head.startswith(TORCH_STREAM):
         return "legacy-stream"
     if head[257:262] == b"ustar" and head.startswith((b"sys_info", b"./sys_info")):
         return "tar"
-    return _zip_variant(source) if head.startswith(b"PK\x03\x04") else ""
+    return _zip_variant(source) if head.startswith(ZIP) else ""
 
 
 def _zip_variant(source: Source) -> str:
@@ -42,8 +32,7 @@ def _zip_variant(source: Source) -> str:
     names = entry_names(source.files[0].path)
     if names is None:
         # A cut-off archive has no directory; torch's own first entry still tells what it was.
-        with source.files[0].path.open("rb") as opened:
-            return "zip" if b"/data.pkl" in opened.read(256) else ""
+        return "zip" if b"/data.pkl" in first_bytes(source.files[0].path, 256) else ""
     if any(name.rpartition("/")[2] == "archive_format" for name in names):
         return "export"
     roots = [name for name in names if name.rpartition("/")[2] == "data.pkl" and name.count("/") <= 1]

@@ -1,18 +1,18 @@
-"""The reading half of :mod:`candle_spec.converters.pytorch`, loaded once its format is recognised."""
+"""A PyTorch file as a checkpoint: its pickles are read, none is run, and one walk finds structure and tensors."""
 
 from __future__ import annotations
 
-from typing import Any
-
 from candle_spec.conversion.contract import Field, Group, Native, NativeFormat, Part, SideFile, Source
 from candle_spec.conversion.meaning import infer_name
-from candle_spec.converters._shared.pickle.imports import inert_pickle
-from candle_spec.converters._shared.torch import files
-from candle_spec.converters._shared.torch.meaning import Structure, structure_of
+from candle_spec.converters._shared.pickle.imports import imports_of
+from candle_spec.converters._shared.torch.files import TorchFile, read_legacy, read_zip
+from candle_spec.converters._shared.torch.structure import Structure, structure_of
 from candle_spec.converters._shared.torch.walk import Walk
-from candle_spec.converters.pytorch.detect import TITLES, variant_of
+from candle_spec.converters.pytorch import TITLES
+from candle_spec.converters.pytorch.detect import variant_of
 from candle_spec.errors import UnsupportedFormatError
 from candle_spec.readers.torch_objects import TorchObjects
+from candle_spec.weights.sources import TensorSource, total_size
 
 
 def read(source: Source) -> Native:
@@ -24,18 +24,18 @@ def read(source: Source) -> Native:
         raise UnsupportedFormatError(
             f"this is a {TITLES.get(variant, 'file')}, which is not read", location=str(path), hint=hint
         )
-    file = files.read_legacy(path) if variant == "legacy-stream" else files.read_zip(path)
+    file = read_legacy(path) if variant == "legacy-stream" else read_zip(path)
     return _native(source, file)
 
 
-def _native(source: Source, file: files.TorchFile) -> Native:
-    main = file.records[0]
+def _native(source: Source, file: TorchFile) -> Native:
+    main = file.pickles[0]
     objects = TorchObjects(main.storage_of, f"{source.path.name}: {main.member}")
     structure = structure_of(main.loaded.value, objects, script=file.variant == "torchscript")
     walk = Walk(objects, structure.group_of)
     state = walk.tree(main.loaded.value)
     tensors = list(walk.tensors)
-    if len(file.records) > 1:
+    if len(file.pickles) > 1:
         tensors += _constants(source, file)
     used = {tensor.group for tensor in tensors}
     groups = [group for group in structure.groups if group.id in used]
@@ -49,9 +49,7 @@ def _native(source: Source, file: files.TorchFile) -> Native:
         state=state,
         fields=[infer_name(source, structure.names), *structure.fields],
         parts=_parts(groups, tensors, structure, file),
-        pickles=[
-            inert_pickle(source.files[0].name, records.member, records.loaded.globals) for records in file.records
-        ],
+        pickles=[imports_of(source.files[0].name, each.member, each.loaded.globals) for each in file.pickles],
         checks=file.checks,
         weights_metadata={"format": "pt"},
     )
@@ -59,17 +57,16 @@ def _native(source: Source, file: files.TorchFile) -> Native:
     return native
 
 
-def _constants(source: Source, file: files.TorchFile) -> list[Any]:
+def _constants(source: Source, file: TorchFile) -> list[TensorSource]:
     """Tensors that a TorchScript program holds as constants."""
-    records = file.records[1]
-    walk = Walk(
-        TorchObjects(records.storage_of, f"{source.path.name}: {records.member}"), lambda path: ("other.constants", 0)
-    )
-    walk.tree(records.loaded.value)
+    constants = file.pickles[1]
+    objects = TorchObjects(constants.storage_of, f"{source.path.name}: {constants.member}")
+    walk = Walk(objects, lambda path: ("other.constants", 0))
+    walk.tree(constants.loaded.value)
     return walk.tensors
 
 
-def _format(file: files.TorchFile, structure: Structure) -> NativeFormat:
+def _format(file: TorchFile, structure: Structure) -> NativeFormat:
     variant = "module" if structure.is_module and file.variant != "torchscript" else file.variant
     title = TITLES[file.variant] + (" of a whole module" if variant == "module" else "") + structure.title
     return NativeFormat(
@@ -77,11 +74,11 @@ def _format(file: files.TorchFile, structure: Structure) -> NativeFormat:
     )
 
 
-def _parts(groups: list[Group], tensors: list[Any], structure: Structure, file: files.TorchFile) -> list[Part]:
+def _parts(groups: list[Group], tensors: list[TensorSource], structure: Structure, file: TorchFile) -> list[Part]:
     parts: list[Part] = []
     for group in groups:
         own = [tensor for tensor in tensors if tensor.group == group.id]
-        size = sum(part.data.size for tensor in own for part in tensor.parts.values())
+        size = total_size(own)
         what = group.kind if group.id == group.kind else group.id
         parts.append(Part(what, "kept", count=len(own), size=size))
     named = {part.what.partition(".")[0] for part in parts}
@@ -98,7 +95,7 @@ def _parts(groups: list[Group], tensors: list[Any], structure: Structure, file: 
     return parts
 
 
-def _add_code(native: Native, file: files.TorchFile) -> None:
+def _add_code(native: Native, file: TorchFile) -> None:
     """Put TorchScript's sources beside the weights, and say where program code is."""
     for name, data in sorted(file.code.items()):
         native.side_files.append(SideFile(f"topology/{name}", data, "text/x-python", "topology"))

@@ -11,8 +11,13 @@ Refused: packed pieces (stream transforms), sharded tensors of before torch 2.0.
 
 from __future__ import annotations
 
+from typing import Final
+
 from candle_spec.conversion.contract import Card
 from candle_spec.conversion.format_package import FormatPackage
+
+METADATA: Final = ".metadata"
+"""Name of the file that describes everything."""
 
 CONVERTER = FormatPackage(
     __name__,

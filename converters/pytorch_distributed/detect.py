@@ -1,12 +1,9 @@
-"""How :mod:`candle_spec.converters.pytorch_distributed` is recognised."""
+"""A distributed checkpoint is known by its names: a folder with ``.metadata`` and files that end with ``.distcp``."""
 
 from __future__ import annotations
 
-from typing import Final
-
 from candle_spec.conversion.contract import Detection, Source
-
-METADATA: Final = ".metadata"
+from candle_spec.converters.pytorch_distributed import METADATA
 
 
 def detect(source: Source) -> Detection | None:

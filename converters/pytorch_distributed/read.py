@@ -1,4 +1,7 @@
-"""The reading half of :mod:`candle_spec.converters.pytorch_distributed`, loaded once its format is recognised."""
+"""A distributed checkpoint of PyTorch: its description says which tensors there are, and where their pieces stand.
+
+The pieces are opened one by one, put together, and walked as the dictionary that they once were.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +12,11 @@ from typing import Any, Final
 from candle_spec import limits
 from candle_spec.conversion.contract import Group, InertPickle, Native, NativeFile, NativeFormat, Part, Source
 from candle_spec.conversion.meaning import infer_name
-from candle_spec.converters._shared.pickle.imports import inert_pickle
-from candle_spec.converters._shared.torch import files
-from candle_spec.converters._shared.torch.meaning import structure_of
+from candle_spec.converters._shared.pickle.imports import imports_of
+from candle_spec.converters._shared.torch.files import TorchPickle, read_zip
+from candle_spec.converters._shared.torch.structure import structure_of
 from candle_spec.converters._shared.torch.walk import Walk
-from candle_spec.converters.pytorch_distributed.detect import METADATA
+from candle_spec.converters.pytorch_distributed import METADATA
 from candle_spec.errors import (
     CandleSpecError,
     CorruptFileError,
@@ -21,10 +24,10 @@ from candle_spec.errors import (
     MissingPartError,
     UnsupportedFormatError,
 )
-from candle_spec.readers import inert_pickle as pickles
-from candle_spec.readers.inert_pickle import Call, Mapping
+from candle_spec.readers.inert_pickle import Call, Mapping, load
 from candle_spec.readers.torch_dtypes import DTYPES
 from candle_spec.readers.torch_objects import Storage, TensorView, TiledView, TorchObjects, View, sizes_of
+from candle_spec.weights.sources import total_size
 
 _MODULE: Final = "torch.distributed.checkpoint.metadata."
 
@@ -43,8 +46,8 @@ def read(source: Source) -> Native:
     (metadata,) = [file for file in source.files if file.name == METADATA]
     if metadata.size > limits.PICKLE_BYTES:
         raise LimitExceededError(f"a description of {metadata.size} bytes", location=str(metadata.path))
-    loaded = pickles.load(metadata.path.read_bytes(), location=str(metadata.path))
-    reading = _Reading(source, [inert_pickle(metadata.name, metadata.name, loaded.globals)])
+    loaded = load(metadata.path.read_bytes(), location=str(metadata.path))
+    reading = _Reading(source, [imports_of(metadata.name, metadata.name, loaded.globals)])
     return reading.native(_attributes(loaded.value, "Metadata", str(metadata.path)))
 
 
@@ -110,7 +113,7 @@ class _Reading:
         )
         for group in used:
             own = [tensor for tensor in walk.tensors if tensor.group == group]
-            size = sum(part.data.size for tensor in own for part in tensor.parts.values())
+            size = total_size(own)
             native.parts.append(Part(group, "kept", count=len(own), size=size))
         named = {part.what for part in native.parts}
         native.parts += [part for part in structure.parts if part.what not in named]
@@ -147,11 +150,11 @@ class _Reading:
         """Return a tensor's view, or the record of what is no tensor."""
         path = about.path if isinstance(about, Call) else ""
         if path == f"{_MODULE}BytesStorageMetadata":
-            records = self._piece(name, None, stored).records[0]
-            if records.loaded.persistent:
+            loaded = self._piece(name, None, stored).loaded
+            if loaded.persistent:
                 self.unread.append(name)
                 return None
-            return records.loaded.value
+            return loaded.value
         if path != f"{_MODULE}TensorStorageMetadata":
             raise UnsupportedFormatError(f"{name!r} is described by {path or 'nothing known'}", location=self.location)
         return self._tensor(name, _attributes(about, "TensorStorageMetadata", self.location), stored)
@@ -179,14 +182,14 @@ class _Reading:
         return TiledView(dtype, shape, tuple(tiles), isinstance(state, tuple) and state[2] is True)
 
     def _view(self, name: str, start: tuple[int, ...], stored: Stored) -> TensorView:
-        records = self._piece(name, start, stored).records[0]
-        view = TorchObjects(records.storage_of, f"{self.location}: {name}").tensor(records.loaded.value)
+        piece = self._piece(name, start, stored)
+        view = TorchObjects(piece.storage_of, f"{self.location}: {name}").tensor(piece.loaded.value)
         if not isinstance(view, TensorView):
             raise UnsupportedFormatError(f"a piece of {name!r} is no plain tensor", location=self.location)
         return view
 
-    def _piece(self, name: str, start: tuple[int, ...] | None, stored: Stored) -> files.TorchFile:
-        """Read the archive of one piece.
+    def _piece(self, name: str, start: tuple[int, ...] | None, stored: Stored) -> TorchPickle:
+        """Read the pickle of one piece, which is a whole archive.
 
         Raises:
             CorruptFileError: The description does not say where it is, or it lies beyond its file.
@@ -202,14 +205,14 @@ class _Reading:
         if offset + size > file.size:
             raise CorruptFileError(f"{name!r} lies beyond the end of {relative!r}", location=str(file.path))
         try:
-            read = files.read_zip(file.path, offset, size)
+            read = read_zip(file.path, offset, size)
         except CandleSpecError as error:
             error.location = f"{error.location}: {name}"
             raise
         self.checks += read.checks
-        member = f"byte {offset}: {read.records[0].member}"
-        self.found.append(inert_pickle(file.name, member, read.records[0].loaded.globals))
-        return read
+        piece = read.pickles[0]
+        self.found.append(imports_of(file.name, f"byte {offset}: {piece.member}", piece.loaded.globals))
+        return piece
 
 
 def _nowhere(identity: Any) -> Storage:

@@ -1,10 +1,10 @@
-"""The reading half of :mod:`candle_spec.converters.pytorch_export`, loaded once its format is recognised."""
+"""An exported program of PyTorch as a checkpoint: JSON says what each tensor is, the archive holds its bytes."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Final
 
@@ -12,15 +12,16 @@ from candle_spec import limits
 from candle_spec.canonical import loads
 from candle_spec.checkpoint.layout import portable_name
 from candle_spec.conversion.contract import Field, Group, InertPickle, Native, NativeFormat, Part, SideFile, Source
-from candle_spec.converters._shared.pickle.imports import inert_pickle
-from candle_spec.converters._shared.torch import files
+from candle_spec.converters._shared.pickle.imports import imports_of
+from candle_spec.converters._shared.torch.files import read_zip
 from candle_spec.converters._shared.torch.tensors import tensor_source
 from candle_spec.errors import CandleSpecError, CorruptFileError, UnsupportedFormatError
 from candle_spec.problems import Location, Problem, Severity
 from candle_spec.readers.inert_pickle import Global, load
+from candle_spec.readers.signatures import ZIP
 from candle_spec.readers.torch_objects import Storage, TensorView, check_view
 from candle_spec.readers.zip_archive import Entry, ZipArchive
-from candle_spec.weights.sources import FileBytes, TensorSource
+from candle_spec.weights.sources import FileBytes, TensorSource, total_size
 
 _DTYPES: Final = {
     1: "U8",
@@ -153,8 +154,8 @@ class _Reading:
                 "the bytes of a tensor are packed", location=location, hint="unpack and zip -0"
             )
         self.used.append(entry)
-        device = str(meta.get("device", {}).get("type", "cpu"))
-        storage = Storage(entry_name, dtype, self.archive.path, entry.offset, entry.size, device, self._is_big())
+        device, big = str(meta.get("device", {}).get("type", "cpu")), self._is_big()
+        storage = Storage(entry_name, dtype, self.archive.path, entry.offset, entry.size, device, big_endian=big)
         view = TensorView(
             storage,
             dtype,
@@ -168,9 +169,7 @@ class _Reading:
         source = tensor_source(group, name, view, "parameter" if view.parameter else "buffer")
         owner = self.owners.setdefault(view.identity, (group, name))
         if owner != (group, name) and entry.size:
-            source = TensorSource(
-                group, name, source.dtype, source.shape, {}, source.encoding, owner, source.role, "", source.attributes
-            )
+            source = replace(source, parts={}, alias_of=owner)
         self.tensors.append(source)
 
     def _is_big(self) -> bool:
@@ -213,16 +212,16 @@ class _Reading:
                 self.unknown.append(Part(f"pickle {name}"[:200], "residue", reason, size=entry.size))
                 continue
             native = self.source.files[0].name
-            self.pickles += [inert_pickle(native, f"{name}: {member}".removesuffix(": "), g) for member, g in found]
+            self.pickles += [imports_of(native, f"{name}: {member}".removesuffix(": "), g) for member, g in found]
 
     def _pickles_in(self, name: str, offset: int, size: int) -> list[tuple[str, tuple[Global, ...]]]:
         """Return each pickle of an entry and the names in it: a torch archive, or a pickle as it stands."""
         with self.archive.path.open("rb") as file:
             file.seek(offset)
-            is_archive = file.read(4) == b"PK\x03\x04"
+            is_archive = file.read(len(ZIP)) == ZIP
         if is_archive:
-            records = files.read_zip(self.archive.path, offset, size).records
-            return [(each.member, each.loaded.globals) for each in records]
+            pickles = read_zip(self.archive.path, offset, size).pickles
+            return [(each.member, each.loaded.globals) for each in pickles]
         data = self.archive.read(name, limits.PICKLE_BYTES)
         return [("", load(data, location=f"{self.source.path}: {name}").globals)]
 
@@ -230,7 +229,7 @@ class _Reading:
         parts = []
         for group in groups:
             own = [tensor for tensor in self.tensors if tensor.group == group]
-            size = sum(part.data.size for tensor in own for part in tensor.parts.values())
+            size = total_size(own)
             parts.append(Part(group, "kept", count=len(own), size=size))
         if self.unread:
             reason = f"said to be pickles, not read: {', '.join(self.unread[:8])}"[:1000]

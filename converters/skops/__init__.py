@@ -10,8 +10,13 @@ Layout: https://skops.readthedocs.io/en/stable/persistence.html and ``skops/io``
 
 from __future__ import annotations
 
+from typing import Final
+
 from candle_spec.conversion.contract import Card
 from candle_spec.conversion.format_package import FormatPackage
+
+SCHEMA: Final = "schema.json"
+"""Name of the member with the tree."""
 
 CONVERTER = FormatPackage(
     __name__,

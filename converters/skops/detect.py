@@ -1,25 +1,22 @@
-"""How :mod:`candle_spec.converters.skops` is recognised."""
+"""An archive of skops is known by its member ``schema.json``, in which loaders of skops are named."""
 
 from __future__ import annotations
 
-from typing import Final
-
 from candle_spec import limits
 from candle_spec.conversion.contract import Detection, Source
+from candle_spec.converters._shared.source_files import only_file
+from candle_spec.converters.skops import SCHEMA
 from candle_spec.errors import CandleSpecError
 from candle_spec.readers.zip_archive import ZipArchive, entry_names
-
-SCHEMA: Final = "schema.json"
 
 
 def detect(source: Source) -> Detection | None:
     """Recognise the archive by its schema."""
-    if len(source.files) != 1 or not source.path.is_file():
-        return None
-    if SCHEMA not in (entry_names(source.files[0].path) or []):
+    file = only_file(source)
+    if file is None or SCHEMA not in (entry_names(file.path) or []):
         return None
     try:
-        archive = ZipArchive(source.files[0].path)
+        archive = ZipArchive(file.path)
         known = b'"__loader__"' in archive.read(SCHEMA, limits.JSON_BYTES)
     except CandleSpecError:
         return None

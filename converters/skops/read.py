@@ -1,4 +1,4 @@
-"""The reading half of :mod:`candle_spec.converters.skops`, loaded once its format is recognised."""
+"""An archive of skops as a checkpoint: the tree of its schema is walked, and every array that it names is a tensor."""
 
 from __future__ import annotations
 
@@ -11,15 +11,17 @@ from typing import Any, Final
 from candle_spec import limits
 from candle_spec.canonical import loads, tag_number
 from candle_spec.conversion.contract import Field, Group, Native, NativeFormat, Part, Source
+from candle_spec.converters._shared.names import free_name
 from candle_spec.converters._shared.numpy.members import items_of
 from candle_spec.converters._shared.numpy.tensors import tensor_of
-from candle_spec.converters._shared.pickle.imports import inert_pickle
-from candle_spec.converters.skops.detect import SCHEMA
+from candle_spec.converters._shared.pickle.imports import imports_of
+from candle_spec.converters.skops import SCHEMA
 from candle_spec.errors import CorruptFileError, LimitExceededError, UnsupportedFormatError
 from candle_spec.readers.inert_pickle import Global
+from candle_spec.readers.npy_header import PickledObjectsError
 from candle_spec.readers.zip_archive import Entry, ZipArchive
 from candle_spec.weights import state_tree
-from candle_spec.weights.sources import TensorSource
+from candle_spec.weights.sources import TensorSource, total_size
 
 _ABOUT: Final = frozenset({"__class__", "__module__", "__loader__", "__id__", "is_json", "key_types", "type"})
 _DEPTH: Final = 60
@@ -62,15 +64,14 @@ class _Reading:
         version = next(iter(self.versions), "")
         evidence = [f"skops {root['_skops_version']}"] if isinstance(root.get("_skops_version"), str) else []
         evidence += [f"_sklearn_version {version}"] if version else []
-        about = NativeFormat(
-            "skops", "zip", f"skops archive: {_class(root)}", "scikit-learn", version, "", tuple(evidence)
-        )
+        title = f"skops archive: {_class(root)}"
+        about = NativeFormat("skops", "zip", title, "scikit-learn", version, evidence=tuple(evidence))
         native = Native(about, self.source, [Group("model", "model")], self.tensors, state)
         native.weights_metadata = {"format": "np"}
         native.fields = list(_fields(root, version))
-        native.pickles = [inert_pickle(self.source.files[0].name, SCHEMA, self.imports)]
+        native.pickles = [imports_of(self.source.files[0].name, SCHEMA, self.imports)]
         native.checks = [partial(self.archive.crc_fault, entry) for entry in self.used]
-        size = sum(part.data.size for tensor in self.tensors for part in tensor.parts.values())
+        size = total_size(self.tensors)
         native.parts = [Part("model", "kept", count=len(self.tensors), size=size)]
         if self.unread:
             reason = f"not read: {', '.join(self.unread[:8])}"[:1000]
@@ -140,19 +141,14 @@ class _Reading:
         entry = self.archive.entry(member)
         try:
             items = items_of(self.archive, entry)
-        except UnsupportedFormatError as error:
-            if "objects" not in error.message:
-                raise
+        except PickledObjectsError:
             self.unread.append(name)
             return None
-        taken = {tensor.name for tensor in self.tensors}
-        unique, number = name, 2
-        while unique in taken:
-            unique, number = f"{name}#{number}", number + 1
+        name = free_name(name, {tensor.name for tensor in self.tensors})
         self.used.append(entry)
-        self.owners[member] = unique
-        self.tensors.append(tensor_of(items, "model", unique))
-        return state_tree.tensor("model", unique)
+        self.owners[member] = name
+        self.tensors.append(tensor_of(items, "model", name))
+        return state_tree.tensor("model", name)
 
 
 def _plain(node: Mapping[str, Any], location: str) -> Any:

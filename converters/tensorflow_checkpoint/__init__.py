@@ -12,8 +12,12 @@ several checkpoints in one folder where ``checkpoint`` does not say which is mea
 
 from __future__ import annotations
 
+from typing import Final
+
 from candle_spec.conversion.contract import Card
 from candle_spec.conversion.format_package import FormatPackage
+
+TITLE: Final = "TensorFlow checkpoint"
 
 CONVERTER = FormatPackage(
     __name__,

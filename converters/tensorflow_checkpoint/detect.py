@@ -1,4 +1,7 @@
-"""How :mod:`candle_spec.converters.tensorflow_checkpoint` is recognised."""
+"""A checkpoint of TensorFlow is known by its index: a table by its last bytes, of a bundle by the first key's value.
+
+Beside an index its shards have to lie, by name; an index that is named alone is recognised as well.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +10,9 @@ import re
 from typing import Final
 
 from candle_spec.conversion.contract import Detection, Source
+from candle_spec.converters.tensorflow_checkpoint import TITLE
 from candle_spec.readers.sstable import header_kind, is_table
 
-TITLE: Final = "TensorFlow checkpoint"
 _SHARD: Final = re.compile(r"(.+)\.data-\d{5}-of-\d{5}\Z")
 _COMPANIONS: Final = re.compile(r"(.*/)?(checkpoint|graph\.pbtxt|events\.out\.tfevents\..*)\Z")
 _HEADER: Final = 0x08

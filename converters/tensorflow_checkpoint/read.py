@@ -1,11 +1,13 @@
-"""The reading half of :mod:`candle_spec.converters.tensorflow_checkpoint`, loaded once its format is recognised."""
+"""A checkpoint of TensorFlow: which of several is meant, its variables from index and shards, the graph beside it."""
 
 from __future__ import annotations
 
+import math
 import posixpath
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import Final
 
 from candle_spec.conversion.contract import Native, NativeFile, NativeFormat, Part, Source
@@ -14,11 +16,11 @@ from candle_spec.converters._shared.tensorflow.fields import (
     own_names,
     training_state_fields,
     version_fields,
-    written_at,
 )
 from candle_spec.converters._shared.tensorflow.meta_file import MetaFile
-from candle_spec.converters._shared.tensorflow.variables import read_variables
-from candle_spec.converters.tensorflow_checkpoint.detect import TITLE, belongs_to, prefixes_of
+from candle_spec.converters._shared.tensorflow.variables import note_others, read_variables
+from candle_spec.converters.tensorflow_checkpoint import TITLE
+from candle_spec.converters.tensorflow_checkpoint.detect import belongs_to, prefixes_of
 from candle_spec.errors import MissingPartError, UnsupportedFormatError
 
 _PATHS: Final = re.compile(r'^\s*(all_)?model_checkpoint_paths?\s*:\s*"((?:[^"\\]|\\.)*)"', re.MULTILINE)
@@ -110,8 +112,8 @@ def _native(source: Source, prefix: str, state: _State, left: list[str]) -> Nati
         f"{TITLE} ({'objects' if variables.object_based else 'names'})",
         "tensorflow",
         meta.found.version,
-        written_at(state.times.get(base, 0.0)),
-        (f"{posixpath.basename(index.name)} is a TensorFlow index of version {variables.producer}",),
+        written=_written_at(state.times.get(base, 0.0)),
+        evidence=(f"{posixpath.basename(index.name)} is a TensorFlow index of version {variables.producer}",),
     )
     native = Native(about, source, weights_metadata={"format": "tf"})
     native.tensors, native.groups = variables.tensors, variables.groups
@@ -126,12 +128,16 @@ def _native(source: Source, prefix: str, state: _State, left: list[str]) -> Nati
     return native
 
 
+def _written_at(seconds: float) -> str:
+    """Return a moment as ISO 8601, ``""`` if it is none."""
+    if not math.isfinite(seconds) or not 0 < seconds < 1 << 34:
+        return ""
+    return datetime.fromtimestamp(int(seconds), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
 def _add_rest(native: Native, prefix: str, left: list[str]) -> None:
     """Say what became of the other files of the folder."""
-    others = [file for file in native.source.files if not belongs_to(file.name, prefix)]
-    if others:
-        names = ", ".join(posixpath.basename(file.name) for file in others[:3])
-        native.parts.append(Part("other files", "residue", names[:500], len(others), sum(f.size for f in others)))
+    note_others(native, [file for file in native.source.files if not belongs_to(file.name, prefix)])
     if left:
         names = ", ".join(posixpath.basename(other) for other in left[:5])
         reason = f"the file checkpoint names another as the newest; --recursive converts these too: {names}"

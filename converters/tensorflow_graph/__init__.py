@@ -11,8 +11,12 @@ Refused: the text form ``.pbtxt``, graphs whose weights are in a checkpoint.
 
 from __future__ import annotations
 
+from typing import Final
+
 from candle_spec.conversion.contract import Card
 from candle_spec.conversion.format_package import FormatPackage
+
+TITLE: Final = "TensorFlow frozen graph"
 
 CONVERTER = FormatPackage(
     __name__,

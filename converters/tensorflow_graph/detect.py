@@ -1,4 +1,4 @@
-"""How :mod:`candle_spec.converters.tensorflow_graph` is recognised."""
+"""A frozen graph is known by its first node: a message with a printable name and an operation, or the same as text."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ import re
 from typing import Final
 
 from candle_spec.conversion.contract import Detection, Source
+from candle_spec.converters._shared.source_files import first_bytes
 from candle_spec.converters._shared.tensorflow.graph import GraphNode, read_node
+from candle_spec.converters.tensorflow_graph import TITLE
 from candle_spec.errors import CandleSpecError
 from candle_spec.readers import protobuf
 from candle_spec.readers.protobuf import open_message
 
-TITLE: Final = "TensorFlow frozen graph"
 _OP: Final = re.compile(r"[A-Z_][A-Za-z0-9_>]*\Z")
 _MEMBERS: Final = (1, 2, 3, 4, 5)
 _TEXT: Final = re.compile(rb"\s*(#[^\n]*\n\s*)*node\s*\{\s*name\s*:")
@@ -29,8 +30,7 @@ def form_of(source: Source) -> str:
     """Return the form that a graph was written in, ``""`` where the file holds none."""
     if len(source.files) != 1:
         return ""
-    with source.files[0].path.open("rb") as opened:
-        head = opened.read(512)
+    head = first_bytes(source.files[0].path, 512)
     if _TEXT.match(head):
         return "text"
     if not head or head[0] not in (0x0A, 0x12, 0x22):

@@ -1,4 +1,4 @@
-"""The reading half of :mod:`candle_spec.converters.tensorflow_graph`, loaded once its format is recognised."""
+"""A frozen graph as a checkpoint: its constants become tensors, the graph without them the topology."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from candle_spec.conversion.contract import Field, Native, NativeFormat, Part, S
 from candle_spec.conversion.meaning import infer_name
 from candle_spec.converters._shared.tensorflow.constants import Value
 from candle_spec.converters._shared.tensorflow.fields import port_fields
-from candle_spec.converters._shared.tensorflow.graph import VARIABLE_OPS, Graph
-from candle_spec.converters._shared.tensorflow.graph_tensors import GROUP, GraphTensors, graph_tensors, topology
-from candle_spec.converters._shared.tensorflow.saved_model import MetaGraph, axes_of, dtype_name
-from candle_spec.converters.tensorflow_graph.detect import TITLE, form_of
+from candle_spec.converters._shared.tensorflow.graph import VARIABLE_OPS, Graph, operations_tree
+from candle_spec.converters._shared.tensorflow.graph_tensors import GROUP, GraphTensors, graph_tensors, topology_of
+from candle_spec.converters._shared.tensorflow.meta_graph import MetaGraph, axes_of, dtype_name, note_risks
+from candle_spec.converters.tensorflow_graph import TITLE
+from candle_spec.converters.tensorflow_graph.detect import form_of
 from candle_spec.errors import CorruptFileError, MissingPartError, UnsupportedFormatError
 from candle_spec.readers import protobuf
 from candle_spec.readers.protobuf import open_message
@@ -31,26 +32,23 @@ def read(source: Source) -> Native:
         raise UnsupportedFormatError(message, location=str(source.path), hint=hint)
     file = source.files[0]
     graph = Graph()
-    with open_message(file.path) as message_window:
-        graph.add(message_window)
+    with open_message(file.path) as window:
+        graph.add(window)
         found = graph_tensors([("", graph)], file, _group)
-        side, whole = topology(file, message_window, found)
+        topology = topology_of(file, window, found)
         ports = list(_ports(graph, file.name))
     _check(source, graph, found)
     native = Native(_format(graph, file.name), source, weights_metadata={"format": "tf"})
-    native.tensors, native.groups, native.side_files = found.tensors, found.groups, [side]
+    native.tensors, native.groups, native.side_files = found.tensors, found.groups, [topology.file]
     native.state = _state(graph, found)
-    kind = Field("/model/topology", [{"kind": "other", "path": side.path}], "file", file.name)
+    kind = Field("/model/topology", [{"kind": "other", "path": topology.file.path}], "file", file.name)
     native.fields = [infer_name(source), kind, *ports]
-    reason = "" if whole else "the graph without its constants, which are stored as tensors"
     native.parts = [
         *found.parts(),
-        Part("topology", "kept" if whole else "transformed", reason, size=side.size),
+        topology.part("the graph without its constants, which are stored as tensors"),
         Part("optimizer", "absent", "a frozen graph has none"),
     ]
-    risks = MetaGraph(graph=graph).risks()
-    if risks:
-        native.embedded_code.append(f"the graph touches files or runs other code: {', '.join(risks)}"[:500])
+    note_risks(native, [MetaGraph(graph=graph)])
     return native
 
 
@@ -104,7 +102,7 @@ def _state(graph: Graph, found: GraphTensors) -> Any:
             ("graph_version", graph.producer),
             ("nodes", graph.nodes),
             ("functions", [text(name) for name in graph.functions]),
-            ("operations", state_tree.mapping([(text(op), n) for op, n in sorted(graph.ops.items())])),
+            ("operations", operations_tree(graph)),
             ("constants", state_tree.mapping(constants)),
         ]
     )

@@ -11,8 +11,14 @@ Refused: the text form ``saved_model.pbtxt``, the form in chunks ``saved_model.c
 
 from __future__ import annotations
 
+from typing import Final
+
 from candle_spec.conversion.contract import Card
 from candle_spec.conversion.format_package import FormatPackage
+
+TITLE: Final = "TensorFlow SavedModel"
+
+MODEL: Final = "saved_model.pb"
 
 CONVERTER = FormatPackage(
     __name__,

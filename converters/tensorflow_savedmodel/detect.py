@@ -1,4 +1,7 @@
-"""How :mod:`candle_spec.converters.tensorflow_savedmodel` is recognised."""
+"""A SavedModel is known by ``saved_model.pb`` in the folder around everything, whatever its form.
+
+The file alone is known by the schema's version at its beginning, and by the first graph in it.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +9,13 @@ import posixpath
 from typing import Final
 
 from candle_spec.conversion.contract import Detection, NativeFile, Source
+from candle_spec.converters._shared.source_files import first_bytes
+from candle_spec.converters.tensorflow_savedmodel import MODEL, TITLE
 from candle_spec.errors import CandleSpecError
 from candle_spec.readers import protobuf
 from candle_spec.readers.protobuf import open_message
 
-MODEL: Final = "saved_model.pb"
 _OTHER_FORMS: Final = {"saved_model.pbtxt": "text", "saved_model.cpb": "chunks"}
-TITLE: Final = "TensorFlow SavedModel"
 _SCHEMA: Final = b"\x08\x01\x12"
 """The first field, the schema's version, and the key of the first graph."""
 
@@ -40,14 +43,13 @@ def base_of(source: Source) -> tuple[str | None, str]:
 
 def is_model(file: NativeFile) -> bool:
     """Whether a file is the message of a SavedModel."""
-    with file.path.open("rb") as opened:
-        if opened.read(len(_SCHEMA)) != _SCHEMA:
-            return False
-    from candle_spec.converters._shared.tensorflow import saved_model
+    if first_bytes(file.path, len(_SCHEMA)) != _SCHEMA:
+        return False
+    from candle_spec.converters.tensorflow_savedmodel.graphs import meta_graphs
 
     try:
         with open_message(file.path) as message:
-            graph = next(saved_model.meta_graphs(message))
+            graph = next(meta_graphs(message))
             about = next(protobuf.fields(graph))
             return about.number in (1, 2) and about.wire == protobuf.BYTES and any(protobuf.fields(about.window))
     except (CandleSpecError, StopIteration):

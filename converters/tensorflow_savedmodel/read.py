@@ -1,4 +1,4 @@
-"""The reading half of :mod:`candle_spec.converters.tensorflow_savedmodel`, loaded once its format is recognised."""
+"""A SavedModel as a checkpoint: variables and large constants become tensors, signatures inputs and outputs."""
 
 from __future__ import annotations
 
@@ -9,25 +9,22 @@ from typing import Any, Final
 from candle_spec.checkpoint.layout import portable_name
 from candle_spec.conversion.contract import Field, Native, NativeFormat, Part, SideFile, Source
 from candle_spec.conversion.meaning import infer_name
-from candle_spec.converters._shared.keras.config import needed_code
-from candle_spec.converters._shared.tensorflow import saved_model
-from candle_spec.converters._shared.tensorflow.fields import (
-    KERAS_METADATA,
-    keras_metadata,
-    signature_fields,
-    training_state_fields,
-    version_fields,
-)
+from candle_spec.converters._shared.keras.architecture import needed_code
+from candle_spec.converters._shared.tensorflow.fields import training_state_fields, version_fields
 from candle_spec.converters._shared.tensorflow.graph import VARIABLE_OPS
 from candle_spec.converters._shared.tensorflow.graph_tensors import (
     GraphTensors,
     graph_tensors,
     large_constants,
-    topology,
+    topology_of,
 )
+from candle_spec.converters._shared.tensorflow.meta_graph import note_risks, read_meta_graph
 from candle_spec.converters._shared.tensorflow.objects import VALUE, Node
 from candle_spec.converters._shared.tensorflow.variables import Variables, read_variables
-from candle_spec.converters.tensorflow_savedmodel.detect import MODEL, TITLE, base_of, is_model
+from candle_spec.converters.tensorflow_savedmodel import MODEL, TITLE
+from candle_spec.converters.tensorflow_savedmodel.detect import base_of, is_model
+from candle_spec.converters.tensorflow_savedmodel.fields import KERAS_METADATA, keras_metadata, signature_fields
+from candle_spec.converters.tensorflow_savedmodel.graphs import meta_graphs, tree_of
 from candle_spec.errors import CorruptFileError, MissingPartError, UnsupportedFormatError
 from candle_spec.readers import protobuf
 from candle_spec.readers.protobuf import Window, open_message
@@ -70,13 +67,13 @@ class _Reading:
         self._variables = self._read_variables()
 
     def _read_graphs(self, message: Window) -> None:
-        self._graphs = [saved_model.read_meta_graph(graph) for graph in saved_model.meta_graphs(message)]
+        self._graphs = [read_meta_graph(graph) for graph in meta_graphs(message)]
         if not self._graphs:
             raise CorruptFileError("the SavedModel holds no graph", location=self._file.name)
         several = len(self._graphs) > 1
         rows = [(f"{','.join(g.tags) or number}/" if several else "", g.graph) for number, g in enumerate(self._graphs)]
         self._constants: GraphTensors = graph_tensors(rows, self._file, large_constants)
-        self._topology, self._whole = topology(self._file, message, self._constants)
+        self._topology = topology_of(self._file, message, self._constants)
 
     def _read_variables(self) -> Variables | None:
         index = self._files.get(_INDEX)
@@ -114,14 +111,12 @@ class _Reading:
         native.groups += self._constants.groups
         native.parts += self._constants.parts()
         native.state = self._state()
-        native.side_files.append(self._topology)
-        reason = "" if self._whole else "its large constants are stored as tensors"
-        status: Any = "kept" if self._whole else "transformed"
-        native.parts.append(Part("topology", status, reason, size=self._topology.size))
+        native.side_files.append(self._topology.file)
+        native.parts.append(self._topology.part())
         native.fields = self._fields()
         self._add_keras(native)
         self._add_assets(native)
-        self._add_code(native)
+        note_risks(native, self._graphs)
         self._add_rest(native)
         return native
 
@@ -138,9 +133,9 @@ class _Reading:
 
     def _fields(self) -> list[Field]:
         first, name = self._graphs[0], self._file.name
-        kind = "saved-model" if self._whole else "other"
-        topology_field = Field("/model/topology", [{"kind": kind, "path": self._topology.path}], "file", name)
-        fields = [infer_name(self._source), topology_field, *signature_fields(first, name)]
+        topology = {"kind": "saved-model" if self._topology.whole else "other", "path": self._topology.file.path}
+        fields = [infer_name(self._source), Field("/model/topology", [topology], "file", name)]
+        fields += signature_fields(first, name)
         fields += version_fields(first.version, name)
         if self._variables is not None:
             tensors, objects = self._variables.tensors, self._variables.object_based
@@ -148,7 +143,7 @@ class _Reading:
         return fields
 
     def _state(self) -> Any:
-        rows: list[tuple[Any, Any]] = [("graphs", [saved_model.tree(graph) for graph in self._graphs])]
+        rows: list[tuple[Any, Any]] = [("graphs", [tree_of(graph) for graph in self._graphs])]
         file = self._files.get(_FINGERPRINT)
         if file is not None:
             self._used.add(file.name)
@@ -191,11 +186,6 @@ class _Reading:
         if missing:
             reason = f"the graph reads them, and they are not here: {', '.join(missing[:5])}"
             native.parts.append(Part("missing assets", "absent", reason[:500], len(missing)))
-
-    def _add_code(self, native: Native) -> None:
-        risks = sorted({risk for graph in self._graphs for risk in graph.risks()})
-        if risks:
-            native.embedded_code.append(f"the graph touches files or runs other code: {', '.join(risks)}"[:500])
 
     def _add_rest(self, native: Native) -> None:
         others = [file for file in self._source.files if file.name not in self._used]

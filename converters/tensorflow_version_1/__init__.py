@@ -1,14 +1,18 @@
 """TensorFlow checkpoints of the first version: one file, ``PREFIX``, written before TensorFlow 1.0 and on demand since.
 
-Layout in ``_tensorflow_version_1``. Kept: every tensor under its variable's name, put together where it is kept in
+Layout: see ``table.py``. Kept: every tensor under its variable's name, put together where it is kept in
 pieces; ``PREFIX.meta``, the graph, with its large constants as tensors. Refused: checkpoints in several shards,
 several checkpoints in one folder.
 """
 
 from __future__ import annotations
 
+from typing import Final
+
 from candle_spec.conversion.contract import Card
 from candle_spec.conversion.format_package import FormatPackage
+
+TITLE: Final = "TensorFlow checkpoint, version 1"
 
 CONVERTER = FormatPackage(
     __name__,

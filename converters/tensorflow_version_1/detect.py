@@ -1,4 +1,4 @@
-"""How :mod:`candle_spec.converters.tensorflow_version_1` is recognised."""
+"""A checkpoint of the first version is known as a table by its last bytes, and by what its header begins with."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import re
 from typing import Final
 
 from candle_spec.conversion.contract import Detection, NativeFile, Source
+from candle_spec.converters.tensorflow_version_1 import TITLE
 from candle_spec.readers.sstable import header_kind, is_table
 
-TITLE: Final = "TensorFlow checkpoint, version 1"
 _HEADER: Final = 0x0A
 """First byte of the header: a message about the tensors."""
 

@@ -1,18 +1,18 @@
-"""The reading half of :mod:`candle_spec.converters.tensorflow_version_1`, loaded once its format is recognised."""
+"""A checkpoint of the first version: the variables from its one table, and the graph beside it."""
 
 from __future__ import annotations
 
-import posixpath
 import re
 from typing import Final
 
-from candle_spec.conversion.contract import Native, NativeFile, NativeFormat, Part, Source
+from candle_spec.conversion.contract import Native, NativeFile, NativeFormat, Source
 from candle_spec.conversion.meaning import infer_name
 from candle_spec.converters._shared.tensorflow.fields import own_names, training_state_fields, version_fields
 from candle_spec.converters._shared.tensorflow.meta_file import MetaFile
-from candle_spec.converters._shared.tensorflow.variables import groups_of, kept_parts
-from candle_spec.converters.tensorflow_version_1.detect import TITLE, tables_of
-from candle_spec.converters.tensorflow_version_1.version_1 import read_version_1
+from candle_spec.converters._shared.tensorflow.variables import groups_of, kept_parts, note_others
+from candle_spec.converters.tensorflow_version_1 import TITLE
+from candle_spec.converters.tensorflow_version_1.detect import tables_of
+from candle_spec.converters.tensorflow_version_1.table import read_table
 from candle_spec.errors import UnsupportedFormatError
 
 _SHARD: Final = re.compile(r"-\d{5}-of-(?!00001)\d{5}\Z")
@@ -31,7 +31,7 @@ def read(source: Source) -> Native:
 
 def _native(source: Source, file: NativeFile) -> Native:
     meta = MetaFile.read(next((other for other in source.files if other.name == f"{file.name}.meta"), None))
-    tensors, state = read_version_1(file, meta.roles)
+    tensors, state = read_table(file, meta.roles)
     about = NativeFormat(
         "tensorflow_version_1",
         "names",
@@ -46,8 +46,5 @@ def _native(source: Source, file: NativeFile) -> Native:
     native.fields += training_state_fields(tensors, file.name, object_based=False)
     native.parts = kept_parts(tensors)
     meta.add(native)
-    others = [other for other in source.files if other is not file and other.name != f"{file.name}.meta"]
-    if others:
-        names = ", ".join(posixpath.basename(other.name) for other in others[:3])
-        native.parts.append(Part("other files", "residue", names[:500], len(others), sum(f.size for f in others)))
+    note_others(native, [other for other in source.files if other.name not in (file.name, f"{file.name}.meta")])
     return native

@@ -9,8 +9,13 @@ the payload: operators, metadata, tensors of strings and of dtypes that safetens
 
 from __future__ import annotations
 
+from typing import Final
+
 from candle_spec.conversion.contract import Card
 from candle_spec.conversion.format_package import FormatPackage
+
+IDENTIFIER: Final = b"TFL3"
+"""What stands in the FlatBuffer behind the position of its root."""
 
 CONVERTER = FormatPackage(
     __name__,

@@ -1,17 +1,14 @@
-"""How :mod:`candle_spec.converters.tflite` is recognised."""
+"""A model of TensorFlow Lite is known by the identifier of its FlatBuffer."""
 
 from __future__ import annotations
 
-from typing import Final
-
 from candle_spec.conversion.contract import Detection, Source
-from candle_spec.converters._shared import look
-
-MAGIC: Final = b"TFL3"
+from candle_spec.converters._shared.source_files import first_bytes, only_file
+from candle_spec.converters.tflite import IDENTIFIER
 
 
 def detect(source: Source) -> Detection | None:
     """Recognise the identifier of the FlatBuffer."""
-    if len(source.files) != 1 or not source.path.is_file():
-        return None
-    return Detection(90, "TensorFlow Lite model") if look.head(source.path, 8)[4:] == MAGIC else None
+    file = only_file(source)
+    known = file is not None and first_bytes(file.path, 8)[4:] == IDENTIFIER
+    return Detection(90, "TensorFlow Lite model") if known else None

@@ -1,4 +1,4 @@
-"""The reading half of :mod:`candle_spec.converters.tflite`, loaded once its format is recognised."""
+"""A model of TensorFlow Lite as a checkpoint: the file is the payload, its constants are put beside it as arrays."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from typing import Any, Final
 
 from candle_spec.checkpoint.layout import portable_name
 from candle_spec.conversion.contract import Field, Group, Native, NativeFormat, Part, SideFile, Source
-from candle_spec.converters.tflite.detect import MAGIC
+from candle_spec.converters._shared.names import free_name
+from candle_spec.converters.tflite import IDENTIFIER
 from candle_spec.errors import CorruptFileError, UnsupportedFormatError
 from candle_spec.readers.flatbuffer import Buffer, Table
 from candle_spec.weights.dtypes import item_size
-from candle_spec.weights.sources import FileBytes, MemoryBytes, TensorSource, plain
+from candle_spec.weights.sources import FileBytes, TensorSource, plain, total_size
 
 _VERSION: Final = 3
 _DTYPES: Final = {
@@ -51,7 +52,7 @@ def read(source: Source) -> Native:
 
 def _native(source: Source, root: Table) -> Native:
     file = source.files[0]
-    evidence = tuple(filter(None, [f"FlatBuffer {MAGIC.decode()}", root.text(3)[:200]]))
+    evidence = tuple(filter(None, [f"FlatBuffer {IDENTIFIER.decode()}", root.text(3)[:200]]))
     native = Native(NativeFormat("tflite", "3", "TensorFlow Lite model", "tflite", evidence=evidence), source)
     name = portable_name(file.name.rpartition("/")[2])
     native.payload = [
@@ -69,7 +70,7 @@ def _native(source: Source, root: Table) -> Native:
             native.fields += _ends(graph, tensors)
     if native.tensors:
         native.groups = [Group("derived", "derived")]
-        size = sum(part.data.size for tensor in native.tensors for part in tensor.parts.values())
+        size = total_size(native.tensors)
         reason = "the model's constants; the payload beside them is the model"
         native.parts.append(Part("constants", "transformed", reason, len(native.tensors), size))
     native.parts.insert(0, Part("model", "kept", "the file, verbatim", size=file.size))
@@ -91,14 +92,9 @@ def _tensor(source: Source, native: Native, tensor: Table, buffers: list[Table],
         message = f"a tensor of shape {list(shape)} and {dtype} has {size} bytes"
         raise CorruptFileError(message, location=str(source.path))
     base = tensor.text(3) or f"tensor_{index}"
-    name, number = (base if graph == 0 else f"{graph}/{base}"), 2
-    taken = {each.name for each in native.tensors}
-    unique = name
-    while unique in taken:
-        unique, number = f"{name}#{number}", number + 1
-    path = source.files[0].path
-    data = FileBytes(path, start, size) if size else MemoryBytes(b"")
-    return plain("derived", unique, dtype, shape, data, attributes=_quantisation(tensor))
+    name = free_name(base if graph == 0 else f"{graph}/{base}", {each.name for each in native.tensors})
+    data = FileBytes(source.files[0].path, start, size)
+    return plain("derived", name, dtype, shape, data, attributes=_quantisation(tensor))
 
 
 def _data(buffer: Table, source: Source) -> tuple[int, int]:

@@ -8,8 +8,16 @@ format that XGBoost wrote before 1.6 and no longer reads, arrays that are not as
 
 from __future__ import annotations
 
+from typing import Final
+
 from candle_spec.conversion.contract import Card
 from candle_spec.conversion.format_package import FormatPackage
+
+TITLES: Final = {
+    "json": "XGBoost model (JSON)",
+    "ubj": "XGBoost model (UBJSON)",
+    "binary": "XGBoost model (old binary format)",
+}
 
 CONVERTER = FormatPackage(
     __name__,

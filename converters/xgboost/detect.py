@@ -1,17 +1,14 @@
-"""How :mod:`candle_spec.converters.xgboost` is recognised."""
+"""A model of XGBoost is known by the first members of its document, in JSON or UBJSON, or by the old format's head."""
 
 from __future__ import annotations
 
 from typing import Final
 
 from candle_spec.conversion.contract import Detection, Source
-from candle_spec.converters._shared.xgboost.document import Form, form_of
+from candle_spec.converters._shared.source_files import first_bytes
+from candle_spec.converters._shared.xgboost import Form, form_of
+from candle_spec.converters.xgboost import TITLES
 
-TITLES: Final = {
-    "json": "XGBoost model (JSON)",
-    "ubj": "XGBoost model (UBJSON)",
-    "binary": "XGBoost model (old binary format)",
-}
 _HEAD: Final = 65536
 
 
@@ -23,7 +20,4 @@ def detect(source: Source) -> Detection | None:
 
 def native_form(source: Source) -> Form:
     """Return the form of a model, ``""`` where the file holds none."""
-    if len(source.files) != 1:
-        return ""
-    with source.files[0].path.open("rb") as opened:
-        return form_of(opened.read(_HEAD))
+    return form_of(first_bytes(source.files[0].path, _HEAD)) if len(source.files) == 1 else ""

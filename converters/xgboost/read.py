@@ -1,11 +1,12 @@
-"""The reading half of :mod:`candle_spec.converters.xgboost`, loaded once its format is recognised."""
+"""A model of XGBoost as a checkpoint: its document is the payload, its arrays are put beside it."""
 
 from __future__ import annotations
 
 from candle_spec.conversion.contract import Native, Source
 from candle_spec.converters._shared.boosters import native_of
 from candle_spec.converters._shared.xgboost.model import xgboost_booster
-from candle_spec.converters.xgboost.detect import TITLES, native_form
+from candle_spec.converters.xgboost import TITLES
+from candle_spec.converters.xgboost.detect import native_form
 from candle_spec.readers.protobuf import open_message
 from candle_spec.weights.sources import FileBytes
 

@@ -13,8 +13,9 @@ import pytest
 
 import candle_spec
 from candle_spec.atomic import Fs
-from candle_spec.conversion import certificate, splice
+from candle_spec.conversion import certificate
 from candle_spec.conversion.convert import Options, convert
+from candle_spec.conversion.extents import StoredExtent, gaps
 from candle_spec.conversion.restore import restore
 from candle_spec.conversion.verify import verify_conversion
 from candle_spec.errors import (
@@ -240,9 +241,9 @@ def test_building_runs_code_only_when_trusted(native: Path, tmp_path: Path) -> N
 
 
 def test_gaps() -> None:
-    extents = [splice.StoredExtent(2, 3, "f", "a"), splice.StoredExtent(5, 1, "f", "b")]
-    assert list(splice.gaps(extents, 9)) == [(0, 2), (6, 3)]
-    assert list(splice.gaps([], 4)) == [(0, 4)]
+    extents = [StoredExtent(2, 3, "f", "a"), StoredExtent(5, 1, "f", "b")]
+    assert list(gaps(extents, 9)) == [(0, 2), (6, 3)]
+    assert list(gaps([], 4)) == [(0, 4)]
 
 
 def test_the_certificate_says_what_it_costs() -> None:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from candle_spec.canonical import loads
-from candle_spec.conversion.splice import checked_extents
+from candle_spec.conversion.extents import checked_extents
 from candle_spec.manifest import load_document
 from candle_spec.readers import inert_pickle
 from candle_spec.readers.zip_archive import ZipArchive

@@ -234,7 +234,6 @@ def make(kind: str, folder: Path) -> Converted:
     native = tiny.write(folder / f"{kind}.tiny")
     with only_tiny(), pytest.MonkeyPatch.context() as patch:
         if kind == "inventory":  # a file of its own is for thousands of tensors; here for any number
-            patch.setattr("candle_spec.conversion.convert.INLINE_TENSORS", 1)
             patch.setattr("candle_spec.checkpoint.manifest_builder.INLINE_TENSORS", 1)
         return convert(native, folder / kind, options)
 

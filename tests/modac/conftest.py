@@ -1,66 +1,24 @@
-"""A stand-in of MoDaC on this machine: the only address that these tests may reach is loopback."""
+"""A client of a stand-in on this machine: the only address that these tests may reach is loopback."""
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from candle_spec.modac.client import Client
 from candle_spec.modac.service import Service
-from candle_spec.modac.settings import Secret, Settings
-from candle_spec.standin.config import DEMO_PASSWORD, Config
-from candle_spec.standin.server import Server, running
-from tests.helpers.services.modac_calls import Caller, Clock
+from candle_spec.modac.settings import Settings
+from candle_spec.remote.addresses import Secret
+from candle_spec.standin.config import DEMO_PASSWORD
+from candle_spec.standin.server import Server
+from tests.helpers.services.loopback import _no_network
+from tests.helpers.services.modac_calls import Clock
+from tests.helpers.services.standins import clock, config, reader, server, uploader
 
-
-@pytest.fixture(autouse=True)
-def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
-    real = socket.socket.connect
-
-    def connect(self: socket.socket, address: Any) -> None:
-        if isinstance(address, tuple) and address[0] not in ("127.0.0.1", "::1"):
-            raise RuntimeError(f"a test tried to reach {address}")
-        real(self, address)
-
-    monkeypatch.setattr(socket.socket, "connect", connect)
-
-
-@pytest.fixture
-def clock() -> Clock:
-    """A clock that stands still until it is told to go on."""
-    return Clock()
-
-
-@pytest.fixture
-def config(tmp_path: Path, clock: Clock) -> Config:
-    """Settings of the stand-in; a part of the archive has 1,000 bytes."""
-    return Config(tmp_path / "standin", clock=clock, part_size=1_000, request_limit=60_000, sync_download_limit=40_000)
-
-
-@pytest.fixture
-def server(config: Config) -> Iterator[Server]:
-    """A stand-in that is running."""
-    with running(config) as started:
-        yield started
-
-
-@pytest.fixture
-def uploader(server: Server) -> Caller:
-    """An uploader, with a program and a study of their own."""
-    caller = Caller(server.url, "uploader@example.org")
-    caller.make_program_and_study()
-    return caller
-
-
-@pytest.fixture
-def reader(server: Server) -> Caller:
-    """Somebody who may only read."""
-    return Caller(server.url, "reader@example.org")
+__all__ = ["_no_network", "clock", "config", "reader", "server", "uploader"]
 
 
 @pytest.fixture

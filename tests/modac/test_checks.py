@@ -18,9 +18,11 @@ from candle_spec.modac.plan import Choices, make_plan
 from candle_spec.modac.records import read_record
 from candle_spec.modac.rules import dump, parse, starter
 from candle_spec.modac.service import Service
-from candle_spec.modac.settings import Secret, Settings
+from candle_spec.modac.settings import Settings
 from candle_spec.modac.vocabulary import Knowledge
+from candle_spec.remote.addresses import Secret
 from candle_spec.standin.config import DEMO_PASSWORD, Config
+from candle_spec.standin.rules import RuleSet, packaged
 from candle_spec.standin.server import running
 from tests.helpers import checkpoints
 from tests.helpers.services.modac_calls import ASSET, STUDY, Caller
@@ -117,13 +119,20 @@ def test_what_the_service_would_drop(folder: Path, knowledge: Knowledge) -> None
     assert [one.blocking for one in dropped] == [False]
 
 
+def _with_lists(lists: dict[str, tuple[str, ...]]) -> RuleSet:
+    """The rules of a stand-in, with lists of values."""
+    rules = packaged()
+    changed = (replace(rule, valid_values=lists.get(rule.attribute, rule.valid_values)) for rule in rules.collections)
+    return replace(rules, collections=tuple(changed))
+
+
 class TestVocabulary:
     def test_from_a_refusal_to_a_success(
         self, config: Config, settings: Settings, folder: Path, tmp_path: Path
     ) -> None:
         """The stand-in has lists that the client does not know."""
-        lists = {"domain": ["Drug Response", "Imaging"], "framework": ["Keras 3", "PyTorch"]}
-        own = replace(config, folder=tmp_path / "strict", rules=starter().with_values(lists))
+        lists = {"domain": ("Drug Response", "Imaging"), "framework": ("Keras 3", "PyTorch")}
+        own = replace(config, folder=tmp_path / "strict", rules=_with_lists(lists))
         knowledge = Knowledge(tmp_path / "known")
         with running(own) as server:
             Caller(server.url, settings.user).make_program_and_study()
@@ -216,23 +225,6 @@ class TestRules:
 
 
 class TestNames:
-    @pytest.mark.parametrize(
-        ("text", "identifier"),
-        [("Uno 1.2", "Uno_1__2"), ("Modèle ü", "Modele_u"), ("a/b;c", "abc"), ("©", ""), ("query", "query_")],
-    )
-    def test_identifiers(self, text: str, identifier: str) -> None:
-        assert names.identifier_from(text) == identifier
-
-    def test_flat_names(self) -> None:
-        paths = ["model.safetensors", "original/0.gz", "original__0.gz", "a b.txt", "a_b.txt", "download", "ä"]
-        flat = names.flat_names(paths)
-        assert flat["model.safetensors"] == "model.safetensors"
-        assert flat["original__0.gz"] == "original__0.gz"
-        assert flat["original/0.gz"] != "original__0.gz"
-        assert len(set(flat.values())) == len(paths)
-        assert all(not names.segment_fault(name) for name in flat.values())
-        assert flat == names.flat_names(reversed(paths))
-
     @pytest.mark.parametrize(
         "path", [f"/{STUDY}/..", f"/{STUDY}//a", f"/{STUDY}/a b", f"/{STUDY}/download", "x", "/x/%20"]
     )

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import socket
-import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,17 +19,19 @@ from candle_spec.errors import (
     ServiceError,
     ServiceRefusedError,
 )
-from candle_spec.modac.checksums import Match
 from candle_spec.modac.client import Client
 from candle_spec.modac.download import download_file
-from candle_spec.modac.incoming import PARTIAL
 from candle_spec.modac.service import Service
-from candle_spec.modac.settings import Secret, Settings
+from candle_spec.modac.settings import Settings
 from candle_spec.modac.tokens import TokenCache, read_token
 from candle_spec.modac.upload import upload_file
+from candle_spec.remote.addresses import Secret
+from candle_spec.remote.checks import Match
+from candle_spec.remote.incoming import PARTIAL
 from candle_spec.standin.config import DEMO_PASSWORD
 from candle_spec.standin.server import Server
 from tests.helpers.services.modac_calls import ASSET, BASE, STUDY, Caller, Clock
+from tests.helpers.services.spy import Spy
 
 DATA = bytes(range(251)) * 15
 
@@ -132,6 +132,8 @@ class TestEndpoints:
         assert client.put_collection(path, ASSET) is True
         assert client.put_collection(path, {"asset_name": "Due"}) is False
         with pytest.raises(ServiceRefusedError, match="The following entries cannot be empty: asset_name"):
+            client.put_collection(f"/{STUDY}/due", {**ASSET, "asset_name": ""})
+        with pytest.raises(ServiceRefusedError, match="Missing or empty mandatory metadata: asset_name"):
             client.put_collection(f"/{STUDY}/due", {**ASSET, "asset_name": "\t"})
 
     def test_query(self, client: Client, stored: str, asset: str) -> None:
@@ -288,31 +290,6 @@ class TestDownload:
         assert download_file(reading, stored, tmp_path / "m").size == len(DATA)
 
 
-class Spy:
-    """Another host: remembers what is sent to it."""
-
-    def __init__(self) -> None:
-        self.heard = b""
-        self._socket = socket.socket()
-        self._socket.bind(("127.0.0.1", 0))
-        self._socket.listen(4)
-        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}/x"
-        threading.Thread(target=self._listen, daemon=True).start()
-
-    def _listen(self) -> None:
-        while True:
-            try:
-                connection, _ = self._socket.accept()
-            except OSError:
-                return
-            self.heard += connection.recv(65536)
-            connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
-            connection.close()
-
-    def close(self) -> None:
-        self._socket.close()
-
-
 class TestHostile:
     @pytest.mark.parametrize("path", ["/api/collection/", "/api/v2/dataObject/", "/api/authenticate", "/presigned/"])
     def test_a_redirect_to_another_host(
@@ -392,7 +369,7 @@ class TestHostile:
     def test_no_cookie_is_kept(self, server: Server, client: Client, asset: str) -> None:
         client.service.login()
         client.service.renew()
-        assert [list(one.cookies.jar) for one in client.service._clients.values()] == [[]]
+        assert [list(one.cookies.jar) for one in client.service.http._connections.values()] == [[]]
 
     def test_the_service_is_not_there(self, settings: Settings) -> None:
         with (
@@ -404,7 +381,7 @@ class TestHostile:
     def test_an_answer_of_another_shape(self, client: Client, asset: str, monkeypatch: pytest.MonkeyPatch) -> None:
         client.service.login()
         for body in (b"", b"[]", b'{"collections": []}', b'{"collections": [{"collection": 5}]}', b"\xff", b"[" * 5000):
-            monkeypatch.setattr(Service, "_whole", lambda self, response, body=body: body)
+            monkeypatch.setattr("candle_spec.remote.client.bounded", lambda *_, body=body: [body])
             with pytest.raises(ServiceError):
                 client.collection(asset)
 

@@ -1,4 +1,4 @@
-"""Small parts on their own: rules, checksums, faults and settings of the stand-in."""
+"""Small parts on their own: rules, checksums, the body of an upload."""
 
 from __future__ import annotations
 
@@ -10,15 +10,13 @@ import hypothesis
 import hypothesis.strategies as st
 import pytest
 
-from candle_spec.errors import CorruptFileError, InvalidInputError
-from candle_spec.modac.checksums import Digesting, Match, compare, etag
+from candle_spec.errors import CorruptFileError
+from candle_spec.modac.checksums import Digesting, compare, etag
 from candle_spec.modac.metadata import Fault, check_collection, check_file
 from candle_spec.modac.multipart import MultipartBody
 from candle_spec.modac.rules import Rule, starter
-from candle_spec.standin.config import Config, read_config
-from candle_spec.standin.faults import FaultRule, parse_fault
-from candle_spec.standin.server import running
-from tests.helpers.services.modac_calls import Caller, entries
+from candle_spec.remote.checks import Match
+from tests.helpers.services.modac_calls import entries
 
 
 def _faults(rule: Rule, *rows: dict[str, str]) -> list[Fault]:
@@ -97,23 +95,3 @@ class TestBody:
         path.write_bytes(data)
         with pytest.raises(CorruptFileError, match="changed while it was sent"):
             b"".join(body())
-
-
-class TestStandIn:
-    def test_faults_from_words(self) -> None:
-        assert parse_fault("drop-request,path=/x,at=10,times=0") == FaultRule("drop-request", path="/x", at=10, times=0)
-        for text in ("none", "error,kind=slow", "error,at", "error,where=x"):
-            with pytest.raises(InvalidInputError):
-                parse_fault(text)
-
-    def test_settings_from_a_file(self, tmp_path: Path) -> None:
-        path = tmp_path / "c.json"
-        path.write_text('{"users": [{"email": "a@b.org", "password": "p", "groups": ["G"]}], "restrictMetadata": true}')
-        config = read_config(path, Config(tmp_path / "s"))
-        assert config.rules.restricted
-        with running(config) as server:
-            assert Caller(server.url).send("GET", "/api/authenticate", auth=("a@b.org", "p")).status_code == 200
-        for text in ('{"x": 1}', '{"users": [{}]}', '{"part_size": "many"}'):
-            path.write_text(text)
-            with pytest.raises(CorruptFileError):
-                read_config(path, config)

@@ -12,13 +12,13 @@ from candle_spec.checkpoint.layout import MANIFEST
 from candle_spec.checkpoint.seal import write_seal
 from candle_spec.digests import digest_file
 from candle_spec.errors import CandleSpecError, CorruptFileError, InvalidInputError, MissingPathError, OutputExistsError
-from candle_spec.modac.assemble import PRIVATE
 from candle_spec.modac.client import Client
 from candle_spec.modac.plan import Choices, Plan, make_plan
 from candle_spec.modac.prepared import prepare, read_prepared
 from candle_spec.modac.publish import Receipt, publish
 from candle_spec.modac.receive import receive
 from candle_spec.modac.records import read_record
+from candle_spec.publish.assemble import PRIVATE
 from candle_spec.standin.server import Server
 from tests.helpers import checkpoints
 from tests.helpers.services.modac_calls import STUDY, Caller, Clock, entries

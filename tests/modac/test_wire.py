@@ -17,7 +17,8 @@ from candle_spec.modac.publish import publish
 from candle_spec.modac.receive import receive
 from candle_spec.modac.records import read_record
 from candle_spec.modac.service import Service
-from candle_spec.modac.settings import Secret, Settings
+from candle_spec.modac.settings import Settings
+from candle_spec.remote.addresses import Secret
 from candle_spec.standin.config import DEMO_PASSWORD
 from candle_spec.standin.server import Server
 from tests.helpers import checkpoints

@@ -11,8 +11,8 @@ import pytest
 
 from tests.helpers import checkpoints
 from tests.helpers.calls import run
+from tests.helpers.services.loopback import _no_network  # noqa: F401 - for every test here
 from tests.helpers.services.servers import TOKEN, Hub, Zenodo, running
-from tests.modac.conftest import _no_network  # noqa: F401 - loopback alone
 
 DESCRIPTION: dict[str, Any] = {
     "title": "Uno",

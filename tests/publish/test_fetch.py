@@ -12,12 +12,12 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from candle_spec.checkpoint.layout import MANIFEST
-from candle_spec.modac.assemble import PRIVATE
+from candle_spec.publish.assemble import PRIVATE
 from candle_spec.validation import validate
 from tests.helpers import checkpoints
 from tests.helpers.calls import run
 from tests.helpers.services.servers import TOKEN, Cut, Endless, Hub, Zenodo, content, running
-from tests.modac.test_client import Spy
+from tests.helpers.services.spy import Spy
 
 WEIGHTS = "model.safetensors"
 
@@ -294,7 +294,7 @@ class TestZenodo:
 
     def test_names_that_met(self, record: Zenodo) -> None:
         """A file of the record takes the plain name; the checkpoint's own one has a mark."""
-        from candle_spec.modac.names import marked_name
+        from candle_spec.remote.names import marked_name
 
         files = record.files["101"]
         files[marked_name("topology/config.json")] = files["topology__config.json"]

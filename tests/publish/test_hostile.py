@@ -14,7 +14,7 @@ from tests.helpers import checkpoints
 from tests.helpers.calls import run
 from tests.helpers.services.proxy import Direction, wire
 from tests.helpers.services.servers import TOKEN, Endless, Hub, Zenodo
-from tests.modac.test_client import Spy
+from tests.helpers.services.spy import Spy
 
 HUB = ("publish", "uno.tiny.candle", "--to", "huggingface", "--repository", "lab/uno")
 RECEIPT = Path("uno.tiny.candle.huggingface-receipt.json")

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from candle_spec.readers.crc32c import _MULTIPLE, Crc32c, crc32c, masked
+from candle_spec.readers.crc32c import MULTIPLE, Crc32c, crc32c, masked
 
 
 def slow(data: bytes) -> int:
@@ -37,7 +37,7 @@ def test_values_of_rfc_3720(data: bytes, expected: int) -> None:
 
 
 def test_the_multiple_is_one() -> None:
-    rest = sum(1 << exponent for exponent in _MULTIPLE)
+    rest = sum(1 << exponent for exponent in MULTIPLE)
     polynomial = 0x11EDC6F41
     while rest.bit_length() > 32:
         rest ^= polynomial << (rest.bit_length() - 33)

@@ -17,12 +17,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from candle_spec.atomic import Staging
+from candle_spec.checkpoint.folder_writer import FolderWriter
 from candle_spec.errors import CandleSpecError
 from candle_spec.weights.reader import _TORCH, SafetensorsFile
 from candle_spec.weights.safetensors import layout, parse_header
 from candle_spec.weights.shards import plan_group
 from candle_spec.weights.sources import MemoryBytes, TensorSource, plain
-from candle_spec.weights.writer import Written, write_groups
+from candle_spec.weights.writer import StreamedFiles
 
 NAMES = {str(getattr(torch, name)): code for code, name in _TORCH.items()}
 
@@ -34,11 +35,10 @@ def source(name: str, tensor: torch.Tensor) -> TensorSource:
 
 def write(folder: Path, tensors: dict[str, torch.Tensor], shard_bytes: int = 10**12) -> Path:
     plan = plan_group("model", [source(name, t) for name, t in tensors.items()], {"format": "pt"}, shard_bytes)
-    with ThreadPoolExecutor(2) as pool, Staging(folder / "out") as staging, Written() as written:
-        write_groups([plan], staging, pool, written)
-        written.sync(staging.fs)
-        for digest in [*written.file_digests.values(), *written.part_digests.values()]:
-            digest.result()
+    with ThreadPoolExecutor(2) as pool, Staging(folder / "out") as staging, StreamedFiles(staging, pool) as files:
+        writer = FolderWriter(files)
+        writer.weights([plan])
+        writer.settle()
         staging.commit()
     return folder / "out"
 

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from candle_spec.weights import sources
-from candle_spec.weights.sources import FileBytes, StridedBytes, dense_order, row_major_strides
+from candle_spec.weights import strides
+from candle_spec.weights.sources import FileBytes
+from candle_spec.weights.strides import StridedBytes, dense_order, row_major_strides
 
 CODES = {1: "U8", 2: "I16", 4: "F32", 8: "F64"}
 
@@ -41,11 +42,11 @@ def test_strided_bytes_are_numpys(tmp_path: Path, made: tuple[Any, Any], block: 
     path = tmp_path / "base"
     path.write_bytes(b"HEAD" + base.tobytes())
     offset = 4 + view.__array_interface__["data"][0] - base.__array_interface__["data"][0]
-    strides = tuple(n // base.itemsize for n in view.strides)
+    steps = tuple(n // base.itemsize for n in view.strides)
     order = "big" if base.dtype.byteorder == ">" else "little"
-    data = StridedBytes(path, offset, CODES[base.itemsize], view.shape, strides, order)
+    data = StridedBytes(path, offset, CODES[base.itemsize], view.shape, steps, order)
     patch = pytest.MonkeyPatch()
-    patch.setattr(sources, "BLOCK", block)
+    patch.setattr(strides, "BLOCK", block)
     try:
         got = b"".join(bytes(piece) for piece in data.blocks())
         again = b"".join(bytes(piece) for piece in data.blocks())

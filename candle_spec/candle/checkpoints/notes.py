@@ -15,7 +15,7 @@ from candle_spec.callbacks._recording.note import info_of
 from candle_spec.callbacks._recording.recorder import HISTORY, Recorder
 from candle_spec.callbacks._states.native_copy import MODEL_FILE, add_native_copy
 from candle_spec.checkpoint.contents import Framework, SideFile
-from candle_spec.checkpoint.manifest_builder import FileRecord
+from candle_spec.checkpoint.file_record import FileRecord
 from candle_spec.errors import InvalidInputError
 from candle_spec.series.candle_files import ckpt_info, ckpt_log
 from candle_spec.series.candle_files.ckpt_info import CkptInfo

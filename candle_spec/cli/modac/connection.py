@@ -51,8 +51,9 @@ def client_of(settings: Settings, *, ask: bool = False, nobody: bool = False) ->
 
     from candle_spec.modac.client import Client
     from candle_spec.modac.service import Service
-    from candle_spec.modac.settings import PREFIX, Secret, password_from
+    from candle_spec.modac.settings import PREFIX, password_from
     from candle_spec.modac.vocabulary import Knowledge
+    from candle_spec.remote.addresses import Secret
 
     password, token = password_from(), os.environ.get(PREFIX + "TOKEN")
     if ask and password is None and sys.stdin.isatty():

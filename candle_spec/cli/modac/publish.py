@@ -73,11 +73,12 @@ def command(
     there is verified and left alone.
     """
     from candle_spec.modac.checks import check_plan
-    from candle_spec.modac.plan import Choices, is_series, make_plan
+    from candle_spec.modac.plan import Choices, make_plan
     from candle_spec.modac.prepared import prepare as write_prepared
     from candle_spec.modac.prepared import read_prepared
     from candle_spec.modac.publish import receipt_path
     from candle_spec.modac.vocabulary import Knowledge
+    from candle_spec.series.outline import is_series
 
     settings = settings_of(url, user, config)
     with ExitStack() as scratch:
@@ -136,7 +137,7 @@ def refuse_damage(source: Path) -> None:
     Raises:
         InvalidInputError: It has errors.
     """
-    from candle_spec.modac.plan import epochs_of, is_series
+    from candle_spec.series.outline import epochs_of, is_series
     from candle_spec.validation import validate
 
     for checkpoint in epochs_of(source) if is_series(source) else [source]:
@@ -208,7 +209,7 @@ def native_files(checkpoint: Path, scratch: ExitStack) -> dict[str, Path]:
 
     from candle_spec.checkpoint.checkpoint import Checkpoint
     from candle_spec.conversion.restore import restore
-    from candle_spec.modac.names import identifier_from
+    from candle_spec.remote.names import identifier_from
 
     folder = Path(scratch.enter_context(tempfile.TemporaryDirectory(prefix="candle-spec-modac-")))
     opened = Checkpoint(checkpoint)

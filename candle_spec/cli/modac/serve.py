@@ -43,9 +43,9 @@ def command(
 
 def _rules(path: Path) -> Any:
     from candle_spec.canonical import loads
-    from candle_spec.modac.rules import parse
+    from candle_spec.standin.rules import read_rules
 
-    return parse(loads(path.read_bytes(), location=str(path)), location=str(path))
+    return read_rules(loads(path.read_bytes(), location=str(path)), location=str(path))
 
 
 def _banner(server: Any, settings: Any) -> list[str]:

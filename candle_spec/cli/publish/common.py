@@ -118,7 +118,7 @@ def make_series(
     Raises:
         InvalidInputError: A checkpoint has errors, or the native file was asked for.
     """
-    from candle_spec.modac.plan import epochs_of
+    from candle_spec.series.outline import epochs_of
 
     if chosen["with_native"]:
         raise InvalidInputError("--with-native is for a single checkpoint", location=str(series))
@@ -127,7 +127,7 @@ def make_series(
 
 def shown_epoch(series: Path, epochs: Collection[str]) -> str:
     """Return the epoch that stands for a series: the best one, else the last."""
-    from candle_spec.modac.plan import pointers_of
+    from candle_spec.series.outline import pointers_of
 
     named = {name: value.rpartition("/")[2] for name, value in pointers_of(series).items()}
     found = named.get("best") or named.get("last") or ""
@@ -136,8 +136,8 @@ def shown_epoch(series: Path, epochs: Collection[str]) -> str:
 
 def joined(series: Path, epochs: Mapping[str, Made]) -> Made:
     """Return all epochs as one publication, each file below ``epochs/<name>/``; the record is that of the shown one."""
-    from candle_spec.modac.plan import EPOCHS, pointers_of
     from candle_spec.publish.bundle import Item
+    from candle_spec.series.outline import EPOCHS, pointers_of
 
     shown = epochs[shown_epoch(series, epochs.keys())]
     whole = replace(shown, items=[], problems=[], leaks=[], name=series.resolve().name, checkpoints=[])

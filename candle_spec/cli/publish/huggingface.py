@@ -40,15 +40,15 @@ def command(
     """
     import os
 
-    from candle_spec.modac.plan import is_series
-    from candle_spec.modac.settings import checked_url
     from candle_spec.publish import huggingface
     from candle_spec.publish.fetch import EPOCH_TAG
     from candle_spec.publish.receipts import Receipt, receipt_path
-    from candle_spec.publish.tokens import token_from
+    from candle_spec.remote.addresses import checked_url
+    from candle_spec.remote.tokens import token_from
+    from candle_spec.series.outline import is_series
 
     huggingface.checked_repository(repository)
-    endpoint = checked_url(url or os.environ.get("HF_ENDPOINT") or huggingface.ENDPOINT)
+    endpoint = checked_url(url or os.environ.get("HF_ENDPOINT") or huggingface.ENDPOINT, usual=huggingface.ENDPOINT)
     with ExitStack() as scratch:
         what = checkpoint, huggingface.SERVICE, ("card", "results"), scratch, huggingface.marked
         epochs: dict[str, publishing.Made] = {}
@@ -95,7 +95,7 @@ def command(
 
 def _pointers(series: Path, epochs: Collection[str]) -> dict[str, str]:
     """What ``best`` and ``last`` name, where they name an epoch that is there."""
-    from candle_spec.modac.plan import pointers_of
+    from candle_spec.series.outline import pointers_of
 
     found = pointers_of(series) if epochs else {}
     return {name: value for name, value in found.items() if value.rpartition("/")[2] in epochs}

@@ -34,14 +34,14 @@ def command(
     The token is taken from --token-file, $ZENODO_TOKEN or $ZENODO_TOKEN_FILE and never shown. A second run goes on with
     the deposit that the receipt names.
     """
-    from candle_spec.modac.plan import is_series
-    from candle_spec.modac.settings import checked_url
     from candle_spec.publish import zenodo
     from candle_spec.publish.receipts import Receipt, read_receipt, receipt_path
-    from candle_spec.publish.tokens import token_from
-    from candle_spec.publish.web import Web
+    from candle_spec.remote.addresses import checked_url
+    from candle_spec.remote.json_api import JsonApi
+    from candle_spec.remote.tokens import token_from
+    from candle_spec.series.outline import is_series
 
-    endpoint = checked_url(url)
+    endpoint = checked_url(url, usual=zenodo.ENDPOINT)
     with ExitStack() as scratch:
         what = checkpoint, zenodo.SERVICE, ("deposit",), scratch, _no_files
         if is_series(checkpoint):
@@ -61,8 +61,8 @@ def command(
         before = read_receipt(path)
         known = before.repository if before and before.service == endpoint else ""
         receipt = Receipt(endpoint, known, content_digest=made.content_digest, checkpoints=made.checkpoints)
-        with Web(endpoint, token, extra="zenodo") as web:
-            zenodo.Zenodo(web).publish(
+        with JsonApi(endpoint, token, extra="zenodo") as api:
+            zenodo.Zenodo(api).publish(
                 deposit,
                 made.items,
                 receipt,

@@ -9,7 +9,6 @@ from typing import Any
 
 from candle_spec import parallel
 from candle_spec.atomic import Fs
-from candle_spec.conversion.certificate import digest_blocks
 from candle_spec.conversion.contract import Field, Native
 from candle_spec.conversion.convert import Options
 from candle_spec.conversion.native_series import last_and_best
@@ -19,7 +18,7 @@ from candle_spec.conversion.native_series.found import Member, NativeSeries
 from candle_spec.conversion.native_series.notes import document
 from candle_spec.conversion.native_series.read_native import POSITION, position, read_member
 from candle_spec.conversion.native_series.rows import ConvertedSeries, Row
-from candle_spec.digests import Progress, no_progress
+from candle_spec.digests import Progress, digest_blocks, no_progress
 from candle_spec.errors import CandleSpecError, InvalidInputError, OutputExistsError, ProofFailedError, WriteFailedError
 from candle_spec.series.saves.save import Saved
 from candle_spec.series.saves.training_state import TrainingState

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from candle_spec.canonical import pretty
 from candle_spec.checkpoint.contents import SideFile
-from candle_spec.checkpoint.manifest_builder import FileRecord
+from candle_spec.checkpoint.file_record import FileRecord
 from candle_spec.series.candle_files import ckpt_info
 from candle_spec.series.candle_files.ckpt_info import CkptInfo
 from candle_spec.series.store import Describe

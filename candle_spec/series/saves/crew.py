@@ -15,10 +15,11 @@ from candle_spec import limits
 from candle_spec.atomic import Fs
 from candle_spec.errors import InvalidInputError, WriteFailedError
 from candle_spec.series.saves.file_writer import FileWriter
-from candle_spec.series.saves.staged import Joined
+from candle_spec.series.saves.private_folder import JoinedFolder
 from candle_spec.weights.safetensors import Header
 from candle_spec.weights.shards import PlannedFile, StoredPart
-from candle_spec.weights.sources import Bytes, Extent, Part, TensorSource
+from candle_spec.weights.sources import Bytes, Extent, Part, TensorSource, total_size
+from candle_spec.weights.writer import Written
 
 WORTH_DEALING: Final = limits.MIB
 """Bytes of a file below which it is not split so that another process has something to write."""
@@ -124,14 +125,6 @@ class Write:
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
-    """Answer: digests of the files, and of their arrays by file and key."""
-
-    files: Mapping[str, str] = field(default_factory=dict)
-    arrays: Mapping[tuple[str, str], str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
 class Fault:
     """Answer: it failed."""
 
@@ -159,8 +152,7 @@ def _name(part: StoredPart) -> Name:
 
 def shard_bytes(tensors: Sequence[TensorSource], processes: int, most: int) -> int:
     """Return the size of files with which each process gets its share, unless that is too little to be worth it."""
-    total = sum(part.data.size for tensor in tensors for part in tensor.parts.values())
-    return min(most, max(WORTH_DEALING, -(-total // processes)))
+    return min(most, max(WORTH_DEALING, -(-total_size(tensors) // processes)))
 
 
 @dataclass(slots=True)
@@ -286,7 +278,7 @@ class Crew:
         """Write this process's files durably."""
         digests: dict[str, str] = {}
         arrays = [(name, key) for name in message.files if name in self._files for key in self._files[name].parts]
-        with Joined(message.folder, self.fs, durable=message.durable) as joined:
+        with JoinedFolder(message.folder, self.fs, durable=message.durable) as joined:
             running = {at: writer.digest(self._files[at[0]].parts[at[1]].part.data) for at in arrays}
             for name, known in message.files.items():
                 if name in self._files:

@@ -13,13 +13,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
-from candle_spec.series.saves.crew import Crew, Digest, Elsewhere, Write, Written, shard_bytes
+from candle_spec.series.saves.crew import Crew, Digest, Elsewhere, Write, shard_bytes
 from candle_spec.series.saves.file_writer import FileWriter
-from candle_spec.series.saves.staged import Staged
+from candle_spec.series.saves.private_folder import PrivateFolder
 from candle_spec.series.saves.training_state import TrainingState
 from candle_spec.series.store import Store
 from candle_spec.weights.shards import PlannedFile
 from candle_spec.weights.sources import Bytes
+from candle_spec.weights.writer import Written
 
 
 @contextmanager
@@ -71,15 +72,15 @@ class CrewWriter(FileWriter):
         self._settle()
         return told
 
-    def write(self, planned: PlannedFile, staged: Staged, *, known: str = "") -> tuple[BinaryIO, str]:
+    def write(self, planned: PlannedFile, folder: PrivateFolder, *, known: str = "") -> tuple[BinaryIO, str]:
         """Write one file, whoever has it; see :meth:`candle_spec.series.saves.file_writer.FileWriter.write`."""
-        if self._folder != staged.path:  # a save that is tried again writes everything again
-            self._folder, self._ready = staged.path, {}
+        if self._folder != folder.path:  # a save that is tried again writes everything again
+            self._folder, self._ready = folder.path, {}
             wanted = dict.fromkeys(self._changing, "")
         else:
             wanted = {}
         if planned.name not in self._ready:
-            self._write_together(wanted | {planned.name: known}, staged)
+            self._write_together(wanted | {planned.name: known}, folder)
         return self._ready[planned.name]
 
     def ask(self) -> None:
@@ -88,18 +89,18 @@ class CrewWriter(FileWriter):
         _, answers = self._crew.order(Digest(arrays), lambda: None)
         self._note(answers)
 
-    def _write_together(self, wanted: dict[str, str], staged: Staged) -> None:
+    def _write_together(self, wanted: dict[str, str], folder: PrivateFolder) -> None:
         def own() -> dict[str, tuple[BinaryIO, str]]:
             mine = [self._planned[name] for name in wanted if not _is_elsewhere(self._planned[name])]
-            return {file.name: super(CrewWriter, self).write(file, staged, known=wanted[file.name]) for file in mine}
+            return {file.name: super(CrewWriter, self).write(file, folder, known=wanted[file.name]) for file in mine}
 
         others = {name: known for name, known in wanted.items() if _is_elsewhere(self._planned[name])}
-        ready, answers = self._crew.order(Write(staged.path, staged.durable, others), own)
+        ready, answers = self._crew.order(Write(folder.path, folder.durable, others), own)
         self._ready |= ready
         self._note(answers)
         for answer in answers:
             for name, digest in answer.files.items() if isinstance(answer, Written) else ():
-                self._ready[name] = staged.adopt(name), digest
+                self._ready[name] = folder.adopt(name), digest
 
     def _note(self, answers: list[Written | None]) -> None:
         for answer in answers:

@@ -14,7 +14,7 @@ from typing import Final
 from candle_spec.checkpoint.contents import Contents
 from candle_spec.checkpoint.inventory import Tensor
 from candle_spec.weights.dtypes import item_size
-from candle_spec.weights.shards import GroupPlan, PlannedFile, plan_group
+from candle_spec.weights.shards import GroupPlan, PlannedFile
 from candle_spec.weights.sources import TensorSource
 
 Name = tuple[str, str]
@@ -58,11 +58,7 @@ class Grouping:
         """
         if self._last is None:
             self.lots = dict.fromkeys(stable, 1)
-        by_group: dict[str, list[TensorSource]] = {group.id: [] for group in contents.groups}
-        for tensor in contents.tensors:
-            by_group[tensor.group].append(tensor)
-        metadata = contents.weights_metadata
-        return [plan_group(group, rows, metadata, shard_bytes, self._lot) for group, rows in by_group.items()]
+        return contents.plan(shard_bytes, self._lot)
 
     def _lot(self, tensor: TensorSource) -> int:
         return self.lots.get((tensor.group, tensor.name), 0)

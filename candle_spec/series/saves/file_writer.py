@@ -17,9 +17,10 @@ from typing import BinaryIO, Final, Self
 
 from candle_spec import limits, parallel
 from candle_spec.atomic import PAGE, Fs
+from candle_spec.digests import digest_blocks
 from candle_spec.errors import CorruptFileError
 from candle_spec.series.saves.arena import FileImage, file_image
-from candle_spec.series.saves.staged import Staged
+from candle_spec.series.saves.private_folder import PrivateFolder
 from candle_spec.weights.shards import PlannedFile
 from candle_spec.weights.sources import Bytes
 
@@ -79,12 +80,12 @@ class FileWriter:
             taken[key] = _digest(file.parts[key].part.data) if future.cancel() else future.result()
         return taken
 
-    def write(self, planned: PlannedFile, staged: Staged, *, known: str = "") -> tuple[BinaryIO, str]:
+    def write(self, planned: PlannedFile, folder: PrivateFolder, *, known: str = "") -> tuple[BinaryIO, str]:
         """Write one file; it is left open, and not durable yet.
 
         Args:
             planned: The file.
-            staged: Where.
+            folder: Where.
             known: Its digest where it is known.
 
         Returns:
@@ -97,28 +98,28 @@ class FileWriter:
         size = planned.header.file_size
         if self._direct and size >= DIRECT_FROM and self._can.get("direct", True):
             try:
-                written = self._write(planned, staged, known, direct=True)
+                written = self._write(planned, folder, known, direct=True)
             except OSError as error:
                 if error.errno not in _REFUSED:
                     raise
                 self._can["direct"] = False
-                left = staged.path / planned.name
+                left = folder.path / planned.name
                 if left.exists():
                     self._fs.remove_file(left)
             else:
                 self._can["direct"] = True
                 return written
-        return self._write(planned, staged, known, direct=False)
+        return self._write(planned, folder, known, direct=False)
 
-    def _write(self, planned: PlannedFile, staged: Staged, known: str, *, direct: bool) -> tuple[BinaryIO, str]:
+    def _write(self, planned: PlannedFile, folder: PrivateFolder, known: str, *, direct: bool) -> tuple[BinaryIO, str]:
         size = planned.header.file_size
-        target = staged.create(planned.name, direct=direct)
+        target = folder.create(planned.name, direct=direct)
         try:
             if size >= DIRECT_FROM:
                 self._fs.reserve(target, size)
             digest = self._stream(planned, target, known, direct=direct)
         except OSError:
-            staged.abandon(target)
+            folder.abandon(target)
             raise
         return target, digest
 
@@ -190,7 +191,4 @@ def _blocks(planned: PlannedFile) -> Iterator[bytes | memoryview]:
 
 
 def _digest(data: Bytes) -> str:
-    state = hashlib.sha256()
-    for block in data.blocks():
-        state.update(block)
-    return "sha256:" + state.hexdigest()
+    return digest_blocks(data.blocks())

@@ -7,27 +7,25 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from candle_spec.canonical import pretty
 from candle_spec.checkpoint import inventory, manifest_file
+from candle_spec.checkpoint.folder_writer import FolderWriter, state_documents
 from candle_spec.checkpoint.identity import identity
-from candle_spec.checkpoint.layout import INLINE_TENSORS, INVENTORY, MANIFEST, STATE
+from candle_spec.checkpoint.layout import MANIFEST
 from candle_spec.checkpoint.manifest_builder import Inputs, tensor_entries
 from candle_spec.digests import digest_bytes
 from candle_spec.errors import WriteFailedError
-from candle_spec.manifest.collection import urn
 from candle_spec.series import replacing
 from candle_spec.series.candle_files.info_of_save import with_state_digest
 from candle_spec.series.layout import folder_name
 from candle_spec.series.live import Live, read_live, scan
-from candle_spec.series.saves import manifest as describe
 from candle_spec.series.saves.file_groups import Seen, seen_in
-from candle_spec.series.saves.files import SaveFiles, payload_role
-from candle_spec.series.saves.shared_files import Sharing
-from candle_spec.series.saves.staged import Staged
+from candle_spec.series.saves.holdings import Holdings
+from candle_spec.series.saves.manifest import add_run
+from candle_spec.series.saves.private_folder import PrivateFolder
+from candle_spec.series.saves.shared_files import SharedFiles
 from candle_spec.series.saves.training_state import TrainingState
 from candle_spec.series.store import GROUP_SAVES, GROUP_SECONDS, Certify, Describe, Store
 from candle_spec.series.verify import faults_of
@@ -70,12 +68,12 @@ class Saving:
         self._check_space(plans)
         self._begin_attempt()
         self._durable = self._is_durable()
-        with Staged(self.store.layout.staging, self.store.fs, durable=self._durable) as staged:
-            self._write(staged, plans)
-            staged.sync_files(self.store.writer.pool if self.store.writer else None)
-            staged.sync_folders()
+        with PrivateFolder(self.store.layout.staging, self.store.fs, durable=self._durable) as folder:
+            self._write(folder, plans)
+            folder.sync_files(self.store.writer.pool if self.store.writer else None)
+            folder.sync_folders()
             self.committing = True
-            path = self._commit(staged, existing)
+            path = self._commit(folder, existing)
             self.replaced = existing is not None
         return self._learn(path, existing)
 
@@ -113,7 +111,7 @@ class Saving:
         entries = tensor_entries(Inputs(self.state.contents, plans, self._all_digests(plans)))
         if identity(entries)["state_digest"] != live.point.state_digest:
             return False
-        documents = dict(self._state_documents())
+        documents = state_documents(self.state.contents)
         documents |= {side.path: side.data for side in self.state.contents.payload if isinstance(side.data, bytes)}
         if any(live.files[p].sha256 != digest_bytes(data) for p, data in documents.items() if p in live.files):
             return False
@@ -169,28 +167,25 @@ class Saving:
 
     # The files
 
-    def _write(self, staged: Staged, plans: Sequence[GroupPlan]) -> None:
-        contents = self.state.contents
-        files = SaveFiles(self.store, staged, self._held(), durable=self._durable)
-        for plan in plans:
-            role = "weights" if plan.group.partition(".")[0] in ("model", "ema", "derived") else "training-state"
-            for file in plan.files:
-                files.weights(file, role, quiet=self._is_quiet(file))
-            if plan.index_name:
-                files.small(plan.index_name, plan.index, "application/json", "index")
-        for side in (*contents.side_files, *contents.payload):
-            files.side(side, payload_role(side) if side in contents.payload else side.role)
-        for name, data in self._state_documents():
-            files.small(name, data, "application/json", "state-tree")
-        self._notes(plans, files, staged)
-        self._manifest(plans, files, staged)
+    def _write(self, folder: PrivateFolder, plans: Sequence[GroupPlan]) -> None:
+        files = SharedFiles(self.store, folder, self._holdings(), self._is_quiet)
+        writer = FolderWriter(files)
+        writer.weights(plans)
+        writer.settle()
+        writer.contents(self.state.contents)
+        self._add_documents(writer, plans)
+        certificate = self.certify(writer, plans) if self.certify is not None else {}
+        made, entries = writer.describe(self.state.contents, plans, certificate)
+        self._seen = seen_in(inventory.parse(entries))
+        add_run(made, self.store, self.state)
+        self.manifest = writer.finish(made, sealed=True)
         self.written, self.shared = files.written, files.shared
 
-    def _held(self) -> Sharing:
+    def _holdings(self) -> Holdings:
         """What may be shared: of all live checkpoints that are not in doubt, and of other runs."""
         store = self.store
         paranoid = store.settings.paranoid_every
-        return Sharing(
+        return Holdings(
             [live for live in store.live if live.path not in store.doubtful],
             store.others,
             store.settings.min_copies,
@@ -200,42 +195,14 @@ class Saving:
             paranoid=bool(paranoid) and store.saves % paranoid == paranoid - 1,
         )
 
-    def _notes(self, plans: Sequence[GroupPlan], files: SaveFiles, staged: Staged) -> None:
+    def _add_documents(self, writer: FolderWriter, plans: Sequence[GroupPlan]) -> None:
         """Write the documents of the caller, which get to know the identity of the state."""
         if self.document is None:
             return
-        entries = tensor_entries(Inputs(self.state.contents, plans, files.digests))
+        entries = tensor_entries(Inputs(self.state.contents, plans, writer.part_digests))
         digest = identity(entries)["state_digest"] if entries else ""
-        for side in self.document(staged.path, tuple(files.records)):
-            files.side(with_state_digest(side, digest), side.role)
-
-    def _certificate(self, plans: Sequence[GroupPlan], files: SaveFiles, staged: Staged) -> dict[str, Any]:
-        """Write what belongs to the certificate of a conversion, and return it; empty where nothing was converted."""
-        if self.certify is None:
-            return {}
-        records, certificate = self.certify(staged, plans, files.digests)
-        files.records += records
-        files.written += sum(record.size for record in records)
-        return certificate
-
-    def _manifest(self, plans: Sequence[GroupPlan], files: SaveFiles, staged: Staged) -> None:
-        """Write the manifest, sealed, after everything that it lists."""
-        certificate = self._certificate(plans, files, staged)
-        inputs = Inputs(self.state.contents, plans, files.digests, files.records, certificate, _created())
-        entries = tensor_entries(inputs)
-        if len(entries) > INLINE_TENSORS:
-            data = _document("tensors", {"tensors": entries})
-            files.small(INVENTORY, data, "application/json", "tensor-inventory")
-        self._seen = seen_in(inventory.parse(entries))
-        self.manifest = describe.manifest(self.store, self.state, inputs, entries)
-        data = manifest_file.dump(self.manifest)
-        staged.write(MANIFEST, data)
-        files.written += len(data)
-
-    def _state_documents(self) -> list[tuple[str, bytes]]:
-        if self.state.contents.state is None:
-            return []
-        return [(STATE, _document("state-tree", {"tree": self.state.contents.state}))]
+        for side in self.document(writer.path, tuple(writer.records)):
+            writer.side(with_state_digest(side, digest))
 
     def _is_quiet(self, file: PlannedFile) -> bool:
         return self.store.grouping.is_quiet(file, self.state.stable)
@@ -252,10 +219,10 @@ class Saving:
 
     # The name
 
-    def _commit(self, staged: Staged, existing: Path | None) -> Path:
+    def _commit(self, folder: PrivateFolder, existing: Path | None) -> Path:
         path = self.store.layout.epochs / self._folder()
         try:
-            self._name(staged, path, existing)
+            self._name(folder, path, existing)
         except OSError:
             self.store.doubtful.add(path)  # whether its name is durable, nobody can say: it is made again next time
             with suppress(OSError):  # the next save or opening tries again
@@ -265,13 +232,13 @@ class Saving:
         self.store.doubtful.discard(path)
         return path
 
-    def _name(self, staged: Staged, path: Path, existing: Path | None) -> None:
+    def _name(self, folder: PrivateFolder, path: Path, existing: Path | None) -> None:
         store = self.store
         if existing is not None:
-            replacing.replace(store, staged, existing)
+            replacing.replace(store, folder, existing)
         else:
-            store.fs.rename(staged.path, path)
-            staged.renamed()
+            store.fs.rename(folder.path, path)
+            folder.renamed()
         if self._durable:
             store.fs.sync_folder(store.layout.epochs)
             store.lax.discard(path)
@@ -292,14 +259,3 @@ class Saving:
         self.store.live.sort(key=lambda each: each.point.order)
         self.store.faulty = [(other, why) for other, why in self.store.faulty if other != path]
         return live
-
-
-def _document(schema: str, members: dict[str, Any]) -> bytes:
-    document = {"$schema": urn(schema), "schema_version": manifest_file.SCHEMA_VERSION, **members}
-    return pretty(document, one_line=manifest_file.ONE_LINE)
-
-
-def _created() -> datetime:
-    """Now, or the moment that ``SOURCE_DATE_EPOCH`` names: https://reproducible-builds.org/specs/source-date-epoch/."""
-    epoch = os.environ.get("SOURCE_DATE_EPOCH")
-    return datetime.fromtimestamp(int(epoch), UTC) if epoch and epoch.isdigit() else datetime.now(UTC)

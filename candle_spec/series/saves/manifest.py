@@ -1,4 +1,4 @@
-"""The manifest of a checkpoint of a series: what the training says, its place in the run, what is true of the run."""
+"""What the manifest of a checkpoint says of its series: the training, its place in the run, what is true of the run."""
 
 from __future__ import annotations
 
@@ -7,23 +7,19 @@ from typing import Any
 
 from candle_spec import pointer
 from candle_spec.canonical import tag_number
-from candle_spec.checkpoint import manifest_file
-from candle_spec.checkpoint.manifest_builder import Inputs, build
 from candle_spec.digests import digest_json
 from candle_spec.series.saves.training_state import TrainingState
 from candle_spec.series.store import Store
 
 
-def manifest(store: Store, state: TrainingState, inputs: Inputs, entries: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return the sealed manifest of a state.
+def add_run(made: dict[str, Any], store: Store, state: TrainingState) -> None:
+    """Add to the manifest of a state what the series knows.
 
     Args:
+        made: The manifest.
         store: The series.
         state: What is saved.
-        inputs: What was written.
-        entries: The inventory.
     """
-    made = build(inputs, entries)
     about = made["training_state"]
     about["epoch"] = state.epoch
     if state.step is not None:
@@ -33,8 +29,6 @@ def manifest(store: Store, state: TrainingState, inputs: Inputs, entries: list[d
     made["lineage"] = {**made.get("lineage", {}), **_lineage(store, state)}
     _add_description(made, store.description)
     made.setdefault("name", store.record.name)
-    made["manifest_digest"] = manifest_file.manifest_digest(made)
-    return made
 
 
 def _lineage(store: Store, state: TrainingState) -> dict[str, Any]:

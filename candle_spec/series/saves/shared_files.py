@@ -1,104 +1,139 @@
-"""Sharing: a file that did not change is not written again, but the newest checkpoints never share a block.
-
-The live checkpoints are the store. A file of an earlier checkpoint gets a second name in the new one (a hard link), or
-a copy that shares its blocks (a reflink); where the file system can do neither, it is written again.
-"""
+"""The files of one save: each is shared with an earlier checkpoint that holds it already, or else written."""
 
 from __future__ import annotations
 
-import errno
-from collections.abc import Callable, Sequence, Set
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO
 
-from candle_spec.atomic import Fs
-from candle_spec.digests import digest_file
-from candle_spec.series.live import Held, Live, inode
-
-NOT_HERE: Final = frozenset(
-    {errno.EPERM, errno.EACCES, errno.EXDEV, errno.EMLINK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP}
-    | {errno.EINVAL, errno.ENOENT, errno.ENOTTY, errno.EBADF}
-)
-"""Errors by which a file system says that it cannot share this file; any other one is a fault."""
+from candle_spec.checkpoint.folder_writer import Passing
+from candle_spec.series.live import arrays_key, file_key
+from candle_spec.series.saves.holdings import Holdings
+from candle_spec.series.saves.private_folder import READ_ONLY, PrivateFolder
+from candle_spec.series.store import Store
+from candle_spec.weights.shards import PlannedFile
+from candle_spec.weights.writer import Written
 
 
-@dataclass(slots=True)
-class Sharing:
-    """What a new checkpoint may share.
+class SharedFiles:
+    """Shares or writes the files of one checkpoint: the ``Files`` of :mod:`candle_spec.checkpoint.folder_writer`.
+
+    Args:
+        store: The store.
+        folder: The private folder.
+        holdings: What is held already.
+        is_quiet: Whether nothing of a file is expected to have changed: then it is digested before it is written.
 
     Attributes:
-        live: Checkpoints of this series.
-        others: Checkpoints of other series whose files may be shared, too.
-        min_copies: So many of the newest checkpoints, the new one included, hold each file in inodes of their own.
-        fs: The file system.
-        can: What the file system can do; learned here.
-        never: Files that must not be shared: some are damaged.
-        paranoid: Whether to read a file again before it is shared.
+        written: Bytes written.
+        shared: Bytes shared.
     """
 
-    live: Sequence[Live]
-    others: Sequence[Live]
-    min_copies: int
-    fs: Fs
-    can: dict[str, bool]
-    never: Set[tuple[int, int]] = frozenset()
-    paranoid: bool = False
-    _reserved: set[tuple[int, int]] | None = field(default=None)
+    def __init__(
+        self, store: Store, folder: PrivateFolder, holdings: Holdings, is_quiet: Callable[[PlannedFile], bool]
+    ) -> None:
+        self._store = store
+        self._folder = folder
+        self._holdings = holdings
+        self._is_quiet = is_quiet
+        self._digests: dict[str, str] = {}
+        self._array_digests: dict[tuple[str, str], str] = {}
+        self.written = 0
+        self.shared = 0
 
-    def known(self, key: str) -> Held | None:
-        """Return any file with that content: its digest is known, whether or not it may be shared."""
-        return next((live.contents[key] for live in self._all() if key in live.contents), None)
+    @property
+    def path(self) -> Path:
+        """The folder."""
+        return self._folder.path
 
-    def share(self, key: str, target: Path, same: Callable[[Path], bool]) -> Held | None:
-        """Give a file of that content the new name ``target``.
+    def weights(self, file: PlannedFile) -> None:
+        """Share or write one weights file."""
+        writer = self._store.writable()
+        digests = {key: writer.digest(part.part.data) for key, part in file.parts.items()}
+        bring = self._bring_quiet if self._is_quiet(file) else self._bring_changing
+        self._digests[file.name] = bring(file, digests)
 
-        Args:
-            key: What is in the file.
-            target: The new name; it must not exist.
-            same: Whether a file is the very one, asked before it is shared.
+    def _bring_quiet(self, file: PlannedFile, digests: dict[str, Future[str]]) -> str:
+        """Look whether a file is held before it is written; return its digest."""
+        key = self._taken(file, digests)
+        digest = self._share_weights(key, file)
+        if digest:
+            return digest
+        known = self._holdings.known(key)
+        same = known is not None and _starts_with(known.path, file.head)
+        _, digest = self._store.writable().write(file, self._folder, known=known.sha256 if known and same else "")
+        self.written += file.header.file_size
+        return digest
 
-        Returns:
-            The file that is shared, or ``None`` where it has to be written.
-        """
-        tried: set[tuple[int, int]] = set()
-        for live in self._all():
-            held = live.contents.get(key)
-            identity = inode(held.path) if held else None
-            if held is None or identity is None or identity in tried or identity in self._newest():
-                continue
-            tried.add(identity)
-            if same(held.path) and self._is_sound(held) and self._second_name(held.path, target):
-                return held
-        return None
+    def _bring_changing(self, file: PlannedFile, digests: dict[str, Future[str]]) -> str:
+        """Write a file while its arrays are digested; return its digest."""
+        target, digest = self._store.writable().write(file, self._folder)
+        key = self._taken(file, digests)
+        if self._holdings.known(key) is not None:
+            return self._instead(key, file, target, digest)
+        self.written += file.header.file_size
+        return digest
 
-    def _all(self) -> list[Live]:
-        """All checkpoints, newest first, those of this series before those of others."""
-        return sorted(self.live, key=lambda live: live.age, reverse=True) + list(self.others)
+    def _taken(self, file: PlannedFile, digests: dict[str, Future[str]]) -> str:
+        """Wait for the digests of a file's arrays; return the key of its content."""
+        taken = self._store.writable().finished(digests, file)
+        self._array_digests |= {(file.name, key): digest for key, digest in taken.items()}
+        parts = file.parts
+        return arrays_key((key, parts[key].part.dtype, parts[key].part.shape, taken[key]) for key in parts)
 
-    def _newest(self) -> set[tuple[int, int]]:
-        """The inodes that the new checkpoint must not share."""
-        if self._reserved is None:
-            newest = sorted(self.live, key=lambda live: live.age, reverse=True)[: max(0, self.min_copies - 1)]
-            self._reserved = {identity for live in newest for identity in live.inodes()} | self.never
-        return self._reserved
+    def _share_weights(self, key: str, file: PlannedFile) -> str:
+        """Share a weights file if it is held already; return its digest, or ``""``."""
+        target = self._folder.place(file.name)
+        held = self._holdings.share(key, target, lambda path: _starts_with(path, file.head))
+        if held is None:
+            return ""
+        self.shared += held.size
+        self._make_durable(target)
+        return held.sha256
 
-    def _is_sound(self, held: Held) -> bool:
-        return not self.paranoid or digest_file(held.path) == held.sha256
+    def _instead(self, key: str, file: PlannedFile, target: BinaryIO, digest: str) -> str:
+        """Put the file that is held already in the place of the one just written, if it may be shared."""
+        spare = replace(file, name=f"{file.name}.shared")
+        shared = self._share_weights(key, spare)
+        if not shared:
+            self.written += file.header.file_size
+            return digest
+        self._folder.drop(file.name, target)
+        self._store.fs.rename(self.path / spare.name, self.path / file.name)
+        return shared
 
-    def _second_name(self, source: Path, target: Path) -> bool:
-        for way, make in (("link", self.fs.link), ("reflink", self.fs.reflink)):
-            if not self.can.get(way, True):
-                continue
-            try:
-                make(source, target)
-            except OSError as error:
-                if error.errno not in NOT_HERE:
-                    raise
-                # Too many names, or a file that was just pruned, says nothing about the next file.
-                if error.errno not in (errno.EMLINK, errno.ENOENT, errno.EXDEV):
-                    self.can[way] = False
-            else:
-                self.can[way] = True
-                return True
-        return False
+    def _make_durable(self, path: Path) -> None:
+        """A shared file may come from a save that was not made durable."""
+        if self._folder.durable and self._store.lax:
+            with path.open("rb") as file:
+                self._store.fs.sync_file(file)
+
+    def file(self, name: str, data: Passing) -> None:
+        """Share or write a file that fits into memory."""
+        whole = b"".join(data)
+        target = self._folder.place(name)
+        if self._holdings.share(file_key(data.digest, data.size), target, lambda _: True):
+            self.shared += data.size
+            self._make_durable(target)
+        else:
+            self._folder.write(name, whole)
+            self.written += data.size
+
+    def own(self, name: str, data: Passing) -> None:
+        """Write a file that no other checkpoint has, and make it durable."""
+        with self._store.fs.open_new(self._folder.place(name), mode=READ_ONLY) as file:
+            for block in data:
+                self._store.fs.write(file, block)
+            self._store.fs.sync_file(file)
+        self.written += data.size
+
+    def settle(self) -> Written:
+        """Return the digests: all were waited for already."""
+        return Written(self._digests, self._array_digests)
+
+
+def _starts_with(path: Path, head: bytes) -> bool:
+    with path.open("rb") as file:
+        return file.read(len(head)) == head

@@ -1,1 +1,1 @@
-"""Folders that describe a model beside its weights: the model inside is read by the converter of its own format."""
+"""What is around a checkpoint in a folder or an archive; the checkpoint is read by the converter of its content."""

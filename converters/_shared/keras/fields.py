@@ -7,7 +7,8 @@ from typing import Any, Final
 
 from candle_spec.canonical import tag_number
 from candle_spec.conversion.contract import Field
-from candle_spec.converters._shared.keras.config import layers_of, mapping
+from candle_spec.converters._shared.documents import mapping
+from candle_spec.converters._shared.keras.architecture import layers_of
 from candle_spec.converters._shared.keras.inputs_outputs import inputs_of, outputs_of
 from candle_spec.converters._shared.keras.layers import MODELS
 

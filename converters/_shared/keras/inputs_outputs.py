@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from candle_spec.converters._shared.keras.config import layers_of, mapping, sequence
+from candle_spec.converters._shared.documents import mapping, sequence
+from candle_spec.converters._shared.keras.architecture import layers_of
 from candle_spec.converters._shared.keras.layers import MODELS
 from candle_spec.errors import UnsupportedFormatError
 from candle_spec.weights.dtypes import from_numpy_name

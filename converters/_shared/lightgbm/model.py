@@ -22,12 +22,11 @@ from candle_spec.converters._shared.boosters import (
     file_name,
     group_id,
 )
-from candle_spec.converters._shared.lightgbm import text as _lightgbm_text
-from candle_spec.converters._shared.lightgbm.text import Text, whole
+from candle_spec.converters._shared.lightgbm.text import Text, divide, whole
 from candle_spec.converters._shared.lightgbm.trees import read_trees
 from candle_spec.errors import CorruptFileError
 from candle_spec.readers.protobuf import Window
-from candle_spec.weights.sources import Bytes
+from candle_spec.weights.sources import Bytes, total_size
 
 _FAMILIES: Final = {"gbdt": "boosted trees", "dart": "boosted trees with dropout", "rf": "random forest"}
 _FILES: Final = frozenset(
@@ -53,14 +52,14 @@ def lightgbm_booster(text: bytes | Window, location: str, *, key: str = "", stor
         LimitExceededError: It is too large.
     """
     window = text if isinstance(text, Window) else Window(text, 0, len(text), location)
-    parts = _lightgbm_text.divide(window)
+    parts = divide(window)
     names = _names(parts, location)
     group = group_id(key)
     columns = Columns(group)
     unknown = read_trees(parts, len(names), columns)
     _check_rounds(parts, location)
     payload = SideFile(file_name("payload", "model", key, ".txt"), stored or window.bytes(), "text/plain", "booster")
-    booster = Booster("lightgbm", "", payload, [Group(group, "derived")], columns.tensors(), [], [])
+    booster = Booster("lightgbm", "", payload, [Group(group, "derived")], columns.tensors())
     booster.evidence.append(f"the text states version={parts.header.get('version', '(none)')}, that of its layout")
     _describe(booster, parts, names, key)
     _add_parts(booster, parts, unknown)
@@ -143,7 +142,7 @@ def _typed(parameters: Mapping[str, str]) -> dict[str, Any]:
 
 def _add_parts(booster: Booster, text: Text, unknown: list[str]) -> None:
     """Say what became of each part of the text."""
-    size = sum(part.data.size for tensor in booster.tensors for part in tensor.parts.values())
+    size = total_size(booster.tensors)
     reason = "the trees' arrays, one after the other; the text beside them is the model"
     parts = [
         Part("model", "kept", "the text, verbatim", size=booster.payload.size),

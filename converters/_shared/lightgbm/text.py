@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from candle_spec import limits
+from candle_spec.converters._shared.lightgbm import begins_as_model
 from candle_spec.errors import CorruptFileError, LimitExceededError, TruncatedFileError, UnsupportedFormatError
 from candle_spec.readers.protobuf import Window
 
@@ -64,11 +65,6 @@ class Text:
         return found
 
 
-def starts_like_one(head: bytes) -> bool:
-    """Whether a file that begins so is the text of a model, sound or not."""
-    return bool(re.match(rb"tree\r?\n(version=|num_class=)", head))
-
-
 def divide(window: Window) -> Text:
     """Find the parts of a model's text.
 
@@ -82,7 +78,7 @@ def divide(window: Window) -> Text:
     if window.size > limits.BOOSTER_BYTES:
         raise LimitExceededError(f"a model of {window.size} bytes", location=location)
     head = _slice(window, 0, min(window.size, 512))
-    if not starts_like_one(head):
+    if not begins_as_model(head):
         raise CorruptFileError("this is not the text of a LightGBM model", location=location)
     if b"\r\n" in head:
         raise CorruptFileError(

@@ -16,7 +16,7 @@ def items_of(archive: ZipArchive, entry: Entry) -> Items:
 
     Raises:
         CorruptFileError: It is no array, or not as long as its header says.
-        UnsupportedFormatError: Its items are pickled objects.
+        PickledObjectsError: Its items are objects.
     """
     location = f"{archive.path}: {entry.name}"
     whole = partial(archive.blocks, entry)

@@ -6,23 +6,15 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from candle_spec import limits
+from candle_spec.converters._shared.encodings import layout_of
 from candle_spec.errors import LimitExceededError, TruncatedFileError, UnsupportedFormatError
 from candle_spec.readers.npy_header import NpyHeader
 from candle_spec.weights.dtypes import DTYPES, from_numpy_name
-from candle_spec.weights.sources import (
-    Bytes,
-    Encoding,
-    FileBytes,
-    MadeBytes,
-    Part,
-    StridedBytes,
-    TensorSource,
-    row_major_strides,
-    slabs,
-)
+from candle_spec.weights.sources import Bytes, Encoding, FileBytes, MadeBytes, Part, TensorSource
+from candle_spec.weights.strides import StridedBytes, row_major_strides, slabs
 from candle_spec.weights.strings import stored_strings
 
 if TYPE_CHECKING:
@@ -96,7 +88,7 @@ def tensor_of(items: Items, group: str, name: str) -> TensorSource:
 def _stored(items: Items) -> tuple[str, dict[str, Part], Encoding | None]:
     """Return logical dtype, stored arrays and encoding."""
     header = items.header
-    kind, width, shape = header.dtype.kind, header.dtype.itemsize, header.shape
+    kind, shape = header.dtype.kind, header.shape
     if kind in "US":
         return _strings(items)
     if kind == "V":
@@ -104,14 +96,9 @@ def _stored(items: Items) -> tuple[str, dict[str, Part], Encoding | None]:
     if kind in _TIMES:
         return "I64", {"": Part("I64", shape, _numbers(items, "I64"))}, None
     name = _name(header.dtype, items.location)
-    if name == "C128":
-        pairs = _numbers(items, "F64", 2)
-        return name, {"values": Part("F64", (*shape, 2), pairs)}, Encoding("complex_pairs")
-    if not DTYPES[name].stored:
-        order = "big" if header.dtype.str.startswith(">") else "little"
-        raw = Part("U8", (*shape, width), _numbers(items, "U8", width))
-        return name, {"values": raw}, Encoding("raw", {"byte_order": order})
-    return name, {"": Part(name, shape, _numbers(items, name))}, None
+    layout = layout_of(name, "big" if header.dtype.str.startswith(">") else "little")
+    part = Part(layout.dtype, (*shape, *layout.inner), _numbers(items, layout.dtype, *layout.inner))
+    return name, {layout.part: part}, layout.encoding
 
 
 def _name(dtype: np.dtype[Any], location: str) -> str:
@@ -143,7 +130,8 @@ def _numbers(items: Items, dtype: str, inner: int = 0) -> Bytes:
     if inner:
         steps = (*(step * inner for step in steps), 1)
     numbers = 4 if dtype == "C64" else 0
-    return StridedBytes(items.path, items.offset, dtype, shape, steps, "big" if big else "little", numbers)
+    order: Literal["big", "little"] = "big" if big else "little"
+    return StridedBytes(items.path, items.offset, dtype, shape, steps, byte_order=order, swap_size=numbers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +168,7 @@ def _records(items: Items) -> tuple[str, dict[str, Part], Encoding]:
         plain = column.subdtype is None and column.kind in "biufc"
         row = from_numpy_name(column.name) if plain and column.name in _STORED else None
         inner = () if row is not None else (int(column.itemsize),)
-        size = int(column.itemsize) * _count(shape)
+        size = int(column.itemsize) * math.prod(shape)
         parts[name] = Part(row.name if row else "U8", (*shape, *inner), MadeBytes(size, _Column(items, name).blocks))
         little = column.newbyteorder("<") if row else column
         fields.append({"name": name, "dtype": str(little) if little.subdtype else little.str, "offset": int(offset)})
@@ -188,10 +176,6 @@ def _records(items: Items) -> tuple[str, dict[str, Part], Encoding]:
 
 
 _STORED: Final = frozenset(row.numpy for row in DTYPES.values() if row.stored)
-
-
-def _count(shape: tuple[int, ...]) -> int:
-    return math.prod(shape)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from candle_spec import limits
 from candle_spec.converters._shared.pickle import joblib
-from candle_spec.converters._shared.pickle.look import HEAD, MARK, begins_as_pickle, ends_of, packed_as
+from candle_spec.converters._shared.pickle.signatures import HEAD, MARK, begins_as_pickle, ends_of, packed_as
 from candle_spec.errors import CandleSpecError, CorruptFileError, EmptyFileError, LimitExceededError, TruncatedFileError
 from candle_spec.readers import inert_pickle
 from candle_spec.readers.inert_pickle import Global, Loaded
@@ -135,9 +134,3 @@ def _roots(data: memoryview, location: str, embedded: joblib.Embedded) -> list[L
         except CorruptFileError:
             break
     return roots
-
-
-def check_size(size: int, location: str) -> None:
-    """Bound what is taken for one pickle inside another."""
-    if size > limits.PICKLE_BYTES:
-        raise LimitExceededError(f"a torch file of {size} bytes inside a pickle", location=location)

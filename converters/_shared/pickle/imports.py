@@ -66,7 +66,7 @@ _CLASSES_OF: Final = re.compile(
 _CYTHON: Final = re.compile(r"__pyx_unpickle_[A-Z]\w*")
 
 
-def inert_pickle(file: str, member: str, named: Iterable[Global]) -> InertPickle:
+def imports_of(file: str, member: str, named: Iterable[Global]) -> InertPickle:
     """Return what a pickle would have imported, and what of it is not known to be harmless."""
     once = tuple(dict.fromkeys(named))
     return InertPickle(

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from candle_spec import limits
-from candle_spec.converters._shared.pickle.array_nodes import dtype_of, make_array, shape_of
+from candle_spec.converters._shared.pickle.arrays import dtype_of, make_array, shape_of
 from candle_spec.errors import (
     CandleSpecError,
     CorruptFileError,
@@ -26,8 +26,6 @@ from candle_spec.readers import inert_pickle
 from candle_spec.readers.compressed import UnpackedStream
 from candle_spec.readers.inert_pickle import Call, Global, Loaded, Mapping
 from candle_spec.weights.sources import FileBytes
-
-PICKLE_PROTOCOL: Final = 5
 
 _WRAPPER: Final = "numpy_pickle.NumpyArrayWrapper"
 _OLD_WRAPPERS: Final = ("numpy_pickle.NDArrayWrapper", "numpy_pickle.ZNDArrayWrapper")

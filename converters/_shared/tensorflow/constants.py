@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from candle_spec import limits
-from candle_spec.converters._shared.tensorflow.types import DataType, data_type, parts_of
+from candle_spec.converters._shared.encodings import parts_of
+from candle_spec.converters._shared.tensorflow.types import DataType, data_type
 from candle_spec.digests import BLOCK
 from candle_spec.errors import CorruptFileError, LimitExceededError, UnsupportedFormatError
 from candle_spec.readers import protobuf
@@ -94,7 +95,7 @@ class Constants:
             value = self._strings(proto, found, message)
         else:
             content, data = self._numbers(proto, found, message)
-            parts, encoding = parts_of(found, proto.shape, data)
+            parts, encoding = parts_of(found.dtype, proto.shape, data)
             made = 0 if content is not None else data.size
             repeated = isinstance(data, MadeBytes)
             value = Value(found.dtype, proto.shape, parts, encoding, found.attributes, content, made, repeated)

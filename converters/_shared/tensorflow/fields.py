@@ -1,31 +1,23 @@
-"""What TensorFlow's files say that the manifest has a place for: inputs, outputs, steps, optimizer, Keras' metadata."""
+"""What TensorFlow's files say that the manifest has a place for: inputs, outputs, steps, optimizer, versions."""
 
 from __future__ import annotations
 
-import json
-import math
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from candle_spec.canonical import tag_number
-from candle_spec.conversion.contract import Field, NativeFile, SideFile
-from candle_spec.converters._shared.keras.config import mapping, parse_json
-from candle_spec.converters._shared.keras.fields import architecture_fields, training_fields
+from candle_spec.conversion.contract import Field
 from candle_spec.converters._shared.tensorflow.names import step_name
-from candle_spec.converters._shared.tensorflow.saved_model import MetaGraph, Signature
 from candle_spec.converters._shared.tensorflow.variables import scalar
-from candle_spec.readers import protobuf
 from candle_spec.weights.sources import TensorSource
 
-_DEFAULT: Final = "serving_default"
 _MOST: Final = 1000
 _LONGEST: Final = 200
 _STEP: Final = re.compile(r"(^|/)_?iter(ation)?s?/\.ATTRIBUTES/VARIABLE_VALUE\Z")
 _ROOT_STEP: Final = re.compile(r"(global_)?steps?/\.ATTRIBUTES/VARIABLE_VALUE\Z")
 _SETTING: Final = re.compile(r"(?:^|/)_?([a-z][a-z0-9_]*)/\.ATTRIBUTES/VARIABLE_VALUE\Z")
-KERAS_METADATA: Final = "keras_metadata.pb"
 
 
 def port(name: str, dtype: str, axes: tuple[int, ...] | None) -> dict[str, Any] | None:
@@ -49,20 +41,6 @@ def port_fields(
         found = {about["id"]: about for row in rows if (about := port(*row)) is not None}
         if 0 < len(found) <= _MOST:
             yield Field(pointer, list(found.values()), "file", place)
-
-
-def signature_fields(found: MetaGraph, file: str) -> Iterator[Field]:
-    """Yield the inputs and outputs of the signature that serving uses, or of the only one."""
-    named = [signature for signature in found.signatures.values() if signature.outputs and _callable(signature)]
-    chosen = found.signatures.get(_DEFAULT) or (named[0] if len(named) == 1 else None)
-    if chosen is not None:
-        place = f"{file}: signature {chosen.name}"[:_LONGEST]
-        rows = [[(name, dtype, axes) for name, _, dtype, axes in side] for side in (chosen.inputs, chosen.outputs)]
-        yield from port_fields(rows[0], rows[1], place)
-
-
-def _callable(signature: Signature) -> bool:
-    return not signature.name.startswith("__")
 
 
 def version_fields(version: str, file: str) -> Iterator[Field]:
@@ -96,36 +74,6 @@ def training_state_fields(tensors: Sequence[TensorSource], file: str, *, object_
     if re.fullmatch(r"[A-Za-z][ -~]{0,99}", name):
         about = {"name": name, "config": settings} if settings else {"name": name}
         yield Field("/training/optimizer", about, "file", file)
-
-
-def keras_metadata(file: NativeFile) -> tuple[list[SideFile], list[Field], Mapping[str, Any]]:
-    """Return what Keras 2 says of its model in ``keras_metadata.pb``: its architecture as a file, fields, document."""
-    root: dict[str, Any] = {}
-    with protobuf.open_message(file.path) as message:
-        for item in protobuf.fields(message):
-            node = {part.number: part for part in protobuf.fields(item.window)} if item.number == 1 else {}
-            if 5 in node and 3 in node and node[3].window.text() == "root":
-                data = node[5].window.bytes()
-                root = dict(mapping(parse_json(data, f"{file.name}: root")))
-    if not isinstance(root.get("config"), dict) or "class_name" not in root:
-        return [], [], {}
-    document = {"class_name": root["class_name"], "config": root["config"]}
-    text = json.dumps(document, ensure_ascii=False, indent=2, allow_nan=True).encode("utf-8", "surrogatepass")
-    path = "topology/model.json"
-    fields = [found for found in architecture_fields(document, path, file.name) if found.pointer != "/inputs"]
-    fields = [found for found in fields if found.pointer not in ("/outputs", "/model/topology")]
-    compiled = mapping(root.get("training_config"))
-    fields += training_fields(compiled, f"{file.name}: training_config")
-    return [SideFile(path, text, "application/json", "topology")], fields, document
-
-
-def written_at(seconds: float) -> str:
-    """Return a moment as ISO 8601, ``""`` if it is none."""
-    from datetime import UTC, datetime
-
-    if not math.isfinite(seconds) or not 0 < seconds < 1 << 34:
-        return ""
-    return datetime.fromtimestamp(int(seconds), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def own_names(path: Path) -> list[tuple[str, str]]:

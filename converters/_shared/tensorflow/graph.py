@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 from candle_spec import limits
 from candle_spec.errors import LimitExceededError
 from candle_spec.readers import protobuf
 from candle_spec.readers.protobuf import Window
+from candle_spec.weights import state_tree
 
 _NODE, _LIBRARY, _VERSIONS = 1, 2, 4
 _FUNCTION, _FUNCTION_NODE = 1, 3
@@ -134,6 +135,11 @@ class Graph:
                 self.readers.setdefault(base_name(name), []).append((node.name, node.op))
             if node.op == "Placeholder":
                 self.placeholders.append(node)
+
+
+def operations_tree(graph: Graph) -> Any:
+    """Return how often each operation is used, for the state tree."""
+    return state_tree.mapping([(state_tree.encode_scalar(op), count) for op, count in sorted(graph.ops.items())])
 
 
 def base_name(name: str) -> str:

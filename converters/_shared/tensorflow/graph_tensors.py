@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Literal
 
 from candle_spec import limits
 from candle_spec.checkpoint.layout import portable_name
 from candle_spec.conversion.contract import Group, NativeFile, Part, SideFile
+from candle_spec.converters._shared.names import free_name
 from candle_spec.converters._shared.protobuf_skeleton import skeleton
 from candle_spec.converters._shared.tensorflow.constants import Constants, Value
 from candle_spec.converters._shared.tensorflow.graph import Graph
 from candle_spec.errors import LimitExceededError
 from candle_spec.readers import protobuf
 from candle_spec.readers.protobuf import Window
-from candle_spec.weights.sources import FileBytes, TensorSource
+from candle_spec.weights.sources import FileBytes, TensorSource, total_size
 
 GROUP: Final = "other.constants"
-LARGE: Final = 1024
+_LARGE: Final = 1024
 """Bytes from which a constant beside variables is stored as a tensor."""
 
 _MEDIA: Final = "application/x-protobuf"
@@ -34,6 +36,21 @@ class GraphTensors:
     verbatim: list[protobuf.Field] = field(default_factory=list)
     left: int = 0
     """Constants that no tensor holds."""
+    made: int = 0
+    """Bytes that do not stand in the file as they are."""
+    _names: defaultdict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+
+    def add(self, group: str, wanted: str, value: Value) -> None:
+        """Add a constant under its name, or one that no other has."""
+        name = free_name(wanted, self._names[group])
+        self._names[group].add(name)
+        about = dict(value.attributes)
+        self.tensors.append(
+            TensorSource(group, name, value.dtype, value.shape, value.parts, value.encoding, attributes=about)
+        )
+        self.made += value.made
+        if value.verbatim is not None and value.size >= _LARGE:
+            self.verbatim.append(value.verbatim)
 
     @property
     def groups(self) -> list[Group]:
@@ -44,7 +61,7 @@ class GraphTensors:
     def size(self, group: str = "") -> int:
         """Bytes of the tensors of a group, or of all."""
         own = [tensor for tensor in self.tensors if group in ("", tensor.group)]
-        return sum(part.data.size for tensor in own for part in tensor.parts.values())
+        return total_size(own)
 
     def parts(self) -> list[Part]:
         """Lines of the certificate."""
@@ -77,8 +94,6 @@ def graph_tensors(
     """
     found = GraphTensors()
     reader = Constants(file.path)
-    names: set[tuple[str, str]] = set()
-    made = 0
     for prefix, graph in graphs:
         for function, name, window in graph.constants:
             value = reader.read(window)
@@ -87,29 +102,11 @@ def graph_tensors(
                 continue
             group = choose(graph, function, name, value)
             if group:
-                made += value.made
-                if made > limits.GRAPH_CONSTANTS:
-                    text = f"constants of more than {limits.GRAPH_CONSTANTS} bytes are made from less"
-                    raise LimitExceededError(text, location=file.name)
-                full = prefix + (f"{function}:{name}" if function else name)
-                found.tensors.append(_tensor(group, _unique(group, full, names), value))
-                if value.verbatim is not None and value.size >= LARGE:
-                    found.verbatim.append(value.verbatim)
+                found.add(group, prefix + (f"{function}:{name}" if function else name), value)
+            if found.made > limits.GRAPH_CONSTANTS:
+                text = f"constants of more than {limits.GRAPH_CONSTANTS} bytes are made from less"
+                raise LimitExceededError(text, location=file.name)
     return found
-
-
-def _tensor(group: str, name: str, value: Value) -> TensorSource:
-    return TensorSource(
-        group, name, value.dtype, value.shape, value.parts, value.encoding, attributes=dict(value.attributes)
-    )
-
-
-def _unique(group: str, wanted: str, taken: set[tuple[str, str]]) -> str:
-    name, number = wanted, 2
-    while (group, name) in taken:
-        name, number = f"{wanted}#{number}", number + 1
-    taken.add((group, name))
-    return name
 
 
 def large_constants(graph: Graph, function: str, name: str, value: Value) -> str:
@@ -119,17 +116,31 @@ def large_constants(graph: Graph, function: str, name: str, value: Value) -> str
     """
     names = value.dtype == "BYTES" and (value.shape == () or name.endswith("/tensor_names"))
     repeated = value.dtype != "BYTES" and value.verbatim is None
-    return "" if value.size < LARGE or names or repeated else GROUP
+    return "" if value.size < _LARGE or names or repeated else GROUP
 
 
-def topology(file: NativeFile, message: Window, found: GraphTensors) -> tuple[SideFile, bool]:
-    """Return the graph as a file beside the weights, and whether it is whole.
+@dataclass(frozen=True, slots=True)
+class Topology:
+    """A graph as a file beside the weights, and whether it is whole."""
+
+    file: SideFile
+    whole: bool
+
+    def part(self, without: str = "its large constants are stored as tensors") -> Part:
+        """Return the line of the certificate; ``without`` says what a graph that is not whole lacks."""
+        status: Literal["kept", "transformed"] = "kept" if self.whole else "transformed"
+        return Part("topology", status, "" if self.whole else without, size=self.file.size)
+
+
+def topology_of(file: NativeFile, message: Window, found: GraphTensors) -> Topology:
+    """Return the graph as a file beside the weights.
 
     Constants that are stored as tensors are not stored a second time, unless they are a small part of it.
     """
     name = portable_name(file.name.rpartition("/")[2])
     taken = sum(item.window.size for item in found.verbatim)
     if taken * _REPEATED_SHARE <= file.size:
-        return SideFile(f"topology/{name}", FileBytes(file.path, 0, file.size), _MEDIA, "topology"), True
-    data = skeleton(file.path, message, found.verbatim)
-    return SideFile(f"topology/without-constants-{name}", data, _MEDIA, "topology"), False
+        data = FileBytes(file.path, 0, file.size)
+        return Topology(SideFile(f"topology/{name}", data, _MEDIA, "topology"), whole=True)
+    rest = skeleton(file.path, message, found.verbatim)
+    return Topology(SideFile(f"topology/without-constants-{name}", rest, _MEDIA, "topology"), whole=False)

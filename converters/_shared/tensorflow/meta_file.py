@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from candle_spec.conversion.contract import Field, Native, NativeFile, Part, SideFile
+from candle_spec.conversion.contract import Field, Native, NativeFile, Part
 from candle_spec.converters._shared.tensorflow.graph_tensors import (
     GraphTensors,
+    Topology,
     graph_tensors,
     large_constants,
-    topology,
+    topology_of,
 )
-from candle_spec.converters._shared.tensorflow.saved_model import MetaGraph, read_meta_graph
+from candle_spec.converters._shared.tensorflow.meta_graph import MetaGraph, note_risks, read_meta_graph
 from candle_spec.readers.protobuf import open_message
 
 
@@ -23,14 +24,12 @@ class MetaFile:
     Attributes:
         found: What it holds.
         constants: Its large constants.
-        side: The file to put beside the weights.
-        whole: Whether that is the whole graph.
+        topology: The file to put beside the weights.
     """
 
     found: MetaGraph = field(default_factory=MetaGraph)
     constants: GraphTensors = field(default_factory=GraphTensors)
-    side: SideFile | None = None
-    whole: bool = True
+    topology: Topology | None = None
 
     @classmethod
     def read(cls, file: NativeFile | None) -> MetaFile:
@@ -44,8 +43,8 @@ class MetaFile:
         with open_message(file.path) as message:
             found = read_meta_graph(message)
             constants = graph_tensors([("", found.graph)], file, large_constants)
-            side, whole = topology(file, message, constants)
-        return cls(found, constants, side, whole)
+            topology = topology_of(file, message, constants)
+        return cls(found, constants, topology)
 
     @property
     def roles(self) -> Mapping[str, str]:
@@ -57,17 +56,15 @@ class MetaFile:
         native.tensors += self.constants.tensors
         native.groups += self.constants.groups
         native.parts += self.constants.parts()
-        if self.side is None:
+        if self.topology is None:
             native.parts.append(Part("topology", "absent", "the code that makes the objects is not in the checkpoint"))
             return
-        place = self.side.path.rpartition("/")[2]
-        native.side_files.append(self.side)
-        native.fields.append(Field("/model/topology", [{"kind": "other", "path": self.side.path}], "file", place))
-        reason = "" if self.whole else "its large constants are stored as tensors"
-        native.parts.append(Part("topology", "kept" if self.whole else "transformed", reason, size=self.side.size))
-        risks = self.found.risks()
-        if risks:
-            native.embedded_code.append(f"the graph touches files or runs other code: {', '.join(risks)}"[:500])
+        path = self.topology.file.path
+        native.side_files.append(self.topology.file)
+        topologies = [{"kind": "other", "path": path}]
+        native.fields.append(Field("/model/topology", topologies, "file", path.rpartition("/")[2]))
+        native.parts.append(self.topology.part())
+        note_risks(native, [self.found])
 
 
 class _Roles(dict[str, str]):

@@ -27,12 +27,8 @@ def step_name(name: str) -> bool:
     return bool(re.search(r"(^|/)global_step\Z", name))
 
 
-def kinds(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, str]:
-    """Return the kind of every tensor by its name.
-
-    Args:
-        shapes: Shapes by name.
-    """
+def kinds_of(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, str]:
+    """Return the kind of every tensor by its name, from the shapes of all."""
     return {name: _kind(name, shapes) for name in shapes}
 
 
@@ -44,13 +40,13 @@ def _kind(name: str, shapes: Mapping[str, tuple[int, ...]]) -> str:
         return "optimizer"
     if _STEPS.search(name):
         return "other"
-    owner = owner_of(name, shapes)
+    owner = _owner_of(name, shapes)
     if not owner or last in _OF_AVERAGES:
         return "model"
     return "optimizer" if last in _SLOTS or (owner == base and shapes[owner] == shapes[name]) else "model"
 
 
-def owner_of(name: str, shapes: Mapping[str, tuple[int, ...]]) -> str:
+def _owner_of(name: str, shapes: Mapping[str, tuple[int, ...]]) -> str:
     """Return the variable after which a name is formed, with or without a scope before it, or ``""``."""
     base = name.rpartition("/")[0]
     while base:

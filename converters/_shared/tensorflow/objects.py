@@ -62,7 +62,7 @@ class Meaning:
     slot: tuple[str, str] | None = None
 
 
-def parse(message: Window) -> list[Node]:
+def parse_objects(message: Window) -> list[Node]:
     """Return the objects.
 
     Raises:
@@ -168,7 +168,7 @@ class _Reader:
         return kind if kind in TENSOR_KINDS and number not in self._trained and kind != "optimizer" else "model"
 
 
-def tree(nodes: list[Node]) -> Any:
+def objects_tree(nodes: list[Node]) -> Any:
     """Return the object graph as a state tree: one mapping for each object, in the native order."""
     return [_tree(node) for node in nodes]
 

@@ -8,27 +8,18 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from candle_spec import limits
+from candle_spec.converters._shared.encodings import layout_of, parts_of
 from candle_spec.converters._shared.tensorflow.checksums import MAX_VARINT, Comparison, fixed, lengths_of
-from candle_spec.converters._shared.tensorflow.types import DataType, data_type, parts_of, stored
+from candle_spec.converters._shared.tensorflow.types import DataType, data_type
 from candle_spec.converters._shared.tiles import Tile, TiledBytes, join
 from candle_spec.errors import CorruptFileError, LimitExceededError, TruncatedFileError, UnsupportedFormatError
 from candle_spec.readers.crc32c import crc32c, masked
 from candle_spec.readers.tensor_bundle import Bundle, Entry, piece_key
-from candle_spec.weights.sources import (
-    Bytes,
-    Encoding,
-    FileBytes,
-    MemoryBytes,
-    Part,
-    StridedBytes,
-    row_major_strides,
-)
-
-if TYPE_CHECKING:
-    pass
+from candle_spec.weights.sources import Bytes, Encoding, FileBytes, MemoryBytes, Part
+from candle_spec.weights.strides import StridedBytes, row_major_strides
 
 _NO_STRINGS: Final = "strings and pieces of a big-endian checkpoint are not read"
 
@@ -72,7 +63,7 @@ class Shards:
         if found.dtype == "BYTES":
             return self._strings(entry, where)
         self._check_size(entry, found, where)
-        parts, encoding = parts_of(found, entry.shape, self._bytes(entry, found))
+        parts, encoding = parts_of(found.dtype, entry.shape, self._bytes(entry, found))
         return Stored(found.dtype, entry.shape, parts, encoding, found.attributes)
 
     def _inside(self, entry: Entry, where: str) -> None:
@@ -90,8 +81,10 @@ class Shards:
         path = self.paths[entry.shard]
         if not self.bundle.big_endian or found.numbers == 1:
             return FileBytes(path, entry.offset, entry.size)
-        _, dtype, shape, _ = stored(found, entry.shape)
-        return StridedBytes(path, entry.offset, dtype, shape, row_major_strides(shape), "big", found.numbers)
+        layout = layout_of(found.dtype)
+        shape = (*entry.shape, *layout.inner)
+        strides = row_major_strides(shape)
+        return StridedBytes(path, entry.offset, layout.dtype, shape, strides, byte_order="big", swap_size=found.numbers)
 
     def _strings(self, entry: Entry, where: str) -> Stored:
         """Strings: the length of each, a checksum of the lengths, then all of them one after the other."""
@@ -124,7 +117,7 @@ class Shards:
             raise UnsupportedFormatError(_NO_STRINGS, location=where)
         tiles = [self._tile(name, entry, piece, found, where) for piece in entry.pieces]
         data = join(tiles, entry.shape, found.width, where)
-        parts, encoding = parts_of(found, entry.shape, data)
+        parts, encoding = parts_of(found.dtype, entry.shape, data)
         attributes = {**found.attributes, "pieces": len(tiles)}
         return Stored(found.dtype, entry.shape, parts, encoding, attributes, not isinstance(data, TiledBytes))
 

@@ -9,8 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from candle_spec.weights.dtypes import DTYPES
-from candle_spec.weights.sources import Bytes, Encoding, Part
+from candle_spec.converters._shared.encodings import width_of
 
 _REFERENCE: Final = 100
 """Added to the number of a dtype for a reference to a variable of that dtype."""
@@ -33,7 +32,7 @@ class DataType:
     @property
     def width(self) -> int:
         """Bytes of one element as TensorFlow keeps it: numbers of four or two bits take a byte each."""
-        return max(1, DTYPES[self.dtype].bits // 8) if self.dtype not in ("", "BYTES") else 0
+        return width_of(self.dtype) if self.dtype not in ("", "BYTES") else 0
 
     @property
     def attributes(self) -> dict[str, str]:
@@ -82,18 +81,3 @@ _TYPES: Final[Mapping[int, DataType]] = {
 def data_type(number: int) -> DataType | None:
     """Return a dtype by its number, ``None`` for one that is not known."""
     return _TYPES.get(number - _REFERENCE if number > _REFERENCE else number)
-
-
-def stored(found: DataType, shape: tuple[int, ...]) -> tuple[str, str, tuple[int, ...], Encoding | None]:
-    """Return how an array of a dtype is stored: name of its part, stored dtype and shape, encoding."""
-    if found.dtype == "C128":
-        return "values", "F64", (*shape, 2), Encoding("complex_pairs")
-    if not DTYPES[found.dtype].stored:
-        return "values", "U8", (*shape, found.width), Encoding("raw", {"byte_order": "little"})
-    return "", found.dtype, shape, None
-
-
-def parts_of(found: DataType, shape: tuple[int, ...], data: Bytes) -> tuple[dict[str, Part], Encoding | None]:
-    """Return the stored part of a tensor whose bytes are row-major and little-endian, and its encoding."""
-    name, dtype, stored_shape, encoding = stored(found, shape)
-    return {name: Part(dtype, stored_shape, data)}, encoding

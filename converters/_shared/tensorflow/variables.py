@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any, Final
 
-from candle_spec.conversion.contract import Group, NativeFile, Part
-from candle_spec.converters._shared.tensorflow import names as _tensorflow_names
-from candle_spec.converters._shared.tensorflow import objects as _tensorflow_objects
-from candle_spec.converters._shared.tensorflow.objects import COPIES, GRAPH_KEY, Meaning, Node
+from candle_spec.conversion.contract import Group, Native, NativeFile, Part
+from candle_spec.converters._shared.tensorflow.names import kinds_of
+from candle_spec.converters._shared.tensorflow.objects import (
+    COPIES,
+    GRAPH_KEY,
+    Meaning,
+    Node,
+    meanings,
+    objects_tree,
+    parse_objects,
+)
 from candle_spec.converters._shared.tensorflow.shards import Shards, Stored
 from candle_spec.converters._shared.tensorflow.types import data_type
 from candle_spec.errors import CorruptFileError, MissingPartError
 from candle_spec.readers.protobuf import Window
 from candle_spec.readers.tensor_bundle import Entry, read_index
 from candle_spec.weights import state_tree
-from candle_spec.weights.sources import Bytes, Extent, FileBytes, TensorSource
+from candle_spec.weights.sources import Bytes, Extent, FileBytes, TensorSource, total_size
 
 _ORDER: Final = ("model", "ema", "optimizer", "metric", "rng", "sampler", "scheduler", "scaler", "other")
 _NO_VALUE: Final = "their values are those of running objects (tables, iterators), which no tensor holds"
@@ -31,8 +39,6 @@ class Variables:
     Attributes:
         object_based: Whether an object graph says what the tensors are.
         tensors: The tensors, in the order of the index, copies last.
-        meanings: What each tensor means, by name.
-        nodes: The object graph.
         state: The state tree.
         parts: Lines of the certificate.
         checks: Comparisons of checksums.
@@ -41,8 +47,6 @@ class Variables:
 
     object_based: bool
     tensors: list[TensorSource]
-    meanings: Mapping[str, Meaning]
-    nodes: list[Node]
     state: Any
     parts: list[Part]
     checks: list[Callable[[], str]] = field(default_factory=list)
@@ -65,16 +69,18 @@ def kept_parts(tensors: Sequence[TensorSource]) -> list[Part]:
     parts = []
     for group in groups_of(tensors):
         own = [tensor for tensor in tensors if tensor.group == group.id]
-        size = sum(part.data.size for tensor in own for part in tensor.parts.values())
+        size = total_size(own)
         parts.append(Part(group.id, "kept", count=len(own), size=size))
     if all(tensor.group != "optimizer" for tensor in tensors):
         parts.append(Part("optimizer", "absent", "the checkpoint holds no optimizer state"))
     return parts
 
 
-def prefix_of(index: str) -> str:
-    """Return the prefix that an index and its shards share."""
-    return index.removesuffix(".index")
+def note_others(native: Native, files: Sequence[NativeFile]) -> None:
+    """Say that files that do not belong to a checkpoint are only in the native bytes."""
+    if files:
+        names = ", ".join(posixpath.basename(file.name) for file in files[:3])
+        native.parts.append(Part("other files", "residue", names[:500], len(files), sum(f.size for f in files)))
 
 
 def read_variables(
@@ -93,7 +99,7 @@ def read_variables(
         UnsupportedFormatError: It uses what is not read.
     """
     bundle = read_index(index.path)
-    prefix = prefix_of(index.name)
+    prefix = index.name.removesuffix(".index")
     paths = []
     for number in range(bundle.shards):
         name = f"{prefix}.data-{number:05d}-of-{bundle.shards:05d}"
@@ -119,16 +125,14 @@ class _Reading:
     def variables(self) -> Variables:
         """Return everything that was found."""
         tensors = self._tensors()
-        checks: list[Callable[[], str]] = [*self._shards.checks(), *(_Twins(self._shards, *row) for row in self._same)]
+        checks: list[Callable[[], str]] = [*self._shards.checks(), *(Twins(self._shards, *row) for row in self._same)]
         return Variables(
-            bool(self._nodes),
-            list(tensors.values()),
-            self._meanings,
-            self._nodes,
-            self._state(tensors),
-            self._parts(tensors),
-            checks,
-            self._shards.bundle.producer,
+            object_based=bool(self._nodes),
+            tensors=list(tensors.values()),
+            state=self._state(tensors),
+            parts=self._parts(tensors),
+            checks=checks,
+            producer=self._shards.bundle.producer,
         )
 
     def _object_graph(self) -> list[Node]:
@@ -136,14 +140,14 @@ class _Reading:
         if stored is None or stored.dtype != "BYTES" or stored.shape != ():
             return []
         data = b"".join(bytes(block) for block in stored.parts["bytes"].data.blocks())
-        return _tensorflow_objects.parse(Window(data, 0, len(data), f"{self._location}, {GRAPH_KEY}"))
+        return parse_objects(Window(data, 0, len(data), f"{self._location}, {GRAPH_KEY}"))
 
     def _all_meanings(self) -> dict[str, Meaning]:
         if self._nodes:
-            known = _tensorflow_objects.meanings(self._nodes)
+            known = meanings(self._nodes)
             return {name: known.get(name, Meaning("other")) for name in self._entries}
         shapes = {name: entry.shape for name, entry in self._entries.items()}
-        return {name: Meaning(kind) for name, kind in _tensorflow_names.kinds(shapes).items()}
+        return {name: Meaning(kind) for name, kind in kinds_of(shapes).items()}
 
     def _tensors(self) -> dict[str, TensorSource]:
         twins = self._twins()
@@ -217,7 +221,7 @@ class _Reading:
         header = [("num_shards", bundle.shards), ("big_endian", bundle.big_endian), ("producer", bundle.producer)]
         rows: list[tuple[Any, Any]] = [("header", state_tree.mapping(header)), ("entries", state_tree.mapping(entries))]
         if self._nodes:
-            rows.append(("object_graph", _tensorflow_objects.tree(self._nodes)))
+            rows.append(("object_graph", objects_tree(self._nodes)))
         return state_tree.mapping(rows)
 
     def _parts(self, tensors: Mapping[str, TensorSource]) -> list[Part]:
@@ -261,7 +265,7 @@ class _Copies:
 
 
 @dataclass(frozen=True, slots=True)
-class _Twins:
+class Twins:
     """Compares the bytes of two copies."""
 
     shards: Shards

@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from candle_spec import limits
-from candle_spec.converters._shared import look
 from candle_spec.errors import CorruptFileError, TruncatedFileError, UnsupportedFormatError
 from candle_spec.readers import inert_pickle
 from candle_spec.readers.inert_pickle import Loaded
+from candle_spec.readers.signatures import TORCH_STREAM
 from candle_spec.readers.torch_dtypes import ITEM_BYTES
 from candle_spec.readers.torch_objects import Storage, storage_dtype
 from candle_spec.readers.zip_archive import ZipArchive
@@ -30,8 +30,8 @@ _PROTOCOL: Final = 1001
 
 
 @dataclass(slots=True)
-class Records:
-    """One pickle of the file: its place, what it describes, and its storages by key."""
+class TorchPickle:
+    """One pickle of a container: its place, what it describes, and its storages by key."""
 
     member: str
     loaded: Loaded
@@ -54,7 +54,7 @@ class TorchFile:
     """What a container holds: its variant, its pickles, TorchScript's code, evidence of who wrote it."""
 
     variant: str
-    records: list[Records]
+    pickles: list[TorchPickle]
     code: dict[str, bytes] = field(default_factory=dict)
     evidence: list[str] = field(default_factory=list)
     written: str = ""
@@ -63,7 +63,7 @@ class TorchFile:
 
 def is_legacy(head: bytes) -> bool:
     """Whether a file starts as a legacy stream."""
-    return head.startswith(look.TORCH_STREAM)
+    return head.startswith(TORCH_STREAM)
 
 
 def archive_root(archive: ZipArchive) -> str | None:
@@ -98,27 +98,25 @@ def read_zip(path: Path, start: int = 0, size: int | None = None) -> TorchFile:
         )
     big_endian = _byte_order(archive, root)
     script = f"{root}constants.pkl" in archive
+    members = ("data", "constants") if script else ("data",)
     file = TorchFile("torchscript" if script else "zip", [])
-    file.records.append(_zip_records(archive, root, "data", big_endian))
-    if script:
-        file.records.append(_zip_records(archive, root, "constants", big_endian))
-        file.code = _code(archive, root)
-        file.evidence.append(f"TorchScript archive: {len(file.code)} source files in code/")
-    file.evidence.insert(0, f"zip archive with {root}data.pkl")
-    if f"{root}version" in archive:
-        version = archive.read(f"{root}version", limits.KIB).decode("ascii", "replace").strip()
-        file.evidence.append(f"file format version {version}")
+    file.pickles = [_zip_pickle(archive, root, member, big_endian) for member in members]
+    file.code = _code(archive, root) if script else {}
+    file.evidence = list(_evidence(archive, root, file.code if script else None))
     file.written = archive.entry(f"{root}data.pkl").modified
     # torch computes CRCs unless told not to (torch.serialization.set_crc32_options), and never looks at them.
-    storages = [archive.entry(f"{root}{part}/{key}") for part, key in _stored(file)]
-    file.checks = [partial(archive.crc_fault, entry) for entry in storages]
+    stored = [(member, key) for member, found in zip(members, file.pickles, strict=True) for key in found.storages]
+    file.checks = [partial(archive.crc_fault, archive.entry(f"{root}{member}/{key}")) for member, key in stored]
     return file
 
 
-def _stored(file: TorchFile) -> Iterator[tuple[str, str]]:
-    for records, folder in zip(file.records, ("data", "constants"), strict=False):
-        for key in records.storages:
-            yield folder, key
+def _evidence(archive: ZipArchive, root: str, code: dict[str, bytes] | None) -> Iterator[str]:
+    yield f"zip archive with {root}data.pkl"
+    if code is not None:
+        yield f"TorchScript archive: {len(code)} source files in code/"
+    if f"{root}version" in archive:
+        version = archive.read(f"{root}version", limits.KIB).decode("ascii", "replace").strip()
+        yield f"file format version {version}"
 
 
 def _byte_order(archive: ZipArchive, root: str) -> bool:
@@ -129,15 +127,15 @@ def _byte_order(archive: ZipArchive, root: str) -> bool:
     return order == b"big"
 
 
-def _zip_records(archive: ZipArchive, root: str, member: str, big_endian: bool) -> Records:
+def _zip_pickle(archive: ZipArchive, root: str, member: str, big_endian: bool) -> TorchPickle:
     name = f"{root}{member}.pkl"
     data = archive.read(name, limits.PICKLE_BYTES)
-    records = Records(name, inert_pickle.load(data, location=f"{archive.path}: {name}"))
-    for reference in records.loaded.persistent:
+    found = TorchPickle(name, inert_pickle.load(data, location=f"{archive.path}: {name}"))
+    for reference in found.loaded.persistent:
         key = _storage_key(reference.id)
-        if key not in records.storages:
-            records.storages[key] = _zip_storage(archive, f"{root}{member}/{key}", reference.id, big_endian)
-    return records
+        if key not in found.storages:
+            found.storages[key] = _zip_storage(archive, f"{root}{member}/{key}", reference.id, big_endian)
+    return found
 
 
 def _zip_storage(archive: ZipArchive, name: str, identity: Any, big_endian: bool) -> Storage:
@@ -150,7 +148,8 @@ def _zip_storage(archive: ZipArchive, name: str, identity: Any, big_endian: bool
         )
     dtype = storage_dtype(identity[1])
     _check_size(identity[4], dtype, entry.size, name, str(archive.path))
-    return Storage(identity[2], dtype, archive.path, entry.offset, entry.size, str(identity[3]), big_endian)
+    device = str(identity[3])
+    return Storage(identity[2], dtype, archive.path, entry.offset, entry.size, device, big_endian=big_endian)
 
 
 def _check_size(numel: Any, dtype: str, size: int, name: str, location: str) -> None:
@@ -180,14 +179,16 @@ def read_legacy(path: Path) -> TorchFile:
     with path.open("rb") as opened:
         mapped = mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ)
     try:
-        records, evidence = _legacy_records(memoryview(mapped), path)
+        found = _legacy_pickle(memoryview(mapped), path)
     finally:
         with suppress(BufferError):  # an error on its way out still holds slices of the map, and frees it with them
             mapped.close()
-    return TorchFile("legacy-stream", [records], evidence=evidence)
+    return TorchFile(
+        "legacy-stream", [found], evidence=["legacy stream of torch.save (before torch 1.6, or asked for)"]
+    )
 
 
-def _legacy_records(view: memoryview, path: Path) -> tuple[Records, list[str]]:
+def _legacy_pickle(view: memoryview, path: Path) -> TorchPickle:
     at = 0
     streams: list[Loaded] = []
     for name in ("magic number", "protocol", "system", "object", "storage keys"):
@@ -197,16 +198,18 @@ def _legacy_records(view: memoryview, path: Path) -> tuple[Records, list[str]]:
         raise UnsupportedFormatError(f"the legacy protocol {streams[1].value!r} is not known", location=str(path))
     system = streams[2].value
     little = not isinstance(system, inert_pickle.Mapping) or system.get("little_endian", True) is not False
-    records = Records("object", streams[3])
+    found = TorchPickle("object", streams[3])
     keys = streams[4].value
     if not isinstance(keys, list):
         raise CorruptFileError("the list of storages is malformed", location=str(path))
-    identities = {_key: ref.id for ref in streams[3].persistent if (_key := _legacy_key(ref.id)) is not None}
-    for key in keys:
-        at = _legacy_storage(view, at, str(key), identities, records, path, little)
-    _legacy_views(records, [ref.id for ref in streams[3].persistent])
-    evidence = ["legacy stream of torch.save (before torch 1.6, or asked for)"]
-    return records, evidence
+    identities = [reference.id for reference in streams[3].persistent]
+    by_key = {key: identity for identity in identities if (key := _legacy_key(identity)) is not None}
+    stream = _LegacyStream(view, path, little)
+    for key in map(str, keys):
+        storage = found.storages[key] = stream.storage(at, key, by_key.get(key))
+        at = storage.offset + storage.size
+    _refuse_views(identities)
+    return found
 
 
 def _legacy_key(identity: Any) -> str | None:
@@ -216,27 +219,32 @@ def _legacy_key(identity: Any) -> str | None:
     return _storage_key(identity)
 
 
-def _legacy_storage(
-    view: memoryview, at: int, key: str, identities: dict[str, Any], records: Records, path: Path, little: bool
-) -> int:
-    if key not in identities or at + 8 > len(view):
-        raise TruncatedFileError(f"the storage {key!r} is missing or cut off", location=str(path))
-    identity = identities[key]
-    numel: int = struct.unpack("<q" if little else ">q", view[at : at + 8])[0]
-    dtype = storage_dtype(identity[1])
-    size = numel * ITEM_BYTES.get(dtype, 1)
-    if numel < 0 or at + 8 + size > len(view):
-        raise TruncatedFileError(
-            f"the storage {key!r} states {numel} elements: more than the file holds",
-            location=str(path),
-            hint="the file was cut off; fetch it again",
-        )
-    _check_size(identity[4], dtype, size, key, str(path))
-    records.storages[key] = Storage(key, dtype, path, at + 8, size, str(identity[3]), not little)
-    return at + 8 + size
+@dataclass(frozen=True, slots=True)
+class _LegacyStream:
+    """The bytes of a legacy stream, mapped; the file; whether its numbers are little-endian."""
+
+    view: memoryview
+    path: Path
+    little: bool
+
+    def storage(self, at: int, key: str, identity: Any) -> Storage:
+        """Return the storage whose number of elements stands at a byte; ``identity`` is what the pickle says of it."""
+        if identity is None or at + 8 > len(self.view):
+            raise TruncatedFileError(f"the storage {key!r} is missing or cut off", location=str(self.path))
+        numel: int = struct.unpack("<q" if self.little else ">q", self.view[at : at + 8])[0]
+        dtype = storage_dtype(identity[1])
+        size = numel * ITEM_BYTES.get(dtype, 1)
+        if numel < 0 or at + 8 + size > len(self.view):
+            raise TruncatedFileError(
+                f"the storage {key!r} states {numel} elements: more than the file holds",
+                location=str(self.path),
+                hint="the file was cut off; fetch it again",
+            )
+        _check_size(identity[4], dtype, size, key, str(self.path))
+        return Storage(key, dtype, self.path, at + 8, size, str(identity[3]), big_endian=not self.little)
 
 
-def _legacy_views(records: Records, identities: list[Any]) -> None:
+def _refuse_views(identities: list[Any]) -> None:
     """Storages of the oldest files may be views ``(key, offset, size)`` of another storage."""
     for identity in identities:
         if not isinstance(identity, tuple) or len(identity) < 6 or identity[5] is None:

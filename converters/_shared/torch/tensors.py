@@ -4,22 +4,13 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from candle_spec.converters._shared.tiles import Tile, join
 from candle_spec.readers.torch_dtypes import ITEM_BYTES
 from candle_spec.readers.torch_objects import QuantizedView, SparseView, TensorView, TiledView, View
-from candle_spec.weights.sources import (
-    Bytes,
-    Encoding,
-    FileBytes,
-    MadeBytes,
-    MemoryBytes,
-    Part,
-    StridedBytes,
-    TensorSource,
-    row_major_strides,
-)
+from candle_spec.weights.sources import Bytes, Encoding, FileBytes, MadeBytes, MemoryBytes, Part, TensorSource
+from candle_spec.weights.strides import StridedBytes, row_major_strides
 
 _PAIRS: Final = {"C128": "F64", "C32": "F16"}
 """Complex dtypes that are stored as pairs of numbers."""
@@ -100,7 +91,8 @@ def _bytes(view: TensorView, dtype: str, shape: tuple[int, ...], strides: tuple[
     if _row_major(shape, strides) and not swapped:
         data = FileBytes(view.storage.path, offset, size)
     else:
-        data = StridedBytes(view.storage.path, offset, dtype, shape, strides, "big" if swapped else "little", number)
+        order: Literal["big", "little"] = "big" if swapped else "little"
+        data = StridedBytes(view.storage.path, offset, dtype, shape, strides, byte_order=order, swap_size=number)
     if view.conj or view.neg:
         return MadeBytes(
             size, lambda: _flipped(data, number, every=1 if view.neg and not view.conj else 2, both=view.neg)
@@ -156,19 +148,9 @@ def _quantized(group: str, name: str, view: QuantizedView, role: str) -> TensorS
         scales = Part("F64", (1,), MemoryBytes(struct.pack("<d", view.scales[0])))  # type: ignore[index]
         zeros = Part("I64", (1,), MemoryBytes(struct.pack("<q", view.zero_points[0])))  # type: ignore[index]
     parts = {"values": values, "scales": scales, "zero_points": zeros}
-    attributes = _attributes(view.values)
-    return TensorSource(
-        group,
-        name,
-        view.values.dtype,
-        view.values.shape,
-        parts,
-        Encoding("quantized", params),
-        None,
-        role,
-        "",
-        attributes,
-    )
+    dtype, shape, encoding = view.values.dtype, view.values.shape, Encoding("quantized", params)
+    about = _attributes(view.values)
+    return TensorSource(group, name, dtype, shape, parts, encoding, role=role, attributes=about)
 
 
 def _sparse(group: str, name: str, view: SparseView, role: str) -> TensorSource:
@@ -179,6 +161,5 @@ def _sparse(group: str, name: str, view: SparseView, role: str) -> TensorSource:
     if view.layout in ("sparse_bsr", "sparse_bsc"):
         params["blocksize"] = list(values.shape[-2:])
     parts = {key: _part(part) for key, part in view.parts.items()}
-    return TensorSource(
-        group, name, values.dtype, view.shape, parts, Encoding(view.layout, params), None, role, "", _attributes(values)
-    )
+    encoding, about = Encoding(view.layout, params), _attributes(values)
+    return TensorSource(group, name, values.dtype, view.shape, parts, encoding, role=role, attributes=about)

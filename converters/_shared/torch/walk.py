@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from candle_spec import limits
+from candle_spec.converters._shared.names import free_name
+from candle_spec.converters._shared.pickle.objects import as_pairs
 from candle_spec.converters._shared.torch.tensors import tensor_source
 from candle_spec.errors import LimitExceededError
-from candle_spec.pointer import join
 from candle_spec.readers import numpy_objects
 from candle_spec.readers.inert_pickle import Call, Global, Mapping, Persistent, SetNode
 from candle_spec.readers.torch_objects import TensorView, TorchObjects, View
 from candle_spec.weights import state_tree
 from candle_spec.weights.sources import MemoryBytes, TensorSource, plain
 
-_ORDERED: Final = "collections.OrderedDict"
-_MAPPINGS: Final = frozenset(
-    {_ORDERED, "collections.defaultdict", "collections.Counter", "builtins.dict", "__builtin__.dict"}
-)
 _SETS: Final = {
     "__builtin__.set": "set",
     "builtins.set": "set",
@@ -30,23 +28,6 @@ _SETS: Final = {
 _MODULE_PARTS: Final = {"_parameters": "parameter", "_buffers": "buffer", "_modules": ""}
 GRAPH_MODULE: Final = "torch.fx.graph_module.reduce_graph_module"
 _BUFFERS: Final = re.compile(r"(^|\.)(running_mean|running_var|num_batches_tracked)$")
-
-
-def as_pairs(node: Any) -> list[tuple[Any, Any]] | None:
-    """Return the pairs of a dictionary, of whatever kind, or ``None``."""
-    if isinstance(node, Mapping):
-        return node.unique()
-    if isinstance(node, Call) and node.path in _MAPPINGS and not node.elements:
-        start = (
-            node.args[0]
-            if node.path != "collections.defaultdict" and isinstance(node.args, tuple) and node.args
-            else []
-        )
-        if isinstance(start, Mapping):
-            return Mapping([*start.pairs, *node.items.pairs]).unique()
-        if isinstance(start, list) and all(isinstance(row, (list, tuple)) and len(row) == 2 for row in start):
-            return Mapping([(row[0], row[1]) for row in start] + node.items.pairs).unique()
-    return None
 
 
 def module_state(node: Any) -> Mapping | None:
@@ -75,7 +56,7 @@ class Walk:
     tensors: list[TensorSource] = field(default_factory=list)
     _places: dict[int, str] = field(default_factory=dict)
     _keep: list[Any] = field(default_factory=list)
-    _names: set[tuple[str, str]] = field(default_factory=set)
+    _names: defaultdict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     _owners: dict[tuple[Any, ...], tuple[str, str]] = field(default_factory=dict)
     _attributes: int = 0
     """How many modules' plain attributes we are in: what they share with a parameter is no name of a state dict."""
@@ -226,18 +207,7 @@ class Walk:
         if isinstance(view, TensorView):
             owner = self._owners.setdefault(view.identity, (group, name))
             if owner != (group, name):
-                source = TensorSource(
-                    group,
-                    name,
-                    source.dtype,
-                    source.shape,
-                    {},
-                    source.encoding,
-                    owner,
-                    source.role,
-                    "",
-                    source.attributes,
-                )
+                source = replace(source, parts={}, alias_of=owner)
         self.tensors.append(source)
         return state_tree.tensor(group, name)
 
@@ -252,11 +222,8 @@ class Walk:
 
     def _name(self, path: tuple[str, ...]) -> tuple[str, str]:
         group, depth = self.group_of(path)
-        base = ".".join(path[depth:]) or (path[-1] if path else "tensor")
-        name, number = base, 2
-        while (group, name) in self._names:
-            name, number = f"{base}#{number}", number + 1
-        self._names.add((group, name))
+        name = free_name(".".join(path[depth:]) or (path[-1] if path else "tensor"), self._names[group])
+        self._names[group].add(name)
         return group, name
 
 
@@ -278,8 +245,3 @@ def _row_major(array: numpy_objects.Array) -> bytes:
     order = "F" if array.fortran else "C"
     values = np.frombuffer(array.data, array.numpy).reshape(array.shape, order=order)  # type: ignore[call-overload]
     return bytes(np.ascontiguousarray(values.astype(values.dtype.newbyteorder("<"))).tobytes())
-
-
-def native_pointer(keys: tuple[str, ...]) -> str:
-    """Return the JSON Pointer of a place in the native structure."""
-    return join(keys)

@@ -13,9 +13,10 @@ import mmap
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from candle_spec import limits
+from candle_spec.converters._shared.xgboost import Form, is_binary, is_ubjson
 from candle_spec.errors import CorruptFileError, LimitExceededError, TruncatedFileError, UnsupportedFormatError
 from candle_spec.readers import ubjson
 
@@ -23,15 +24,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 Buffer = bytes | mmap.mmap
-Form = Literal["json", "ubj", "binary", ""]
 
-_FIRST_KEY: Final = rb"(learner|version|Model|Config)"
-_JSON: Final = re.compile(rb"\s*\{\s*\"" + _FIRST_KEY + rb"\"\s*:")
-_UBJ: Final = re.compile(rb"\{(?:L\x00{7}|l\x00{3}|I\x00|[iU])[\x05-\x07]" + _FIRST_KEY)
-_JSON_MARKS: Final = (b'"attributes"', b'"gradient_booster"', b'"feature_names"', b'"learner_train_param"')
-_OBJECTIVE: Final = re.compile(rb"(binary|reg|multi|rank|count|survival|gpu|linear):[a-z0-9_:]+")
-_LEGACY_HEAD: Final = 136
-"""Bytes of the parameters with which the old binary format begins."""
 
 _SPACE: Final = re.compile(r"\s*")
 
@@ -53,25 +46,6 @@ class Document:
     model_span: tuple[int, int] | None
 
 
-def form_of(head: bytes) -> Form:
-    """Return how a file that begins so is written, ``""`` if it is no model of XGBoost."""
-    if _UBJ.match(head):
-        return "ubj"
-    if _JSON.match(head) and any(mark in head for mark in _JSON_MARKS):
-        return "json"
-    return "binary" if _is_binary(head) else ""
-
-
-def _is_binary(head: bytes) -> bool:
-    """The old format: 136 bytes of parameters, then the objective's name with its length, with or without a mark."""
-    if head.startswith(b"CONFIG-offset:"):
-        return True
-    start = _LEGACY_HEAD + (4 if head.startswith(b"binf") else 0)
-    size = int.from_bytes(head[start : start + 8], "little")
-    name = head[start + 8 : start + 8 + min(size, 64)]
-    return 3 < size <= 64 and bool(_OBJECTIVE.fullmatch(name))
-
-
 def read_document(data: Buffer, location: str) -> Document:
     """Read a document.
 
@@ -83,13 +57,13 @@ def read_document(data: Buffer, location: str) -> Document:
     if len(data) > limits.BOOSTER_BYTES:
         raise LimitExceededError(f"a model of {len(data)} bytes", location=location)
     head = bytes(data[:65536])
-    if _is_binary(head):
+    if is_binary(head):
         raise UnsupportedFormatError(
             "this is a model of XGBoost in its old binary format, which is no longer documented or written",
             location=location,
             hint="load it with XGBoost 1.6 to 3.0 and save it again: booster.save_model('model.ubj')",
         )
-    form: Form = "ubj" if _UBJ.match(head) else "json"
+    form: Form = "ubj" if is_ubjson(head) else "json"
     whole = ubjson.loads(data, location) if form == "ubj" else _json(data, location)
     if not isinstance(whole, dict):
         raise CorruptFileError("the document is not an object", location=location)

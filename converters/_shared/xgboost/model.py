@@ -26,11 +26,12 @@ from candle_spec.converters._shared.boosters import (
     finite,
     group_id,
 )
+from candle_spec.converters._shared.documents import mapping
 from candle_spec.converters._shared.xgboost.categories import categories_of
 from candle_spec.converters._shared.xgboost.document import Buffer, Document, array, integer, member, read_document
 from candle_spec.converters._shared.xgboost.trees import read_forest
 from candle_spec.errors import CorruptFileError, UnsupportedFormatError
-from candle_spec.weights.sources import Bytes
+from candle_spec.weights.sources import Bytes, total_size
 
 _MEDIA: Final = {"json": "application/json", "ubj": "application/ubjson"}
 _FAMILIES: Final = {"gbtree": "boosted trees", "dart": "boosted trees with dropout", "gblinear": "linear"}
@@ -63,8 +64,8 @@ def xgboost_booster(data: Buffer, location: str, *, key: str = "", stored: Bytes
     columns = Columns(group)
     facts = _Facts(learner, location)
     unknown = facts.read(columns)
-    booster = Booster("xgboost", _version(model), _payload(document, data, key, stored), [], [], [], [])
-    booster.groups, booster.tensors = [Group(group, "derived")], columns.tensors()
+    payload = _payload(document, data, key, stored)
+    booster = Booster("xgboost", _version(model), payload, [Group(group, "derived")], columns.tensors())
     if document.model_span is not None:
         start, end = document.model_span
         path = file_name("payload", "model", key, f".{document.form}")
@@ -100,7 +101,7 @@ class _Facts:
         self.outputs = max(1, stated, integer(self.params.get("num_target", "1"), "num_target", location))
         self.gradient = member(learner, "gradient_booster", location)
         self.kind = str(self.gradient.get("name"))
-        self.attributes = {str(k): str(v) for k, v in _mapping(learner.get("attributes")).items()}
+        self.attributes = {str(k): str(v) for k, v in mapping(learner.get("attributes")).items()}
         self.names = self._texts("feature_names")
         self.types = self._texts("feature_types")
         self.rounds = 0
@@ -168,10 +169,6 @@ class _Facts:
         return int(stated) if re.fullmatch(r"[0-9]{1,9}", stated) else None
 
 
-def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
 def _describe(booster: Booster, facts: _Facts, document: Document, key: str) -> None:
     """Add the fields."""
     more: dict[str, Any] = {}
@@ -184,7 +181,7 @@ def _describe(booster: Booster, facts: _Facts, document: Document, key: str) -> 
         more.setdefault("preprocessing", []).append({**step, "params": {"categories": facts.categories}})
     add_features(booster, Features(facts.features, facts.names, "F32", more), key, "learner: feature_names")
     add_output(booster, "F32", facts.outputs, _how_to_predict(facts), "learner: attributes, learner_model_param")
-    objective = _mapping(facts.learner.get("objective"))
+    objective = mapping(facts.learner.get("objective"))
     add_objective(booster, str(objective.get("name", "")), "learner: objective")
     fields = booster.fields
     fields.append(Field("/model/architecture", f"XGBoost {facts.kind}", "file", "learner: gradient_booster"))
@@ -214,14 +211,14 @@ def _how_to_predict(facts: _Facts) -> str:
 def _hyperparameters(facts: _Facts, document: Document) -> dict[str, Any]:
     """Return what was set: the model's own parameters, and in a snapshot all of training's."""
     kept: dict[str, Any] = {"learner_model_param": facts.params, "objective": facts.learner.get("objective")}
-    owner = _mapping(facts.gradient.get("gbtree", facts.gradient))
-    trees = _mapping(_mapping(owner.get("model")).get("gbtree_model_param"))
+    owner = mapping(facts.gradient.get("gbtree", facts.gradient))
+    trees = mapping(mapping(owner.get("model")).get("gbtree_model_param"))
     if trees:
         kept["gbtree_model_param"] = trees
     if facts.attributes:
         kept["attributes"] = {name: _attribute(value) for name, value in facts.attributes.items()}
     if document.config is not None:
-        config = _mapping(document.config.get("learner"))
+        config = mapping(document.config.get("learner"))
         kept |= {name: value for name, value in config.items() if name not in kept}
     return {name: as_json(value) for name, value in kept.items() if value}
 
@@ -238,7 +235,7 @@ def _attribute(value: str) -> Any:
 
 def _add_parts(booster: Booster, document: Document, unknown: list[str], facts: _Facts) -> None:
     """Say what became of each part of the model."""
-    size = sum(part.data.size for tensor in booster.tensors for part in tensor.parts.values())
+    size = total_size(booster.tensors)
     parts = [Part("model", "kept", "the document, verbatim", size=booster.payload.size)]
     if document.config is not None:
         parts = [

@@ -15,7 +15,7 @@ from candle_spec import limits
 from candle_spec.checkpoint.checkpoint import Checkpoint
 from candle_spec.conversion.convert import convert
 from candle_spec.conversion.native import read_native
-from candle_spec.converters._shared import boosters as _boosters
+from candle_spec.converters._shared import boosters
 from candle_spec.converters._shared.lightgbm.model import lightgbm_booster
 from candle_spec.converters.lightgbm import CONVERTER
 from candle_spec.errors import (
@@ -220,7 +220,7 @@ def test_a_text_inside_something_else(texts: dict[str, str]) -> None:
 
 def test_many_trees_are_joined_on_the_way(texts: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
     plain = lightgbm_booster(texts["linear"].encode(), "x")
-    monkeypatch.setattr(_boosters, "_PIECES", 2)
+    monkeypatch.setattr(boosters, "_PIECES", 2)
     joined = lightgbm_booster(texts["linear"].encode(), "x")
     assert [tensor.parts for tensor in joined.tensors] == [tensor.parts for tensor in plain.tensors]
 

@@ -18,8 +18,7 @@ import candle_spec
 from candle_spec import limits
 from candle_spec.conversion.convert import convert
 from candle_spec.conversion.native import read_native
-from candle_spec.converters.orbax import CONVERTER
-from candle_spec.converters.orbax import arrays as _orbax_arrays
+from candle_spec.converters.orbax import CONVERTER, arrays
 from candle_spec.errors import InvalidInputError
 from candle_spec.testing.contract import ConverterContract
 from tests.helpers.native.orbax_folders import LAYOUTS, TREE, managed, save
@@ -155,8 +154,8 @@ def test_arrays_come_in_pieces(block: int, slab: int, tmp_path: Path, monkeypatc
     about = {"shape": value.shape, "chunks": (3, 2, 9, 2), "dtype": "<i8"}
     made = tensorstore.open({**store, "metadata": about}, create=True).result()
     made.write(value).result()
-    array = _orbax_arrays.Array(made, value.shape, (3, 2, 9, 2), "I64", "here")
-    monkeypatch.setattr(_orbax_arrays, "BLOCK", block)
+    array = arrays.Array(made, value.shape, (3, 2, 9, 2), "I64", "here")
+    monkeypatch.setattr(arrays, "BLOCK", block)
     monkeypatch.setattr(limits, "ORBAX_SLAB", slab)
     blocks = [bytes(piece) for piece in array.blocks()]
     assert b"".join(blocks) == value.tobytes()

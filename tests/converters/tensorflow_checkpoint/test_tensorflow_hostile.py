@@ -288,12 +288,11 @@ def test_a_cut_index_or_shard_is_noticed(tmp_path: Path) -> None:
 
 def test_copies_that_differ_are_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = files.copy_of(files.keras_3_export, tmp_path / "native")
-    from candle_spec.converters._shared.tensorflow import checksums as _tensorflow_checksums
-    from candle_spec.converters._shared.tensorflow import variables as _tensorflow_variables
+    from candle_spec.converters._shared.tensorflow import checksums, variables
     from candle_spec.converters.tensorflow_savedmodel import CONVERTER as SAVED_MODEL
 
     native = SAVED_MODEL.read(resolve_source(folder))
-    twins = [check for check in native.checks if isinstance(check, _tensorflow_variables._Twins)]
+    twins = [check for check in native.checks if isinstance(check, variables.Twins)]
     assert len(twins) == 8
     assert all(check() == "" for check in twins)
     shard = next(folder.glob("variables/*.data-*"))
@@ -301,7 +300,7 @@ def test_copies_that_differ_are_noticed(tmp_path: Path, monkeypatch: pytest.Monk
     largest = max(twins, key=lambda check: check.first.size)
     data[largest.first.offset] ^= 1
     shard.write_bytes(data)
-    monkeypatch.setattr(_tensorflow_checksums.Comparison, "__call__", lambda self: "")
+    monkeypatch.setattr(checksums.Comparison, "__call__", lambda self: "")
     with pytest.raises(CorruptFileError, match="two copies"):
         largest()
 

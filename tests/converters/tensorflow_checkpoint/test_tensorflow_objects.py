@@ -13,7 +13,7 @@ import tf_keras
 from candle_spec.conversion.contract import Native
 from candle_spec.conversion.convert import convert
 from candle_spec.conversion.source import resolve_source
-from candle_spec.converters._shared.tensorflow.names import kinds
+from candle_spec.converters._shared.tensorflow.names import kinds_of
 from candle_spec.converters.tensorflow_checkpoint import CONVERTER
 
 VALUE = "/.ATTRIBUTES/VARIABLE_VALUE"
@@ -133,4 +133,4 @@ def test_strings_and_tables_are_kept(tmp_path: Path) -> None:
 def test_customs_of_names(name: str, kind: str) -> None:
     shapes = {"conv/w": (3, 4), "conv/moving_mean": (4,), "conv/moving_mean/biased": (4,), "conv/w/sub": (2,)}
     shapes |= {name: shapes.get(name, (3, 4))}
-    assert kinds(shapes)[name] == kind
+    assert kinds_of(shapes)[name] == kind

@@ -13,17 +13,18 @@ from candle_spec.series.saves.training_state import TrainingState
 from candle_spec.series.series import Series
 from candle_spec.series.store import StoreSettings
 from candle_spec.weights import state_tree
-from candle_spec.weights.sources import TensorSource, ViewBytes, plain
+from candle_spec.weights.live import LiveBytes
+from candle_spec.weights.sources import TensorSource, plain
 
 FROZEN = frozenset({("model", "encoder.weight")})
 
 
-def floats(count: int, start: float) -> memoryview:
-    return memoryview((start + np.arange(count) / 7).astype("<f4"))
+def floats(count: int, start: float) -> LiveBytes:
+    return LiveBytes((start + np.arange(count) / 7).astype("<f4"))
 
 
 def tensor(group: str, name: str, count: int, start: float) -> TensorSource:
-    return plain(group, name, "F32", (count,), ViewBytes(floats(count, start)))
+    return plain(group, name, "F32", (count,), floats(count, start))
 
 
 def state(epoch: int, *, branch: int = 0, size: int = 64, step: int | None = None, **more: Any) -> TrainingState:

@@ -37,7 +37,7 @@ class Seen:
 
 @dataclass
 class Server:
-    """What both share: the requests seen, and what goes wrong.
+    """What all share: the requests seen, and what goes wrong.
 
     Attributes:
         faults: Answers that are given once, by a part of method and path.
@@ -65,6 +65,10 @@ class Server:
                 return make(request)
         free = any(part in request.url.path for part in ("/lfs/", "/cdn/")) or (self.open and request.method == "GET")
         return None if token or free else JSONResponse({"message": "Unauthorized"}, 401)
+
+    def app(self) -> Starlette:
+        """The routes of the service."""
+        raise NotImplementedError
 
     def paths(self, method: str) -> list[str]:
         """Paths of the requests of one method."""
@@ -376,7 +380,7 @@ class Zenodo(Server):
 
 
 @contextmanager
-def running(server: Hub | Zenodo) -> Iterator[None]:
+def running(server: Server) -> Iterator[None]:
     """Serve from a thread, on loopback."""
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))

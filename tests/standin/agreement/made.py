@@ -1,0 +1,75 @@
+"""Rules and requests as they may come, for both sides to judge."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import hypothesis.strategies as st
+
+ATTRIBUTES = ("a", "b", "c", "kind", "when", "collection_type")
+WORDS = ("x", "y", "Model", "Dataset")
+TYPES = ("Asset", "Study")
+PATTERNS = ("x", "Mod.*|y", "Model", "", "[")
+
+
+def _level(kind: str, *below: dict[str, Any]) -> dict[str, Any]:
+    return {"collectionType": kind, "isDataObjectContainer": kind == "Asset", "subCollectionsHierarchies": list(below)}
+
+
+HIERARCHY = _level("Program", _level("Study", _level("Asset")))
+
+
+@st.composite
+def rule(draw: st.DrawFn, *, of_files: bool = False) -> dict[str, Any]:
+    """One rule in the server's shape."""
+    name = draw(st.sampled_from(ATTRIBUTES))
+    row: dict[str, Any] = {
+        "attribute": name,
+        "mandatory": draw(st.booleans()),
+        "ruleEnabled": draw(st.integers(0, 5)) > 0,
+    }
+    if draw(st.booleans()):
+        row["controllerAttribute"] = draw(st.sampled_from(("a", "kind")))
+        row["controllerValue"] = draw(st.sampled_from(PATTERNS[:-1]))
+    if draw(st.integers(0, 2)) == 0:
+        row["defaultValue"] = draw(st.sampled_from(WORDS))
+    if draw(st.integers(0, 2)) == 0:
+        row["validValues"] = draw(st.lists(st.sampled_from(WORDS), min_size=1, max_size=3, unique=True))
+    if draw(st.integers(0, 2)) == 0 and not of_files:
+        row["collectionTypes"] = draw(st.lists(st.sampled_from(TYPES), min_size=1, max_size=2, unique=True))
+    if name == "when":
+        row["dateFormat"] = draw(st.sampled_from(("MM-dd-yyyy", "dd/MM/yyyy", "yyyyMMdd")))
+    return row
+
+
+@st.composite
+def rule_sets(draw: st.DrawFn, *, of_files: bool = False) -> dict[str, Any]:
+    """A rule set in the server's shape; the rules of the other kind are there as well."""
+    some = draw(st.lists(rule(of_files=of_files), max_size=5))
+    others = [
+        {"attribute": name, "mandatory": True, "ruleEnabled": True} for name in draw(st.sets(st.sampled_from("bc")))
+    ]
+    names = ("dataObjectMetadataValidationRules", "collectionMetadataValidationRules")
+    first, second = names if of_files else reversed(names)
+    return {
+        "basePath": "/B",
+        "restrictMetadata": draw(st.integers(0, 3)) == 0,
+        "dataHierarchy": HIERARCHY,
+        first: some,
+        second: others,
+    }
+
+
+@st.composite
+def rows(draw: st.DrawFn, *, least: int = 0) -> list[dict[str, Any]]:
+    """Entries of a request: short values, dates, empty ones, white space, names of the server's own.
+
+    None gives an attribute a value and white space: the server's rules then see none, and its data base has one.
+    """
+    found: list[dict[str, Any]] = []
+    for _ in range(draw(st.integers(least, 5))):
+        name = draw(st.sampled_from((*ATTRIBUTES, *ATTRIBUTES, " a", "b\t", "uuid", "a\u00a0", "")))
+        values = (*WORDS, *WORDS, *TYPES, " x ", "\t", "", "2026-11-23", "yesterday")
+        found.append({"attribute": name, "value": draw(st.sampled_from(values))})
+    valued = {row["attribute"].strip() for row in found if row["value"].strip()}
+    return [row for row in found if row["value"].strip() or not row["value"] or row["attribute"].strip() not in valued]
