@@ -236,7 +236,8 @@ def _imports(node: ast.AST) -> set[str]:
         case ast.Call(
             func=ast.Attribute(attr=function) | ast.Name(id=function), args=[ast.Constant(value=str(module)), *_]
         ):
-            return {module} if function in _IMPORTERS else set()
+            is_module = function in _IMPORTERS and all(part.isidentifier() for part in module.split("."))
+            return {module} if is_module else set()
     return set()
 
 
