@@ -4,7 +4,7 @@ A test needs what is imported when its module is, and what it imports itself, by
 tests' own code it names, at any depth. It is a quick one if all of that is the standard library or comes with the
 package and its extra ``quick``. What a text hides (a program in another process, a framework that the package imports
 when it is asked for one) the marker ``framework`` says; a test that lacks it fails in the quick run, where no framework
-is installed. The marker ``slow`` leaves a test out, too.
+is installed. The markers ``slow`` and ``corpus`` leave a test out, too.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ ROOT: Final = Path(__file__).resolve().parents[1]
 OWN: Final = ("tests", "tools", "benchmarks", "candle_spec")
 """Code of this tree. What the package imports is not followed: it imports a framework only when it is asked for one."""
 EXTRA: Final = "quick"
+LEFT_OUT: Final = ("framework", "slow", "corpus")
+"""Markers of tests that are no quick ones."""
 _IMPORTERS: Final = ("importorskip", "import_module", "files")
 
 
@@ -76,7 +78,7 @@ def left_out(path: Path, name: str) -> str | None:
     """
     if (unmet := _absent(_loaded(path))) or (unmet := _absent(needed(path, name))):
         return min(unmet)
-    return next((mark for mark in ("framework", "slow") if mark in marks(path, name)), None)
+    return next((mark for mark in LEFT_OUT if mark in marks(path, name)), None)
 
 
 def cannot_be_imported(path: Path) -> bool:
