@@ -13,13 +13,15 @@ CORE := $(VENV)/.core
 MODAC := $(VENV)/.modac
 TEST := $(VENV)/.test
 DEV := $(VENV)/.dev
+QUICK := $(VENV)-quick
 
-.PHONY: help demo demo-training demo-modac test corpus lint types layers bench docs regen regen-check fuzz wheelhouse package ci clean
+.PHONY: help demo demo-training demo-modac quick test corpus lint types layers bench docs regen regen-check fuzz wheelhouse package ci clean
 
 help:
 	@echo "demo        convert a real cancer model, validate it, restore it, compare sha256 (about 60 MB of downloads)"
 	@echo "demo-training  train in PyTorch, be killed in a save, start again, lose nothing (needs torch)"
 	@echo "demo-modac  publish a model and a series to a local stand-in of MoDaC, download them as somebody else, compare"
+	@echo "quick       the tests that need no framework, in an environment of their own (45 MB of downloads, a minute)"
 	@echo "test        all tests, with all frameworks (about 1.3 GB of downloads, 5 GB on disk)"
 	@echo "corpus      convert 110 real checkpoints of others and compare each with its own loader (740 MB of downloads)"
 	@echo "lint        ruff; types: mypy; layers: which room may import which; docs: what README and spec.md show is true"
@@ -30,9 +32,9 @@ help:
 	@echo "On Linux the default index gives torch with CUDA, several GB. For a CPU build set PIP_FIND_LINKS or"
 	@echo "PIP_EXTRA_INDEX_URL to a place that has one, or name it: make test TORCH=path/to/torch.whl"
 
-$(VENV)/.made:
+$(VENV)/.made $(QUICK)/.made:
 	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is " + sys.version) if sys.version_info < (3, 11) else None'
-	$(PYTHON) -m venv $(VENV)
+	$(PYTHON) -m venv $(@D)
 	touch $@
 
 $(CORE): $(VENV)/.made pyproject.toml constraints/test.txt
@@ -43,6 +45,14 @@ $(CORE): $(VENV)/.made pyproject.toml constraints/test.txt
 $(MODAC): $(CORE)
 	@echo "installing what talks to MoDaC and its stand-in: 2 MB to download"
 	$(BIN)/pip install -q -c constraints/test.txt -e '.[modac]'
+	touch $@
+
+# The wheels are fetched first and stay, so that they can be measured.
+$(QUICK)/.quick: $(QUICK)/.made pyproject.toml constraints/test.txt
+	@echo "installing what the quick tests need: about 45 MB to download"
+	rm -rf $(QUICK)/wheels
+	$(QUICK)/bin/pip download -q -c constraints/test.txt -d $(QUICK)/wheels '.[quick]'
+	$(QUICK)/bin/pip install -q --no-index --find-links $(QUICK)/wheels -e '.[quick]'
 	touch $@
 
 $(TEST): $(CORE)
@@ -68,9 +78,12 @@ demo-training: $(CORE)
 demo-modac: $(MODAC)
 	$(BIN)/python -m tools.demo_modac
 
+quick: $(QUICK)/.quick
+	$(QUICK)/bin/python -m tools.quick -n $(JOBS)
+
 test: $(TEST) $(DEV)
 	$(BIN)/python -m tools.fetch_corpus
-	$(BIN)/python -m pytest -n $(JOBS)
+	$(BIN)/python -m pytest -n $(JOBS) --durations=20
 
 corpus: $(TEST)
 	@echo "fetching 740 MB of packages, once"
@@ -111,4 +124,4 @@ package: $(DEV)
 	$(BIN)/python -m build --outdir dist .
 
 clean:
-	rm -rf build dist wheelhouse *.egg-info $(VENV)
+	rm -rf build dist wheelhouse *.egg-info $(VENV) $(QUICK)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import socket
 from pathlib import Path
@@ -9,6 +10,8 @@ from typing import Any
 
 import hypothesis
 import pytest
+
+from tools import selection
 
 # TensorFlow reads these when it is imported.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -18,7 +21,7 @@ os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 
 hypothesis.settings.register_profile("dev", deadline=None, max_examples=50)
 hypothesis.settings.register_profile("ci", deadline=None, max_examples=100, derandomize=True)
-hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "dev")
+hypothesis.settings.register_profile("quick", deadline=None, max_examples=10, derandomize=True)
 
 
 class NetworkUsedError(RuntimeError):
@@ -40,15 +43,45 @@ def _fresh_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mo
     monkeypatch.setenv("HOME", str(tmp_path_factory.mktemp("home")))
 
 
-def pytest_report_header() -> list[str]:
-    """Say which frameworks are here: a missing one is never skipped silently."""
-    import importlib.util
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the option that leaves out what needs a framework."""
+    parser.addoption("--quick", action="store_true", help="only tests that need no framework and are not slow")
 
-    found = {name: importlib.util.find_spec(name) is not None for name in ("torch", "tensorflow", "tf_keras")}
-    missing = [name for name, here in found.items() if not here]
-    if missing and os.environ.get("CI"):
-        raise pytest.UsageError(f"CI needs all frameworks; missing: {', '.join(missing)}")
-    return [f"frameworks: {', '.join(name for name, here in found.items() if here) or 'none'}"]
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Choose how many examples are generated."""
+    profile = "quick" if config.getoption("quick") else "ci" if os.environ.get("CI") else "dev"
+    hypothesis.settings.load_profile(profile)
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    """Say what is missing. Where everything is to be tested, that is an error: nothing is left out silently."""
+    missing = sorted(name for name in selection.imported_anywhere() if importlib.util.find_spec(name) is None)
+    whole = os.environ.get("CI") or config.args_source is pytest.Config.ArgsSource.TESTPATHS
+    if missing and whole and not config.getoption("quick"):
+        raise pytest.UsageError(f"the tests need {', '.join(missing)}; without frameworks: pytest --quick")
+    return f"not installed: {', '.join(missing) or 'nothing'}"
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave out test modules that a quick run cannot import."""
+    if config.getoption("quick") and collection_path.match("test_*.py"):
+        return selection.cannot_be_imported(collection_path) or None
+    return None
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out tests that are not quick."""
+    if config.getoption("quick"):
+        left_out = [item for item in items if selection.left_out(item.path, _name(item))]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
+
+
+def _name(item: pytest.Item) -> str:
+    owner = item.getparent(pytest.Class)
+    name = getattr(item, "originalname", item.name)
+    return f"{owner.name}.{name}" if owner else name
 
 
 @pytest.fixture

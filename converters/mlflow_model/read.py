@@ -90,7 +90,7 @@ def _model_in(place: Source) -> Inner | None:
     if whole is not None and (len(place.files) == 1 or whole.detection.confidence >= 90):
         return whole
     inner = {file.name.partition("/")[0] for file in place.files if "/" in file.name}
-    for folder in sorted(inner):
+    for folder in sorted(inner if place.path.is_dir() else ()):
         found = recognise(subfolder(place, folder))
         if found is not None and found.detection.confidence >= 90:
             return found

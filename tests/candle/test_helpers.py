@@ -168,6 +168,7 @@ class TestArrays:
         assert candle.discretize_array(numpy.arange(10), 5).tolist() == [0, 0, 1, 1, 2, 2, 3, 3, 4, 4]
 
 
+@pytest.mark.framework
 class TestTables:
     def test_csv(self, tmp_path: Path) -> None:
         (tmp_path / "train.csv").write_text("id,kind,a,b\n1,x,1,10\n2,y,2,20\n3,x,3,30\n4,y,4,40\n")
@@ -287,6 +288,7 @@ class TestPlots:
         epoch: ClassVar = [0, 1, 2]
         history: ClassVar = {"loss": [3, 2, 1], "val_loss": [3, 2.5, 2], "lr": [0.1, 0.01, 0.001]}
 
+    @pytest.mark.framework
     def test_each_is_a_picture(self, tmp_path: Path) -> None:
         out = str(tmp_path / "new" / "m")
         candle.plot_history(out, self.History, "loss", title="t")

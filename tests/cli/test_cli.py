@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 
 from candle_spec.atomic import Fs
 from candle_spec.cli import main
@@ -21,6 +20,8 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture
 def native(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    import torch
+
     torch.manual_seed(0)
     monkeypatch.chdir(tmp_path)
     torch.save({"model": {"enc.w": torch.randn(30, 20), "enc.b": torch.ones(20)}, "epoch": 3}, "uno.pt")
@@ -40,6 +41,8 @@ def in_process(*words: Any, **environment: str) -> subprocess.CompletedProcess[s
 
 
 def test_convert_validate_restore(native: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    import torch
+
     assert run("convert", native) == 0
     out = capsys.readouterr().out
     for words in ("PyTorch zip archive", "620 parameters", "enc.w … enc.b", "epoch 3", "no code in the file"):
@@ -69,6 +72,8 @@ def test_inspect_shows_a_tree(native: Path, capsys: pytest.CaptureFixture[str]) 
 
 
 def test_long_lists_are_folded(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    import torch
+
     torch.save({f"layer{n}.w": torch.ones(2) for n in range(40)}, tmp_path / "m.pt")
     assert run("inspect", tmp_path / "m.pt") == 0
     assert "… 32 more (--all shows them)" in capsys.readouterr().out

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import pytest
-import torch
 
 import candle_spec
 from candle_spec.atomic import Fs
@@ -35,6 +34,8 @@ from candle_spec.errors import (
 
 @pytest.fixture
 def native(tmp_path: Path) -> Path:
+    import torch
+
     torch.manual_seed(0)
     path = tmp_path / "uno.pt"
     torch.save({"model": {"w": torch.randn(8, 8), "b": torch.ones(8)}, "epoch": 3, "lr": 1e-3}, path)
@@ -117,6 +118,8 @@ def test_bad_paths(tmp_path: Path, native: Path) -> None:
 
 
 def test_without_the_original(native: Path, tmp_path: Path) -> None:
+    import torch
+
     made = convert(native, tmp_path / "uno.candle", Options(without_original=True))
     assert not (made.path / "original").exists()
     assert "cannot be restored" in made.manifest["conversion"]["restore"]["cost"]
@@ -223,6 +226,8 @@ def test_wrong_extents_are_refused(native: Path, tmp_path: Path, change: dict[st
 
 
 def test_building_runs_code_only_when_trusted(native: Path, tmp_path: Path) -> None:
+    import torch
+
     path = tmp_path / "lin.pt"
     torch.save(torch.nn.Linear(2, 3).state_dict(), path)
     implementation = {"import_path": "torch.nn", "callable": "Linear", "kwargs": {"in_features": 2, "out_features": 3}}

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 
 import candle_spec
 from candle_spec.errors import CandleSpecError
@@ -48,6 +47,8 @@ def payloads(marker: Path) -> dict[str, Any]:
 @pytest.mark.parametrize("name", ["system", "eval", "exec", "import", "getattr", "open"])
 @pytest.mark.parametrize("legacy", [False, True], ids=["zip", "legacy"])
 def test_nothing_runs(name: str, legacy: bool, marker: Path, tmp_path: Path) -> None:
+    import torch
+
     path = tmp_path / "model.pt"
     native = {"w": torch.ones(20), "x": payloads(marker)[name]}
     torch.save(native, path, _use_new_zipfile_serialization=not legacy)
@@ -71,6 +72,8 @@ def zipped(members: dict[str, bytes], folder: Path, compress: int = zipfile.ZIP_
 
 def legacy_tensor(shape: tuple[int, ...], numel: int, offset: int = 0) -> bytes:
     """A pickle as torch writes it for one tensor, with sizes of our choice."""
+
+    import torch
 
     class Storage:
         pass
@@ -115,12 +118,12 @@ HOSTILE_PICKLES = {
 @pytest.mark.parametrize("name", sorted(HOSTILE_PICKLES))
 def test_hostile_pickles(name: str, tmp_path: Path) -> None:
     path = zipped({"m/data.pkl": HOSTILE_PICKLES[name]}, tmp_path)
-    started = time.monotonic()
+    started = time.process_time()
     try:
         candle_spec.convert(path, tmp_path / "out")
     except CandleSpecError:
         assert not (tmp_path / "out").exists()
-    assert time.monotonic() - started < 10
+    assert time.process_time() - started < 10
 
 
 def test_hostile_archives(tmp_path: Path) -> None:
@@ -138,10 +141,10 @@ def test_a_bomb_is_not_unpacked(tmp_path: Path) -> None:
     for stated in (2**31, 100):
         data[sizes : sizes + 4] = struct.pack("<I", stated)
         path.write_bytes(bytes(data))
-        started = time.monotonic()
+        started = time.process_time()
         with pytest.raises(CandleSpecError):
             candle_spec.convert(path, tmp_path / "out")
-        assert time.monotonic() - started < 5
+        assert time.process_time() - started < 5
 
 
 def test_a_name_twice(tmp_path: Path) -> None:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.helpers.corpus import cache
 from tools import fetch_corpus
-
-_MISSING: list[str] = []
 
 
 @dataclass(frozen=True)
@@ -32,10 +30,4 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def corpus_file(request: pytest.FixtureRequest) -> CorpusFile:
     """Give one real checkpoint; where it is not in the cache, skip visibly, in CI fail."""
     name = request.param
-    record = fetch_corpus.records()[name]
-    if not fetch_corpus.cached(record).exists():
-        reason = f"{name} is not in the cache: run python -m tools.fetch_corpus"
-        if os.environ.get("CI"):
-            pytest.fail(reason)
-        pytest.skip(reason)
-    return CorpusFile(name, fetch_corpus.fetch(name), record)
+    return CorpusFile(name, cache.checkpoint(name), fetch_corpus.records()[name])

@@ -10,17 +10,15 @@ from pathlib import Path
 
 import pytest
 
+from tests.helpers.corpus import cache
+
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def shown(folder: Path) -> str:
     """Run the README's example and return it as the README shows it."""
-    from tools import fetch_corpus
-
-    if not fetch_corpus.cached(fetch_corpus.records()["oncomark"]).exists() and not os.environ.get("CI"):
-        pytest.skip("OncoMark is not in the cache: run python -m tools.fetch_corpus")
-    native = fetch_corpus.fetch("oncomark")
+    native = cache.checkpoint("oncomark")
     (folder / native.name).write_bytes(native.read_bytes())
     lines = []
     for words in (["convert", native.name], ["validate", f"{native.name}.candle"]):
@@ -31,6 +29,7 @@ def shown(folder: Path) -> str:
     return re.sub(r"\d+\.\d s", "0.3 s", "\n".join(lines).rstrip())
 
 
+@pytest.mark.corpus
 def test_the_example_is_the_real_output(tmp_path: Path) -> None:
     assert f"```\n{shown(tmp_path)}\n```" in README
 

@@ -71,7 +71,7 @@ def fuzz(name: str, seconds: float, seed: int, folder: Path, least: int = 0) -> 
     end = time.monotonic() + seconds
     while time.monotonic() < end or count < least:
         data = damaged(chance, pool)
-        started = time.monotonic()
+        started = time.process_time()  # a busy machine makes no reader slow
         try:
             READERS[name](data, folder)
         except CandleSpecError:
@@ -82,9 +82,9 @@ def fuzz(name: str, seconds: float, seed: int, folder: Path, least: int = 0) -> 
             raise AssertionError(
                 f"{name} raised {type(error).__name__}: {error}; the input is kept in {kept}"
             ) from error
-        if time.monotonic() - started > SLOWEST:
+        if time.process_time() - started > SLOWEST:
             raise AssertionError(
-                f"{name} took {time.monotonic() - started:.1f} s for {len(data)} bytes (seed {seed}, {count})"
+                f"{name} took {time.process_time() - started:.1f} s for {len(data)} bytes (seed {seed}, {count})"
             )
         count += 1
     return count

@@ -55,7 +55,7 @@ def test_it_passes_the_contract(installed: Path) -> None:
 def test_one_that_cannot_be_loaded_is_named_and_left_out(installed: Path, tmp_path: Path) -> None:
     site = tmp_path / "site"
     shutil.copytree(installed, site)
-    (site / "toy_converter.py").write_text("raise RuntimeError('made for another version')\n")
+    (site / "toy_converter" / "__init__.py").write_text("raise RuntimeError('made for another version')\n")
     torch_file = tmp_path / "x.toy"
     torch_file.write_bytes(b"TOYNET1\n\n")
     done = call(site, "-m", "candle_spec", "formats", cwd=tmp_path)
@@ -68,8 +68,8 @@ def test_one_that_cannot_be_loaded_is_named_and_left_out(installed: Path, tmp_pa
 def test_one_that_lacks_a_member_is_named(installed: Path, tmp_path: Path) -> None:
     site = tmp_path / "site"
     shutil.copytree(installed, site)
-    text = (site / "toy_converter.py").read_text()
-    (site / "toy_converter.py").write_text(text.replace("    title = ", "    heading = "))
+    text = "class Toy:\n    name, suffixes, card = 'toy', (), None\n    detect = read = print\n\n\nCONVERTER = Toy()\n"
+    (site / "toy_converter" / "__init__.py").write_text(text)
     done = call(site, "-m", "candle_spec", "formats", cwd=tmp_path)
     assert done.returncode == 0
     assert "it has no 'title'" in done.stderr

@@ -15,6 +15,7 @@ ROOT = Path(__file__).parents[2]
 measure = cache(house.measure)
 
 
+@pytest.mark.framework
 def test_the_rooms_keep_their_order() -> None:
     command = [sys.executable, "-c", "from importlinter.cli import lint_imports_command as c; c()", "--no-cache"]
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)

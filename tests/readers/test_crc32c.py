@@ -68,6 +68,6 @@ def test_masks_as_leveldb_does() -> None:
 
 def test_it_runs_at_the_speed_of_memory() -> None:
     data = bytes(64 << 20)
-    start = time.perf_counter()
+    start = time.process_time()
     crc32c(data)
-    assert time.perf_counter() - start < 5
+    assert time.process_time() - start < 5

@@ -10,7 +10,7 @@ from typing import Any, Final
 from candle_spec.canonical import loads
 from candle_spec.converters._shared.documents import mapping, sequence
 from candle_spec.converters._shared.keras.layers import BUILT_IN, MODELS, snake_case
-from candle_spec.errors import CorruptFileError
+from candle_spec.errors import CorruptFileError, LimitExceededError
 
 _CELLS: Final = {"LSTM": "LSTMCell", "GRU": "GRUCell", "SimpleRNN": "SimpleRNNCell"}
 
@@ -68,7 +68,12 @@ def parse_json(data: bytes, location: str) -> Any:
         return result
 
     named = {"NaN": "nan", "Infinity": "inf", "-Infinity": "-inf"}
-    return json.loads(data, object_pairs_hook=pairs, parse_constant=lambda name: {"$float": named[name]})
+    try:
+        return json.loads(data, object_pairs_hook=pairs, parse_constant=lambda name: {"$float": named[name]})
+    except RecursionError as error:
+        raise LimitExceededError("nested too deeply", location=location, code="CKP0004") from error
+    except json.JSONDecodeError as error:
+        raise CorruptFileError(f"not JSON: {error.msg}", location=location, code="CKP0002") from error
 
 
 def layers_of(document: Any) -> list[Mapping[str, Any]]:

@@ -16,8 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
-from safetensors.torch import save_file
 
 from candle_spec import limits
 from candle_spec.checkpoint.checkpoint import Checkpoint
@@ -41,13 +39,18 @@ README = (
 )
 
 
-def tensors() -> dict[str, torch.Tensor]:
+def tensors() -> dict[str, Any]:
+    import torch
+
     torch.manual_seed(0)
     return {"weight": torch.randn(64, 32), "bias": torch.arange(16.0)}
 
 
 def checkpoint(name: str = "weights.pt") -> bytes:
     """The bytes of a checkpoint of PyTorch or of safetensors."""
+    import torch
+    from safetensors.torch import save_file
+
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / name
         save_file(tensors(), path) if name.endswith(".safetensors") else torch.save(tensors(), path)
@@ -119,6 +122,8 @@ def test_what_stands_in_the_archive_is_stored_once(kind: str, whole: bool, tmp_p
 
 
 def test_a_big_endian_or_transposed_tensor_is_found_again(tmp_path: Path) -> None:
+    import torch
+
     data = io.BytesIO()
     torch.save({"w": torch.arange(300.0).reshape(20, 15).t()}, data)
     native = tar(tmp_path / "x.tar", {"m.pt": data.getvalue()})
@@ -181,6 +186,8 @@ def test_an_archive_of_something_else(tmp_path: Path) -> None:
 
 
 def test_formats_that_are_zip_archives_themselves_are_left_alone(tmp_path: Path) -> None:
+    import torch
+
     torch.save(tensors(), tmp_path / "a.pt")
     assert registry.detect(resolve_source(tmp_path / "a.pt"))[0].name == "pytorch"
 
@@ -325,6 +332,8 @@ def test_an_xz_file_that_asks_for_memory(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def test_pickles_beside_the_checkpoint_are_named(tmp_path: Path) -> None:
+    import torch
+
     meta = pickle.dumps({"build": functools.partial(print, "never run"), "classes": ["A"]})
     whole = io.BytesIO()
     torch.save({"act": torch.nn.ReLU(), "call": Path}, whole)

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import shutil
-import zlib
 from pathlib import Path
 from typing import Any
 
-import keras
 import pytest
-import torch
 
 import candle_spec
 from candle_spec.conversion.convert import Options, convert
 from candle_spec.converters.candle_checkpoint import CONVERTER
 from candle_spec.errors import CandleSpecError, InvalidInputError, MissingPartError, UnsafeContentError
 from candle_spec.testing.contract import ConverterContract
+from tests.helpers.native.candle_folders import make
 
 FINAL_PARAMS = """{'activation': 'relu',
  'batch_size': 20,
@@ -48,34 +45,6 @@ instance_directory='/scratch/EXP001/run/RUN000'
 [Monitor Params]
 timeout=3600.0
 """
-
-
-def make(folder: Path, epoch: int = 3, framework: str = "torch", **about: Any) -> Path:
-    """Write one checkpoint as the CANDLE library does."""
-    folder.mkdir(parents=True)
-    model = folder / "model.h5"
-    if framework == "torch":
-        net = torch.nn.Linear(4, 2)
-        optimizer = torch.optim.Adam(net.parameters())
-        net(torch.ones(1, 4)).sum().backward()
-        optimizer.step()
-        state = {"epoch": epoch, "model_state_dict": net.state_dict(), "optimizer_state_dict": optimizer.state_dict()}
-        torch.save(state, model)
-    else:
-        keras.utils.set_random_seed(epoch)
-        keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)]).save(model)
-    info = {
-        "epoch": epoch,
-        "save_best_metric": "val_loss",
-        "best_metric_last": float("inf"),
-        "model_file": "model.h5",
-        "checksum": str(zlib.crc32(model.read_bytes())),
-        "timestamp": "2023-06-30 13:57:26",
-        "time_elapsed": 61.2,
-        "metadata": None,
-    }
-    (folder / "ckpt-info.json").write_text(json.dumps(info | about) + "\n")
-    return folder
 
 
 class TestCandleCheckpoint(ConverterContract):

@@ -20,22 +20,7 @@ from candle_spec.converters.improve_model import CONVERTER
 from candle_spec.errors import CandleSpecError, InvalidInputError
 from candle_spec.problems import Severity
 from candle_spec.testing.contract import ConverterContract
-
-SCORES = {"mse": 0.0052, "rmse": 0.0722, "pcc": 0.8996, "scc": 0.8171, "r2": 0.8085, "oddity": 1.0}
-LOG = {
-    "input_dir": "/lustre/run7/csa/ml_data/CCLE-CCLE/split_0",
-    "output_dir": "/lustre/run7/csa/models/CCLE/split_0",
-    "log_level": "WARNING",
-    "config_file": None,
-    "model_file_name": "model",
-    "model_file_format": ".pt",
-    "y_col_name": "auc",
-    "epochs": 150,
-    "learning_rate": 0.0001,
-    "loss": "mse",
-    "betas": (0.9, 0.999),
-    "model_name": "GraphDRP",
-}
+from tests.helpers.native.candle_folders import LOG, SCORES
 
 
 def folder(at: Path, **settings: Any) -> Path:

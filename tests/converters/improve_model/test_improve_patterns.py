@@ -25,8 +25,8 @@ import xgboost
 import candle_spec
 from candle_spec.conversion.convert import Options, convert
 from candle_spec.errors import CandleSpecError
-from tests.converters.candle_checkpoint.test_candle_checkpoint import make as candle_checkpoint
-from tests.converters.improve_model.test_improve_model import LOG, SCORES
+from tests.helpers.native.candle_folders import LOG, SCORES
+from tests.helpers.native.candle_folders import make as candle_checkpoint
 
 RANDOM = np.random.default_rng(0)
 X, Y = RANDOM.normal(size=(60, 6)), RANDOM.normal(size=60)

@@ -19,6 +19,7 @@ import pytest
 
 from candle_spec.conversion.contract import Native
 from candle_spec.conversion.source import resolve_source
+from candle_spec.converters._shared.keras.architecture import parse_json
 from candle_spec.converters.keras import CONVERTER
 from candle_spec.errors import (
     CandleSpecError,
@@ -751,3 +752,12 @@ def test_reading_imports_no_framework(made: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", script, str(made / "combo.keras")], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("data", "error"),
+    [(b'{"a": NaN, b": 1}', CorruptFileError), (b'{"a": NaN, "b": ' + b"[" * 200_000, LimitExceededError)],
+)
+def test_json_with_nan_that_is_damaged_after_it(data: bytes, error: type[Exception]) -> None:
+    with pytest.raises(error):
+        parse_json(data, "config.json")

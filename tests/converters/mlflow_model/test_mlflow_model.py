@@ -257,3 +257,11 @@ def test_hostile_descriptions(text: str, error: type[CandleSpecError], tmp_path:
 
 def test_a_folder_without_flavors_is_not_one(tmp_path: Path) -> None:
     assert CONVERTER.detect(resolve_source(only(tmp_path / "m", "a: 1\n"))) is None
+
+
+def test_a_named_file_below_a_folder_that_is_no_model(tmp_path: Path) -> None:
+    folder = described(tmp_path / "m", "keras", {"data": "data/model.keras", "keras_version": "3.15.1"})
+    (folder / "data").mkdir()
+    (folder / "data" / "model.keras").write_bytes(b"cut off")
+    with pytest.raises(UnsupportedFormatError, match="of no kind known here"):
+        convert(folder, tmp_path / "x.candle")

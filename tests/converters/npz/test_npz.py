@@ -11,7 +11,6 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 import pytest
-import torch
 
 from candle_spec.checkpoint.checkpoint import Checkpoint
 from candle_spec.conversion import registry
@@ -187,6 +186,8 @@ def test_objects_alone_are_refused(descr: Any, tmp_path: Path) -> None:
 
 
 def test_archives_of_others_are_left_alone(tmp_path: Path) -> None:
+    import torch
+
     torch.save({"w": torch.ones(3)}, tmp_path / "a.npz")
     assert CONVERTER.detect(resolve_source(tmp_path / "a.npz")) is None
     assert registry.detect(resolve_source(tmp_path / "a.npz"))[0].name == "pytorch"

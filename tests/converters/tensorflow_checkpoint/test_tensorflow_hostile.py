@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import tensorflow as tf
 
 from candle_spec import limits
 from candle_spec.checkpoint.checkpoint import Checkpoint
@@ -221,6 +220,8 @@ def test_values_of_running_objects_stay_in_the_native_bytes(tmp_path: Path) -> N
 
 @pytest.mark.parametrize("packed", [False, True])
 def test_an_index_that_tensorflow_reads_too(packed: bool, tmp_path: Path) -> None:
+    import tensorflow as tf
+
     rows = {b"v": entry(DATA, (4, 6)), b"words": entry(WORDS, (2,), 7, offset=96, checksum=WORDS_SUM)}
     folder = bundle(tmp_path / "native", rows, DATA + WORDS, packed=packed)
     reader = tf.train.load_checkpoint(str(folder / "drug"))
@@ -230,6 +231,8 @@ def test_an_index_that_tensorflow_reads_too(packed: bool, tmp_path: Path) -> Non
 
 
 def test_big_endian_numbers(tmp_path: Path) -> None:
+    import tensorflow as tf
+
     values = (np.arange(24) / 7).astype(">f4")
     pairs = (np.arange(4) + 1j).astype(">c16")
     data = values.tobytes() + pairs.tobytes()

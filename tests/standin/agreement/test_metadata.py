@@ -13,7 +13,7 @@ from candle_spec.standin import metadata
 from candle_spec.standin.facts import document
 from candle_spec.standin.messages import RefusedError
 from candle_spec.standin.rules import RuleSet, packaged, read_rules
-from tests.standin.agreement import made
+from tests.helpers.standin import made
 
 Rows = list[dict[str, Any]]
 _TYPES = ("Program", "Study", "Asset", "Folder", "Other", "")

@@ -10,7 +10,7 @@ import hypothesis.strategies as st
 from candle_spec.errors import InvalidInputError
 from candle_spec.modac.names import checked_path, identifier_fault, path_problem, segment_fault
 from candle_spec.standin import paths
-from tests.standin.agreement.fates import kept, owned, route_words
+from tests.helpers.standin.fates import kept, owned, route_words
 
 PLAIN = re.compile(r"[A-Za-z0-9._-]+")
 OTHERS = ("v2", "api", "registration", "authenticate", "model", "Download", "Collection", "queryx", "collections")

@@ -1,0 +1,1 @@
+"""Cases of the stand-in and of the client that are compared."""
