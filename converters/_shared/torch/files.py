@@ -1,4 +1,4 @@
-"""The containers of PyTorch files: where the records and the storages stand in a zip archive or a legacy stream.
+"""The containers of PyTorch files: where the pickles and the storages stand in a zip archive or a legacy stream.
 
 Zip (torch >= 1.6) and TorchScript: ``<root>/data.pkl``, storages ``<root>/data/<key>``, byte order in
 ``<root>/byteorder``; TorchScript adds ``code/`` and ``constants.pkl`` with storages in ``constants/``.
