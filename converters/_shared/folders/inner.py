@@ -64,7 +64,7 @@ def the_inner(source: Source | None, outer: Source, named: str) -> Inner:
     return found
 
 
-def contain(native: Native, outer: Source, about: NativeFormat) -> Native:
+def contain(native: Native, outer: Source, about: NativeFormat) -> None:
     """Let an inner checkpoint be the content of the outer source, whose format ``about`` describes."""
     inner = native.format
     native.source = outer
@@ -75,7 +75,6 @@ def contain(native: Native, outer: Source, about: NativeFormat) -> Native:
         written=about.written or inner.written,
         evidence=(*about.evidence, f"inside: {inner.title}", *inner.evidence)[:100],
     )
-    return native
 
 
 def override_fields(native: Native, fields: Iterable[Field]) -> None:
