@@ -21,7 +21,8 @@ from typing import Any
 from candle_spec.callbacks._recording.recorder import Recorder
 from candle_spec.callbacks._recording.restart import Restart
 from candle_spec.callbacks._recording.settings import DEFAULTS, Params, Settings
-from candle_spec.callbacks._states.keras_state import KerasState, package_of
+from candle_spec.callbacks._states.keras_state import KerasState
+from candle_spec.callbacks._states.keras_variables import package_of
 from candle_spec.checkpoint.contents import StatePart
 from candle_spec.errors import InvalidInputError
 

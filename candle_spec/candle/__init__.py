@@ -8,6 +8,16 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from candle_spec.candle.abstention import (
+    abstention_acc_class_i_metric,
+    abstention_acc_metric,
+    abstention_class,
+    abstention_class_i_metric,
+    abstention_loss,
+    abstention_metric,
+    acc_class_i_metric,
+    modify_labels,
+)
 from candle_spec.candle.arrays import (
     convert_to_class,
     discretize_array,
@@ -70,18 +80,10 @@ from candle_spec.candle.pytorch import (
 )
 from candle_spec.candle.tables import load_csv_data, load_Xy_data2, load_Xy_data_noheader, load_Xy_one_hot_data2
 from candle_spec.candle.uncertainty import (
-    abstention_acc_class_i_metric,
-    abstention_acc_metric,
-    abstention_class,
-    abstention_class_i_metric,
-    abstention_loss,
-    abstention_metric,
-    acc_class_i_metric,
     add_model_output,
     heteroscedastic_loss,
     mae_heteroscedastic_metric,
     meanS_heteroscedastic_metric,
-    modify_labels,
     mse_heteroscedastic_metric,
     quantile_loss,
     quantile_metric,

@@ -12,11 +12,11 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from candle_spec.callbacks._recording.adapter import Adapter, Restored
-from candle_spec.callbacks._states.keras_module import keras_module
 from candle_spec.callbacks._states.keras_state import KerasState
 from candle_spec.candle.checkpoints.back_end import BackEnd
 from candle_spec.candle.checkpoints.base import CandleCkpt
 from candle_spec.candle.checkpoints.wrapped_state import WrappedState
+from candle_spec.candle.keras_in_use import keras_module
 from candle_spec.errors import InvalidInputError
 
 if TYPE_CHECKING:
