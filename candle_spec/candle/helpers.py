@@ -7,10 +7,9 @@ import os
 import random
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
-from candle_spec.candle import options
 from candle_spec.candle.files import verify_path
 from candle_spec.errors import InvalidInputError
 
@@ -95,18 +94,6 @@ def set_up_logger(
     logger.setLevel(logging.DEBUG)
     logger.addHandler(file)
     logger.addHandler(screen)
-
-
-def eval_string_as_list(str_read: str, separator: str, dtype: Callable[[str], Any] | None) -> list[Any]:
-    """Return the elements between separators, each of a type (integers without one)."""
-    return [(dtype or int)(word) for word in str_read.split(separator)]
-
-
-def eval_string_as_list_of_lists(
-    str_read: str, separator_out: str, separator_in: str, dtype: Callable[[str], Any] | None
-) -> list[list[Any]]:
-    """Return the lists that stand in a text, each element of a type (integers without one)."""
-    return options.list_of_lists(str_read, dtype or int, separator_out, separator_in)
 
 
 class Progbar:

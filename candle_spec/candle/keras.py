@@ -101,12 +101,6 @@ def r2(y_true: Any, y_pred: Any) -> Any:
     return 1 - rest / (total + 1e-7)
 
 
-def covariance(x: Any, y: Any) -> Any:
-    """Return the covariance of a batch."""
-    ops = keras_operations()
-    return ops.mean(x * y) - ops.mean(x) * ops.mean(y)
-
-
 def corr(y_true: Any, y_pred: Any) -> Any:
     """Return Pearson's correlation of a batch."""
     ops = keras_operations()

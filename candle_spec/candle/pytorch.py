@@ -8,7 +8,7 @@ from types import ModuleType
 from typing import Any
 
 from candle_spec import optional
-from candle_spec.candle.helpers import chosen, set_seed
+from candle_spec.candle.helpers import chosen
 
 
 def _torch() -> ModuleType:
@@ -113,23 +113,3 @@ def pytorch_initialize(
         "he_normal": lambda tensor: init.kaiming_normal_(tensor, nonlinearity="relu"),
     }
     return chosen("initializer", initializer, table)(weights)
-
-
-def pytorch_xent(y_true: Any, y_pred: Any) -> Any:
-    """Return the cross-entropy of predicted scores."""
-    return _torch().nn.functional.cross_entropy(y_pred, y_true)
-
-
-def pytorch_mse(y_true: Any, y_pred: Any) -> Any:
-    """Return the mean squared error."""
-    return _torch().nn.functional.mse_loss(y_pred, y_true)
-
-
-def set_pytorch_seed(seed: float) -> None:
-    """Seed PyTorch, numpy and Python."""
-    _torch()
-    set_seed(seed)
-
-
-def set_pytorch_threads() -> None:
-    """Do nothing: PyTorch takes its number of threads from ``OMP_NUM_THREADS``."""

@@ -15,13 +15,6 @@ from candle_spec.series.policy import values
 from candle_spec.series.policy.params import CheckpointPolicy
 
 
-class ModelType(Enum):
-    """The two frameworks that CANDLE knows."""
-
-    KERAS = 1
-    PYTORCH = 2
-
-
 class ParamType(Enum):
     """Types of hyperparameters; NN is "not negative", GZ "greater than zero"."""
 
