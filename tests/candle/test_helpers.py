@@ -11,6 +11,7 @@ import sys
 import tarfile
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 from typing import ClassVar
 
 import numpy
@@ -45,6 +46,41 @@ def test_every_name_of_all_is_there() -> None:
 def test_a_name_that_is_not_here_says_where_it_is() -> None:
     with pytest.raises(AttributeError, match="candle_lib"):
         candle.combat_batch_effect_removal  # noqa: B018
+
+
+class TestCandleLib:
+    """Where it is installed, it gives the names that are not here."""
+
+    @pytest.fixture(autouse=True)
+    def _path(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.package = tmp_path / "candle"
+        self.package.mkdir()
+        monkeypatch.syspath_prepend(tmp_path)
+        monkeypatch.delitem(sys.modules, "candle", raising=False)
+        yield
+        sys.modules.pop("candle", None)
+
+    def install(self, text: str, file: str = "parsing_utils.py") -> None:
+        (self.package / "__init__.py").write_text(text)
+        (self.package / file).write_text("")
+
+    def test_its_own_objects(self) -> None:
+        self.install("def combat_batch_effect_removal(): pass\ndef set_seed(seed): raise AssertionError\n")
+        assert candle.combat_batch_effect_removal is sys.modules["candle"].combat_batch_effect_removal
+        assert candle.set_seed.__module__ == "candle_spec.candle.helpers"  # ours stay ours
+        with pytest.raises(AttributeError, match="has no 'made_up'"):
+            candle.made_up  # noqa: B018
+
+    def test_one_that_cannot_be_imported(self) -> None:
+        self.install("raise Exception('No backend has been specified.')")
+        with pytest.raises(AttributeError, match="No backend has been specified"):
+            candle.combat_batch_effect_removal  # noqa: B018
+
+    def test_a_stranger_of_that_name_is_not_imported(self) -> None:
+        self.install("combat_batch_effect_removal = 1", "flames.py")
+        with pytest.raises(AttributeError, match="candle_lib"):
+            candle.combat_batch_effect_removal  # noqa: B018
+        assert "candle" not in sys.modules
 
 
 @pytest.fixture
@@ -416,6 +452,22 @@ class TestKeras:
         assert "Timeout==>" in capsys.readouterr().out
         assert lines[0].startswith("[Epoch: 0] loss: ")
         assert json.loads((tmp_path / "run.R1.json").read_text())[0]["epoch"] == 0
+
+
+def test_threads_are_limited_where_both_numbers_are_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    limits: dict[str, int] = {}
+    threading = SimpleNamespace(
+        set_intra_op_parallelism_threads=lambda count: limits.update(intra=count),
+        set_inter_op_parallelism_threads=lambda count: limits.update(inter=count),
+    )
+    monkeypatch.setitem(sys.modules, "tensorflow", SimpleNamespace(config=SimpleNamespace(threading=threading)))
+    monkeypatch.setenv("NUM_INTRA_THREADS", "3")
+    monkeypatch.delenv("NUM_INTER_THREADS", raising=False)
+    candle.set_parallelism_threads()
+    assert limits == {}
+    monkeypatch.setenv("NUM_INTER_THREADS", "2")
+    candle.set_parallelism_threads()
+    assert limits == {"intra": 3, "inter": 2}
 
 
 def test_a_line_that_says_how_far_a_loop_is(capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from candle_spec.atomic import Fs, Staging, replace_file, write_errors
-from candle_spec.candle.checkpoints.notes import note
+from candle_spec.candle.checkpoints.save_notes import note
 from candle_spec.series.candle_files import ckpt_info
 from candle_spec.series.layout import Layout, folder_name
 from candle_spec.series.policy import decisions as policies
@@ -18,7 +18,7 @@ from candle_spec.series.policy.params import CheckpointPolicy
 
 
 @dataclass(slots=True)
-class NotesAlone:
+class NoteSeries:
     """Writes ``epochs/NNN/ckpt-info.json``: the history of a training, as CANDLE's tools read it.
 
     Attributes:

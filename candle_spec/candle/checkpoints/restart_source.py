@@ -1,14 +1,13 @@
-"""Checkpoints of CANDLE's own as a restart point: looked for where the directory has none of ours."""
+"""What a training of CANDLE's restarts from: a series of ours, else a checkpoint that CANDLE itself wrote."""
 
 from __future__ import annotations
 
-from datetime import datetime
 from pathlib import Path
 from typing import Final
 
 from candle_spec.checkpoint.layout import MANIFEST
-from candle_spec.errors import CorruptFileError, InvalidInputError, MissingPathError
-from candle_spec.series.candle_files import ckpt_info, old_layouts
+from candle_spec.errors import CorruptFileError, MissingPathError
+from candle_spec.series.candle_files import old_layouts
 from candle_spec.series.candle_files.old_layouts import OldCheckpoint, Refused
 from candle_spec.series.policy.params import CheckpointPolicy
 
@@ -69,11 +68,3 @@ def nothing_to_restart_from(mode: str, passed: list[Refused], place: str) -> str
             f"no checkpoint can be used: {why}", location=place, hint="ckpt_restart_mode off starts from scratch"
         )
     return f"no checkpoint in {place}: the training begins from scratch"
-
-
-def moment(text: str | None) -> datetime | None:
-    """Return the time of an earlier save; ``None`` where the text is none."""
-    try:
-        return datetime.strptime(text, ckpt_info.TIME_FORMAT).astimezone() if text else None
-    except ValueError as error:
-        raise InvalidInputError(f"ckpt_timestamp_last: a time like 2026-01-31 12:00:00 is expected: {error}") from error

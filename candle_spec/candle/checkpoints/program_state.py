@@ -9,6 +9,7 @@ from __future__ import annotations
 import tempfile
 import weakref
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
@@ -39,25 +40,52 @@ _PARTS: Final = {
 }
 
 
-class BackEnd(Protocol):
-    """What a program's subclass gives: it writes its model to a path, and reads one."""
+class Program(Protocol):
+    """What a program's subclass gives: it writes its model to a path, and reads one.
+
+    Attributes:
+        framework: Who makes the model; ``""`` where that is to be found out.
+        model_file: Name of the model's file; while it is written, the path to write to.
+        model: What is saved and restored.
+    """
+
+    framework: str
+    model_file: str | Path
 
     @property
-    def framework(self) -> str:
-        """Who makes the model; ``""`` where that is to be found out."""
+    def model(self) -> Any: ...
+    @model.setter
+    def model(self, model: Any) -> None: ...
+
+    def write_model_backend(self, model: Any, epoch: int) -> None:
+        """Write the model to ``self.model_file``."""
         ...
 
-    def write_to(self, folder: Path, epoch: int) -> str:
-        """Let the program write its model below a folder; return the name that it was given."""
+    def build_model(self, model_file: str) -> Any:
+        """Read the model from a file; what is returned is the new model."""
         ...
 
-    def read_from(self, path: Path) -> None:
-        """Let the program read its model."""
-        ...
+
+@contextmanager
+def writing_to(program: Program, folder: Path) -> Iterator[Path]:
+    """Let ``model_file`` be a path in a folder, for as long as a model is written."""
+    before = program.model_file
+    program.model_file = path = folder / Path(before).name
+    try:
+        yield path
+    finally:
+        program.model_file = before
+
+
+def read_model(program: Program, path: Path) -> None:
+    """Let the program read its model."""
+    found = program.build_model(str(path))
+    if found is not None:
+        program.model = found
 
 
 @dataclass(slots=True)
-class OwnState:
+class ProgramState:
     """A model that only the program's own functions know (:class:`candle_spec.callbacks._recording.adapter.Adapter`).
 
     Attributes:
@@ -65,15 +93,15 @@ class OwnState:
         series: Folder of the series.
     """
 
-    owner: weakref.ref[BackEnd]
+    owner: weakref.ref[Program]
     series: str
 
     @property
     def framework(self) -> Framework:
         """See :class:`candle_spec.callbacks._recording.adapter.Adapter`."""
-        back_end = self._back_end()
-        evidence = (f"written by {type(back_end).__name__}.write_model_backend",)
-        return Framework(back_end.framework or "unknown", evidence=evidence)
+        program = self._program()
+        evidence = (f"written by {type(program).__name__}.write_model_backend",)
+        return Framework(program.framework or "unknown", evidence=evidence)
 
     @property
     def resumes_inside_epoch(self) -> bool:
@@ -84,8 +112,10 @@ class OwnState:
         """See :class:`candle_spec.callbacks._recording.adapter.Adapter`."""
         staging = Layout(self.series).staging
         with tempfile.TemporaryDirectory(prefix="model-", dir=staging if staging.is_dir() else None) as folder:
-            name = self._back_end().write_to(Path(folder), int(extra["epoch"]))
-            files, name = _files(Path(folder), name)
+            program = self._program()
+            with writing_to(program, Path(folder)) as path:
+                program.write_model_backend(program.model, int(extra["epoch"]))
+            files, name = _files(Path(folder), path.name)
             framework, pickles = self._recognised(Path(folder) / name)
         captured = capture({**extra, FILE: name, RNG: capture_rng()}, leaf_of)
         groups = {f"{group.id}.safetensors" for group in captured.groups}
@@ -112,7 +142,7 @@ class OwnState:
         # The name may be that of a folder, or what several names begin with; nothing of it leaves the checkpoint.
         if not name or not any(path.startswith(name) for path in paths):
             name = paths[0]
-        self._back_end().read_from(checkpoint.path / name)
+        read_model(self._program(), checkpoint.path / name)
         parts = [RestoredPart("model", restored=True)]
         if weights_only or not structure:
             why = "only the weights were asked for" if weights_only else "the checkpoint holds none"
@@ -121,11 +151,11 @@ class OwnState:
         parts.append(RestoredPart("rng", restored=RNG in structure))
         return Restored(tuple(parts), {key: value for key, value in structure.items() if key not in (RNG, FILE)})
 
-    def _back_end(self) -> BackEnd:
-        back_end = self.owner()
-        if back_end is None:
+    def _program(self) -> Program:
+        program = self.owner()
+        if program is None:
             raise InvalidInputError("the checkpoint object is gone: keep it as long as the training")
-        return back_end
+        return program
 
     def _recognised(self, path: Path) -> tuple[Framework, list[InertPickle]]:
         """Look at what was written: who makes such files, and which pickles are in it, none of which is run."""
@@ -140,7 +170,7 @@ class OwnState:
         native.resources.close()
         found = native.contents().framework
         pickles = [InertPickle(path.name, each.member, each.imports, each.unknown_imports) for each in native.pickles]
-        known = not self._back_end().framework and found.name not in ("", "unknown")
+        known = not self._program().framework and found.name not in ("", "unknown")
         return found if known else self.framework, pickles
 
 

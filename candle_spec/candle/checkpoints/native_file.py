@@ -1,4 +1,4 @@
-"""Native copies of a state beside ours, and native files of CANDLE's own as a restart point."""
+"""Files of the framework's own: as a copy beside our checkpoint, and as what CANDLE itself left to restart from."""
 
 from __future__ import annotations
 
