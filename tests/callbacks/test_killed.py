@@ -6,7 +6,7 @@ import pytest
 
 import candle_spec
 from candle_spec.series.series import Series
-from tests.helpers.trainings.hugging_face import BATCHES, EPOCHS
+from tests.helpers.trainings.killer import BATCHES, EPOCHS
 from tests.helpers.trainings.processes import result, run
 
 pytestmark = pytest.mark.framework

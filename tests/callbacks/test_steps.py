@@ -5,7 +5,7 @@ import signal
 import pytest
 
 from candle_spec.series.series import Series
-from tests.helpers.trainings.hugging_face import BATCHES, EPOCHS
+from tests.helpers.trainings.killer import BATCHES, EPOCHS
 from tests.helpers.trainings.processes import result, run
 
 pytestmark = pytest.mark.framework

@@ -4,7 +4,7 @@ import pytest
 
 import candle_spec
 from candle_spec.series.series import Series
-from tests.helpers.trainings.hugging_face import EPOCHS
+from tests.helpers.trainings.killer import EPOCHS
 from tests.helpers.trainings.processes import result, torchrun
 from tests.helpers.trainings.team_trainers import STEPS
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
-from candle_spec.callbacks._recording.adapter import EXTRA, Restored, RestoredPart, Snapshot
+from candle_spec.callbacks._recording.adapter import EXTRA, Restored, RestoredPart, Snapshot, not_asked_for
 from candle_spec.callbacks._states import keras_variables as variables
 from candle_spec.callbacks._states.data import can_resume_inside, capture_data, restore_data
 from candle_spec.callbacks._states.keras_rng import capture_keras_rng, restore_keras_rng
@@ -94,10 +94,7 @@ class KerasState:
         variables.load(self.model, saved, str(checkpoint.path), weights_only=weights_only)
         parts = [RestoredPart("model", restored=True)]
         if weights_only:
-            reason = "only the weights were asked for"
-            names = ("optimizer", "callbacks", "sampler", "rng")
-            parts += [RestoredPart(name, restored=False, why=reason) for name in names]
-            return Restored(tuple(parts), {})
+            return Restored((*parts, *not_asked_for("optimizer", "callbacks", "sampler", "rng")), {})
         has_optimizer = any(path.partition("/")[0] == "optimizer" and rows for path, rows in saved.items())
         parts.append(RestoredPart("optimizer", restored=has_optimizer, why="" if has_optimizer else "none was saved"))
         structure = restored(checkpoint)

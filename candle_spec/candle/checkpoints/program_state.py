@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from candle_spec.callbacks._recording.adapter import Restored, RestoredPart, Snapshot
+from candle_spec.callbacks._recording.adapter import Restored, RestoredPart, Snapshot, not_asked_for
 from candle_spec.callbacks._states.rng import capture_rng, restore_rng
 from candle_spec.callbacks._states.structure import capture, restored
 from candle_spec.callbacks._states.torch_state import leaf_of
@@ -144,9 +144,10 @@ class ProgramState:
             name = paths[0]
         read_model(self._program(), checkpoint.path / name)
         parts = [RestoredPart("model", restored=True)]
-        if weights_only or not structure:
-            why = "only the weights were asked for" if weights_only else "the checkpoint holds none"
-            return Restored((*parts, RestoredPart("rng", restored=False, why=why)), {})
+        if weights_only:
+            return Restored((*parts, *not_asked_for("rng")), {})
+        if not structure:
+            return Restored((*parts, RestoredPart("rng", restored=False, why="the checkpoint holds none")), {})
         restore_rng(structure.get(RNG, {}))
         parts.append(RestoredPart("rng", restored=RNG in structure))
         return Restored(tuple(parts), {key: value for key, value in structure.items() if key not in (RNG, FILE)})

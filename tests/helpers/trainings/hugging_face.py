@@ -2,8 +2,7 @@
 
 import os
 
-BATCHES = 4
-EPOCHS = 4
+from tests.helpers.trainings.killer import BATCHES, EPOCHS
 
 
 def training(torch, folder, killer, params, settings, *, evaluated=False, **more):

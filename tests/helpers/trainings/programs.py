@@ -4,39 +4,18 @@ Arguments: framework, folder, epochs, step at which the process kills itself (0:
 final weights and the epochs that it trained.
 """
 
-import hashlib
 import os
-import signal
 import sys
 from pathlib import Path
 
 from tests.helpers.trainings import hugging_face
-from tests.helpers.trainings.hugging_face import BATCHES, EPOCHS
+from tests.helpers.trainings.killer import BATCHES, EPOCHS, Killer, digest
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
 
 _EVALUATED = {"ckpt_save_steps": 3, "ckpt_save_interval": 0, "ckpt_save_best_metric": "eval_loss"}
-
-
-class Killer:
-    """Counts steps and kills the process at one of them, as the system would: nothing is cleaned up."""
-
-    def __init__(self, at: int):
-        self.left = at
-
-    def step(self) -> None:
-        self.left -= 1
-        if self.left == 0:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-
-def digest(arrays) -> str:
-    state = hashlib.sha256()
-    for array in arrays:
-        state.update(array if isinstance(array, bytes) else array.tobytes())
-    return state.hexdigest()
 
 
 def torch_net():

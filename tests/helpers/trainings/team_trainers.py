@@ -11,8 +11,8 @@ import torch.distributed as distributed
 
 from candle_spec.callbacks import Settings
 from tests.helpers.trainings import hugging_face
-from tests.helpers.trainings.hugging_face import BATCHES, EPOCHS
-from tests.helpers.trainings.programs import Killer, digest, torch_net
+from tests.helpers.trainings.killer import BATCHES, EPOCHS, Killer, digest
+from tests.helpers.trainings.programs import torch_net
 
 STEPS = BATCHES // 2
 """Steps of each of two processes in an epoch."""
