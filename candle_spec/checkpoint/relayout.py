@@ -47,7 +47,7 @@ class Relayout:
             weights: The new weights files and indexes.
             others: Files that were written anew beside them, by path.
         """
-        old = self.checkpoint.manifest
+        old = self.checkpoint.document
         rows = [row for row in old["files"] if row["path"] not in self.replaced]
         rows = [{**row, **others[row["path"]].to_json()} if row["path"] in others else row for row in rows]
         rows += [record.to_json() for record in weights]
@@ -93,7 +93,7 @@ def relayout(checkpoint: Checkpoint, shard_bytes: int) -> Relayout:
         LimitExceededError: A single tensor is larger.
         CorruptFileError: A weights file and the inventory do not hold the same arrays.
     """
-    groups = checkpoint.manifest["weights"].get("groups", [])
+    groups = checkpoint.document["weights"].get("groups", [])
     if not groups:
         raise InvalidInputError(
             "the checkpoint holds no tensors: there are no files to cut", location=str(checkpoint.path)
@@ -122,7 +122,7 @@ def _parts(plans: Sequence[GroupPlan]) -> Iterator[StoredPart]:
 
 
 def _header(checkpoint: Checkpoint, file: str) -> Header:
-    if any(row["path"] == file and "withheld" in row for row in checkpoint.manifest["files"]):
+    if any(row["path"] == file and "withheld" in row for row in checkpoint.document["files"]):
         raise InvalidInputError("the weights file is withheld: it is not here", location=file)
     path = checkpoint.file(file)
     if pointer_target(path) is not None:

@@ -105,7 +105,7 @@ def _into_manifest(checkpoint: Path, described: Path, site: Path | None) -> None
 
     opened = Checkpoint(checkpoint)
     source = open_source(checkpoint, described if described.exists() else None, site)
-    wrong = store(opened.path, opened.manifest, described_manifest(opened.manifest, source))
+    wrong = store(opened.path, opened.document, described_manifest(opened.document, source))
     if wrong:
         raise InvalidInputError("; ".join(wrong), location=str(opened.path), hint="the manifest was left as it is")
     click.echo(f"-> {opened.path}  manifest")

@@ -42,16 +42,16 @@ def command(origin: str, record: Path, checkpoint: Path, yes: bool, replace: boo
     document = read_record(pack, record.read_bytes(), str(record))
     made = import_documents(pack, {read_output(pack)["id"]: document})
     opened = Checkpoint(checkpoint)
-    changes = differences(opened.manifest, made, replace=replace)
-    for line in _lines(opened.manifest, changes):
+    changes = differences(opened.document, made, replace=replace)
+    for line in _lines(opened.document, changes):
         click.echo(line)
     if not changes:
         click.echo("nothing to take: the manifest says all of it already")
         return exit_codes.OK
     if not yes and not click.confirm(f"write {plural(len(changes), 'value')} into the manifest?"):
         return exit_codes.OK
-    filled = with_changes(opened.manifest, changes, f"{pack.key} record {record.name}")
-    wrong = store(opened.path, opened.manifest, filled)
+    filled = with_changes(opened.document, changes, f"{pack.key} record {record.name}")
+    wrong = store(opened.path, opened.document, filled)
     if wrong:
         raise InvalidInputError("; ".join(wrong), location=str(record), hint="nothing was written")
     click.echo(f"-> {opened.path}")

@@ -115,7 +115,7 @@ class _Copying:
         self._staging = staging
         self._pool = pool
         self._progress = progress
-        self._rows = {row["path"]: row for row in checkpoint.manifest["files"]}
+        self._rows = {row["path"]: row for row in checkpoint.document["files"]}
         self._rewritten: dict[str, FileRecord] = {}
         self.digests: dict[str | tuple[str, str], str] = {}
 
@@ -140,14 +140,14 @@ class _Copying:
         for document in documents:
             self._prove(document)
         manifest = self._new.manifest(weights, self._rewritten)
-        if "manifest_digest" in self._checkpoint.manifest:
+        if "manifest_digest" in self._checkpoint.document:
             manifest["manifest_digest"] = manifest_file.manifest_digest(manifest)
         self._staging.write(MANIFEST, manifest_file.dump(manifest))
         return manifest
 
     def _weights(self, written: Written) -> list[FileRecord]:
         """The records of the new weights files, with role and media type of the group's old ones."""
-        groups = self._checkpoint.manifest["weights"]["groups"]
+        groups = self._checkpoint.document["weights"]["groups"]
         old = {group["id"]: self._rows[group["files"][0]] for group in groups}
         made: list[FileRecord] = []
         for plan in self._new.plans:
@@ -163,7 +163,7 @@ class _Copying:
 
     def _copy_others(self) -> None:
         """Copy what is no weights file and was not rewritten; each must be the file that is listed."""
-        for row in self._checkpoint.manifest["files"]:
+        for row in self._checkpoint.document["files"]:
             path = row["path"]
             here = self._checkpoint.path.joinpath(*path.split("/")).is_file()
             if path in self._new.replaced or path in self._rewritten or ("withheld" in row and not here):
@@ -183,7 +183,7 @@ class _Copying:
     def _extents(self) -> list[dict[str, Any]]:
         """Write each extents file with the new places of the arrays; returns their documents."""
         documents: list[dict[str, Any]] = []
-        for original in pointer.get(self._checkpoint.manifest, _ORIGINALS) or []:
+        for original in pointer.get(self._checkpoint.document, _ORIGINALS) or []:
             path = original["extents"]
             if any("withheld" in self._rows.get(name, {}) for name in (path, original["residue"])):
                 raise InvalidInputError(
@@ -208,7 +208,7 @@ class _Copying:
         return {**extent, "file": place[0], "key": place[1]}
 
     def _inventory(self) -> None:
-        path = self._checkpoint.manifest["weights"].get("inventory")
+        path = self._checkpoint.document["weights"].get("inventory")
         if path:
             document = self._listed(path)
             document["tensors"] = self._new.entries(document["tensors"])

@@ -67,7 +67,7 @@ def restore(
         UnsupportedFormatError: The format cannot be rebuilt.
     """
     opened = Checkpoint(checkpoint).checked()
-    conversion = opened.manifest.get("conversion")
+    conversion = opened.document.get("conversion")
     if conversion is None:
         raise InvalidInputError(
             "this checkpoint was not made from a native one",
@@ -201,12 +201,12 @@ def _rebuild(
         raise UnsupportedFormatError(
             f"a fresh file of {native['title']} cannot be made", hint="restore it byte for byte, without --rebuild"
         )
-    name = converter.rebuilt_name(checkpoint.manifest)  # type: ignore[union-attr]
+    name = converter.rebuilt_name(checkpoint.document)  # type: ignore[union-attr]
     target = _file_target(output, f"rebuilt-{name}", overwrite)
 
     def write(path: Path) -> str:
         rebuild(
-            manifest=checkpoint.manifest,
+            manifest=checkpoint.document,
             state=checkpoint.state_tree,
             read_file=checkpoint.read_file,
             tensor=checkpoint.loader(),

@@ -48,7 +48,7 @@ def source_of(path: Path, model_file: Path | None = None, site: Path | None = No
         CorruptFileError: A description says what no manifest may.
     """
     checkpoint = Checkpoint(epochs_of(path)[-1] if is_series(path) else path)
-    return gather(checkpoint.manifest, path.resolve(), model_file, site)
+    return gather(checkpoint.document, path.resolve(), model_file, site)
 
 
 def place_at(pack: Pack, source: Source, study: str) -> None:

@@ -56,7 +56,7 @@ def fitting_copies(source: Path, settings: Settings, progress: Progress = no_pro
     home = source.with_name(source.name + COPY)
     for checkpoint in epochs_of(source) if is_series(source) else [source]:
         opened = Checkpoint(checkpoint)
-        if all(size <= most for size in _weights(opened.manifest).values()):
+        if all(size <= most for size in _weights(opened.document).values()):
             continue
         target = home if checkpoint == source else home / checkpoint.name
         if target.exists():
@@ -77,7 +77,7 @@ def _weights(manifest: Mapping[str, Any]) -> dict[str, int]:
 
 def _refuse_other(checkpoint: Checkpoint, copy: Path, most: int) -> None:
     """Refuse a copy of another checkpoint, or of an older form of this one, or with larger files."""
-    old, new = checkpoint.manifest, Checkpoint(copy).manifest
+    old, new = checkpoint.document, Checkpoint(copy).document
     members = (old.keys() | new.keys()) - _OF_THE_LAYOUT
     same = all(old.get(name) == new.get(name) for name in members)
     same = same and all(old["weights"].get(name) == new["weights"].get(name) for name in _IDENTITY)

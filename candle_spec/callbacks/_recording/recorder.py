@@ -178,7 +178,7 @@ class Recorder:
         return self.restarted
 
     def _restart(self, point: RestartPoint) -> Restart:
-        manifest = point.checkpoint.manifest
+        manifest = point.checkpoint.document
         if said := compared(manifest, self.policy, self.folder):
             self.say(said)
         restored = self.adapter.restore(point.checkpoint, weights_only=self.policy.weights_only)

@@ -215,10 +215,10 @@ def native_files(checkpoint: Path, scratch: ExitStack) -> dict[str, Path]:
     restored = restore(checkpoint, folder / "native")
     if len(restored) != 1:
         raise InvalidInputError("the native checkpoint is no single file", location=str(checkpoint))
-    suffix = Path(str(opened.manifest["conversion"]["native"]["files"][0]["path"])).suffix or ".bin"
+    suffix = Path(str(opened.document["conversion"]["native"]["files"][0]["path"])).suffix or ".bin"
     name = identifier_from(opened.name).lower() or "model"
     found = {f"{name}.model{suffix}": restored[0].path}
-    for row in opened.manifest["files"]:
+    for row in opened.document["files"]:
         if row["role"] == "topology" and row["path"].endswith(".json") and f"{name}.model.json" not in found:
             found[f"{name}.model.json"] = opened.file(row["path"])
     return found

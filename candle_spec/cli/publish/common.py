@@ -100,7 +100,7 @@ def make(
     native = native_files(checkpoint, scratch) if with_native else {}
     items = bundle(opened, written, with_original=with_original, native=native)
     found = leaks(items, source.document)
-    digest = str(opened.manifest["weights"]["content_digest"])
+    digest = str(opened.document["weights"]["content_digest"])
     about = publication(opened, with_original=with_original)
     return Made(record.documents, items, problems, found, opened.name, digest, [about])
 
