@@ -201,7 +201,8 @@ def _rebuild(
         raise UnsupportedFormatError(
             f"a fresh file of {native['title']} cannot be made", hint="restore it byte for byte, without --rebuild"
         )
-    name = converter.rebuilt_name(checkpoint.document)  # type: ignore[union-attr]
+    named = getattr(converter, "rebuilt_name", None)  # a converter may have one, as it may have rebuild
+    name = named(checkpoint.document) if named else native["files"][0]["path"].rpartition("/")[2]
     target = _file_target(output, f"rebuilt-{name}", overwrite)
 
     def write(path: Path) -> str:

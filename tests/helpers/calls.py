@@ -33,7 +33,7 @@ def shell(command: str, **environment: str) -> subprocess.CompletedProcess[str]:
     (Path.cwd() / "start.py").write_text(
         "import sys\n"
         "from candle_spec.cli import main\n"
-        "from tests import checkpoints\n"
+        "from tests.helpers import checkpoints\n"
         "with checkpoints.only_tiny():\n"
         "    main(sys.argv[1:])\n"
     )
