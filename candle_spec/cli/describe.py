@@ -11,14 +11,14 @@ import click
 
 from candle_spec.cli import exit_codes
 from candle_spec.cli.output.words import error_text, plural
-from candle_spec.cli.repository_options import choose_pack, open_source, shared
+from candle_spec.cli.repository_options import choose_template, open_source, shared
 from candle_spec.errors import InvalidInputError
 
 if TYPE_CHECKING:
     from candle_spec.repositories.engine.source import Origin, Source
-    from candle_spec.repositories.packs.pack import Pack
     from candle_spec.repositories.questions.readiness import Question
     from candle_spec.repositories.questions.suggestions import Suggestion, Surroundings
+    from candle_spec.repositories.templates.template import Template
 
 _SHOWN = 30
 _WIDTH = 60
@@ -57,16 +57,16 @@ def command(
     Several answers stand with commas between them, one that has a comma itself in double quotes. Suggestions come from
     the training's settings, git, and the job's environment; one that is taken keeps where it is from.
     """
-    from candle_spec.repositories.packs import search
     from candle_spec.repositories.questions import description, interview, readiness
     from candle_spec.repositories.questions import suggestions as suggesting
+    from candle_spec.repositories.templates import search
 
     library = search.library(templates)
-    packs = [choose_pack(library, name) for name in wanted or search.newest(library)]
+    chosen = [choose_template(library, name) for name in wanted or search.newest(library)]
     source = open_source(checkpoint, model_file if model_file and model_file.exists() else None, site)
-    questions = readiness.questions([readiness.row(pack, source) for pack in packs], recommended=all_questions)
+    questions = readiness.questions([readiness.row(template, source) for template in chosen], recommended=all_questions)
     around = suggesting.surroundings(checkpoint.resolve().parent, source, config)
-    talk = _Talk(source, packs, around)
+    talk = _Talk(source, chosen, around)
     if file is not None:
         talk.answers = interview.answers_of(description.read(file))
     if accept_suggestions:
@@ -75,7 +75,7 @@ def command(
         talk.ask(questions)
         if config is not None or all_questions:
             talk.offer()
-    wrong = interview.faults(talk.answers, source.document, packs)
+    wrong = interview.faults(talk.answers, source.document, chosen)
     for at, message in wrong:
         click.echo(f"{at}: {message}", err=True)
     if wrong:
@@ -93,7 +93,7 @@ def command(
     if into_manifest:
         _into_manifest(checkpoint, path, site)
     described = path if path.exists() else None
-    after = [readiness.row(pack, open_source(checkpoint, described, site)) for pack in packs]
+    after = [readiness.row(template, open_source(checkpoint, described, site)) for template in chosen]
     click.echo(", ".join(f"{row.template.partition('/')[0]}: {'ready' if row.ready else 'not ready'}" for row in after))
     return exit_codes.OK
 
@@ -121,7 +121,7 @@ class _Talk:
     """
 
     source: Source
-    packs: list[Pack]
+    templates: list[Template]
     around: Surroundings
     answers: dict[str, Any] = field(default_factory=dict)
     origins: dict[str, Origin] = field(default_factory=dict)
@@ -140,10 +140,10 @@ class _Talk:
         from candle_spec.repositories.questions.interview import choices, parse_answer
 
         for question in questions:
-            pack, to = self._pack(question), question.ask.to
-            likely = self.around.suggest(question.ask, pack.vocabularies.get(question.ask.vocabulary))
+            template, to = self._template(question), question.ask.to
+            likely = self.around.suggest(question.ask, template.vocabularies.get(question.ask.vocabulary))
             if likely is not None and to not in self.answers:
-                self._take(to, parse_answer(question.ask, likely.value, choices(question.ask, pack)), likely)
+                self._take(to, parse_answer(question.ask, likely.value, choices(question.ask, template)), likely)
         for at, suggestion in self._offered().items():
             self._take(at, suggestion.value, suggestion)
 
@@ -161,8 +161,8 @@ class _Talk:
     def _offered(self) -> dict[str, Suggestion]:
         return {at: each for at, each in self.around.offered(self.source).items() if at not in self.answers}
 
-    def _pack(self, question: Question) -> Pack:
-        return next(pack for pack in self.packs if pack.key == question.templates[0])
+    def _template(self, question: Question) -> Template:
+        return next(template for template in self.templates if template.key == question.templates[0])
 
     def _take(self, at: str, value: Any, suggestion: Suggestion | None) -> None:
         from candle_spec.repositories.engine.source import Origin
@@ -174,13 +174,13 @@ class _Talk:
     def _answer(self, question: Question) -> None:
         from candle_spec.repositories.questions.interview import choices, parse_answer
 
-        pack, to = self._pack(question), question.ask.to
-        offered = choices(question.ask, pack)
+        template, to = self._template(question), question.ask.to
+        offered = choices(question.ask, template)
         for number, word in enumerate(offered.words[:_SHOWN], start=1):
             click.echo(f"     {number:>3}  {word}")
         if len(offered.words) > _SHOWN:
             click.echo(f"          and {len(offered.words) - _SHOWN} more")
-        likely = self.around.suggest(question.ask, pack.vocabularies.get(question.ask.vocabulary))
+        likely = self.around.suggest(question.ask, template.vocabularies.get(question.ask.vocabulary))
         while True:
             text = _prompt(likely).strip()
             if not text:
@@ -198,7 +198,7 @@ class _Talk:
     def _refuse_faults(self, at: str, value: Any) -> None:
         from candle_spec.repositories.questions.interview import faults
 
-        for place, message in faults({**self.answers, at: value}, self.source.document, self.packs):
+        for place, message in faults({**self.answers, at: value}, self.source.document, self.templates):
             if place == at or place.startswith(f"{at}/"):
                 raise InvalidInputError(message, location=place)
 

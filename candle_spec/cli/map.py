@@ -10,11 +10,11 @@ import click
 
 from candle_spec.cli import exit_codes
 from candle_spec.cli.output.repository_words import finding_json, record_lines, schema_lines
-from candle_spec.cli.repository_options import choose_pack, epoch_option, expand, open_source, shared
+from candle_spec.cli.repository_options import choose_template, epoch_option, expand, open_source, shared
 
 if TYPE_CHECKING:
     from candle_spec.repositories.engine.record import Record
-    from candle_spec.repositories.packs.pack import Pack
+    from candle_spec.repositories.templates.template import Template
 
 
 @click.command("map", epilog="Example: candle-spec map model.pt.candle --to huggingface --out card")
@@ -44,22 +44,22 @@ def command(
 ) -> int:
     """Make a repository's record of each of the CHECKPOINTS, and say what is missing, changed or lost."""
     from candle_spec.repositories.engine.mapper import map_source
-    from candle_spec.repositories.packs import search
+    from candle_spec.repositories.templates import search
 
-    pack = choose_pack(search.library(templates), wanted)
+    template = choose_template(search.library(templates), wanted)
     checkpoints = tuple(expand(checkpoints, epoch))
     reports, refused = [], 0
     for path in checkpoints:
-        record = map_source(pack, open_source(path, model_file, site))
+        record = map_source(template, open_source(path, model_file, site))
         blocked = _blocked(record, accept_inferred)
         refused += blocked
         written: list[str] = []
         if out is not None and (force or not blocked):
             target = out if len(checkpoints) == 1 else out / path.name
-            written = _write(pack, record, target, overwrite)
+            written = _write(template, record, target, overwrite)
         reports.append(_report(path, record, written, valid=not blocked))
         if not as_json:
-            _show(pack, path, record, written, explain=explain, blocked=blocked, out=out)
+            _show(template, path, record, written, explain=explain, blocked=blocked, out=out)
     if as_json:
         click.echo(json.dumps(reports, ensure_ascii=False, indent=2))
     return exit_codes.FINDINGS if refused else exit_codes.OK
@@ -69,11 +69,11 @@ def _blocked(record: Record, accept_inferred: bool) -> bool:
     return bool(record.blocking) or (bool(record.inferred_mandatory) and not accept_inferred)
 
 
-def _write(pack: Pack, record: Record, target: Path, overwrite: bool) -> list[str]:
+def _write(template: Template, record: Record, target: Path, overwrite: bool) -> list[str]:
     from candle_spec.atomic import Staging
     from candle_spec.repositories.engine.mapper import write_documents
 
-    files = write_documents(pack, record)
+    files = write_documents(template, record)
     target.parent.mkdir(parents=True, exist_ok=True)
     with Staging(target, overwrite=overwrite) as staging:
         for name, data in files.items():
@@ -94,12 +94,19 @@ def _report(path: Path, record: Record, written: list[str], *, valid: bool) -> d
 
 
 def _show(
-    pack: Pack, path: Path, record: Record, written: list[str], *, explain: bool, blocked: bool, out: Path | None
+    template: Template,
+    path: Path,
+    record: Record,
+    written: list[str],
+    *,
+    explain: bool,
+    blocked: bool,
+    out: Path | None,
 ) -> None:
     click.echo(f"{path}  ->  {record.template}")
     for line in record_lines(record, explain=explain):
         click.echo(line)
-    for line in schema_lines(pack):
+    for line in schema_lines(template):
         click.echo(line)
     for name in written:
         click.echo(f"-> {name}")

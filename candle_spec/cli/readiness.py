@@ -16,7 +16,7 @@ from candle_spec.cli.output.repository_words import (
     matrix_lines,
     question_lines,
 )
-from candle_spec.cli.repository_options import choose_pack, epoch_option, expand, open_source, shared
+from candle_spec.cli.repository_options import choose_template, epoch_option, expand, open_source, shared
 
 if TYPE_CHECKING:
     from candle_spec.repositories.questions.readiness import Question, Row
@@ -40,16 +40,16 @@ def command(
     site: Path | None,
 ) -> int:
     """Say how far each of the CHECKPOINTS is from a record of each repository, and what to ask."""
-    from candle_spec.repositories.packs import search
     from candle_spec.repositories.questions import readiness
+    from candle_spec.repositories.templates import search
 
     library = search.library(templates)
-    packs = [choose_pack(library, name) for name in wanted or search.newest(library)]
+    chosen = [choose_template(library, name) for name in wanted or search.newest(library)]
     checkpoints = tuple(expand(checkpoints, epoch))
     reports, ready = [], True
     for path in checkpoints:
         source = open_source(path, model_file, site)
-        rows = [readiness.row(pack, source) for pack in packs]
+        rows = [readiness.row(template, source) for template in chosen]
         questions = readiness.questions(rows, recommended=all_questions)
         ready = ready and all(row.ready for row in rows)
         reports.append(_report(path, rows, questions))

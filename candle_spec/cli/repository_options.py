@@ -12,8 +12,8 @@ from candle_spec.errors import InvalidInputError
 
 if TYPE_CHECKING:
     from candle_spec.repositories.engine.source import Source
-    from candle_spec.repositories.packs.library import Library
-    from candle_spec.repositories.packs.pack import Pack
+    from candle_spec.repositories.templates.library import Library
+    from candle_spec.repositories.templates.template import Template
 
 _ALL: Final = "all"
 _SHOWN: Final = 20
@@ -84,12 +84,12 @@ def open_source(path: Path, model_file: Path | None, site: Path | None) -> Sourc
     return source_of(path, model_file, site)
 
 
-def choose_pack(library: Library, wanted: str) -> Pack:
+def choose_template(library: Library, wanted: str) -> Template:
     """Return a template; that of MoDaC with what was learnt of the service's lists."""
     from candle_spec.modac.mapping import TEMPLATE, informed
     from candle_spec.modac.settings import load_settings
     from candle_spec.modac.vocabulary import Knowledge
-    from candle_spec.repositories.packs import search
+    from candle_spec.repositories.templates import search
 
     pack = search.choose(library, wanted)
     return informed(pack, Knowledge(load_settings().place)) if pack.id == TEMPLATE else pack

@@ -17,11 +17,12 @@ from candle_spec.errors import InvalidInputError
 from candle_spec.modac.plan import epochs_of, is_series
 from candle_spec.modac.records import AssetRecord, read_record
 from candle_spec.modac.vocabulary import NAMES, Knowledge
-from candle_spec.repositories.engine.record import Finding, Kind, Record
+from candle_spec.repositories.engine.record import Finding, Record
 from candle_spec.repositories.engine.source import Origin, Source
-from candle_spec.repositories.engine.vocabulary import Vocabulary
-from candle_spec.repositories.packs.pack import Pack
+from candle_spec.repositories.kinds import Kind
 from candle_spec.repositories.questions.description import gather
+from candle_spec.repositories.templates.template import Template
+from candle_spec.repositories.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
     from candle_spec.modac.checks import PlanProblem
@@ -29,15 +30,15 @@ if TYPE_CHECKING:
 TEMPLATE: Final = "modac"
 
 
-def informed(pack: Pack, knowledge: Knowledge) -> Pack:
+def informed(template: Template, knowledge: Knowledge) -> Template:
     """Return the template with the lists of values that are known of the service."""
-    lists = dict(pack.vocabularies)
+    lists = dict(template.vocabularies)
     for attribute, name in NAMES.items():
         known = knowledge.vocabulary(attribute)
         if name in lists and known.state != "unknown":
             terms = {value: lists[name].terms.get(value, ()) for value in known.values}
             lists[name] = Vocabulary(name, known.state, terms)
-    return replace(pack, vocabularies=lists)
+    return replace(template, vocabularies=lists)
 
 
 def source_of(path: Path, model_file: Path | None = None, site: Path | None = None) -> Source:
@@ -51,7 +52,7 @@ def source_of(path: Path, model_file: Path | None = None, site: Path | None = No
     return gather(checkpoint.document, path.resolve(), model_file, site)
 
 
-def place_at(pack: Pack, source: Source, study: str) -> None:
+def place_at(template: Template, source: Source, study: str) -> None:
     """Let the source name another study: ``/base/program/study``.
 
     What is said of a program or a study of another identifier is not said of this one.
@@ -64,7 +65,7 @@ def place_at(pack: Pack, source: Source, study: str) -> None:
         raise InvalidInputError(
             f"{study!r} is no path of a study", hint="such as /NCI_DOE_Archive/JDACS4C/JDACS4C_Pilot_1"
         )
-    own = pointers.join(["extensions", pack.extension_uri])
+    own = pointers.join(["extensions", template.extension_uri])
     for name, identifier in (("program", parts[1]), ("study", parts[2])):
         about = pointers.get(source.document, f"{own}/{name}")
         kept = about if isinstance(about, dict) and about.get("identifier") in (None, identifier) else {}

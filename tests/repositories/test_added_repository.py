@@ -10,13 +10,12 @@ import pytest
 
 from tests.helpers import checkpoints
 from tests.helpers.calls import run
-from tests.repositories.test_planted_mistakes import folder  # noqa: F401 - the repository
 
 TEMPLATES = ("--templates", "registry/2.0")
 
 
 @pytest.fixture
-def here(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:  # noqa: F811
+def here(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("CANDLE_SPEC_SITE", raising=False)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))

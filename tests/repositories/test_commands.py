@@ -8,9 +8,9 @@ from typing import Any, Final
 
 import pytest
 
-from candle_spec.repositories.packs.search import LOCAL, VARIABLE
+from candle_spec.repositories.templates.search import LOCAL, VARIABLE
 from candle_spec.validation import validate
-from tests.helpers import checkpoints, packs
+from tests.helpers import checkpoints, templates
 from tests.helpers.calls import run
 
 
@@ -171,7 +171,7 @@ def test_a_new_template_passes_its_test_and_is_found(
 def test_an_entry_point_announces_a_folder(tmp_path: Path, checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from importlib.metadata import EntryPoint
 
-    from candle_spec.repositories.packs import search
+    from candle_spec.repositories.templates import search
 
     run("template", "new", "archive", "theirs")
     (tmp_path / "announcing.py").write_text(f"def folder():\n    return {str(tmp_path / 'theirs')!r}\n")
@@ -205,13 +205,13 @@ def test_readiness_over_all_templates_takes_less_than_half_a_second(checkpoint: 
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
         result = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        assert result.stdout.count("\n") > len(packs.KEYS), result.stderr
+        assert result.stdout.count("\n") > len(templates.KEYS), result.stderr
         spent.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
     assert min(spent) < 0.5, spent
 
 
 def test_an_asset_of_modac_comes_back(tmp_path: Path, checkpoint: Path) -> None:
-    document = packs.record("modac/1.0.0").documents["asset"]
+    document = templates.record("modac/1.0.0").documents["asset"]
     Path("asset.json").write_text(json.dumps(document))
     bare = checkpoints.make("plain", tmp_path).path
     assert run("import-metadata", "--from", "modac", "asset.json", bare, "--yes") == 0

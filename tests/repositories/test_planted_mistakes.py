@@ -10,109 +10,11 @@ from pathlib import Path
 import pytest
 
 from candle_spec.repositories.engine.mapper import map_source
+from candle_spec.repositories.engine.proof import Proof, prove
 from candle_spec.repositories.engine.source import merge
-from candle_spec.repositories.packs import search
-from candle_spec.repositories.packs.folder import Folder
-from candle_spec.repositories.packs.template_test import Proof, prove
-from tests.helpers import packs
-
-TEMPLATE = """\
-$schema: "urn:candle-spec:schemas:template:1.0.0-dev.1"
-schema_version: 1.0.0-dev.1
-id: registry
-title: A registry of models
-version: "2.0"
-core: {from: 1.0.0-dev.1, below: 2.0.0}
-outputs:
-  - {id: entry, title: Entry, file: entry.json, writer: json, schema: target.schema.json}
-schemas:
-  - {file: target.schema.json, origin: derived, from: "https://registry.example/docs", date: 2026-01-01}
-sources:
-  - {title: Documentation, url: "https://registry.example/docs", date: 2026-01-01}
-reversible: [/name]
-"""
-MAPPING = """\
-$schema: "urn:candle-spec:schemas:template:mapping:1.0.0-dev.1"
-schema_version: 1.0.0-dev.1
-ignore: [/files, /weights, /model, /dates, /training_state, /security, /conversion]
-records:
-  entry:
-    label: {$from: /name, $level: must}
-    ward:
-      $from: "here:/ward"
-      $use: [{vocabulary: wards}]
-      $level: must
-      $ask: {question: In which ward is it used?, vocabulary: wards}
-    note: {$text: "{{ /name | upper }}"}
-"""
-RULES = """\
-$schema: "urn:candle-spec:schemas:template:rules:1.0.0-dev.1"
-schema_version: 1.0.0-dev.1
-rules:
-  - {id: short, level: must, record: entry, assert: {max_characters: [/label, 10]}, message: the label is too long}
-"""
-WARDS = """\
-$schema: "urn:candle-spec:schemas:template:vocabulary:1.0.0-dev.1"
-schema_version: 1.0.0-dev.1
-title: Wards
-status: closed
-from: https://registry.example/wards
-date: 2026-01-01
-terms: [{id: oncology}, {id: radiology}]
-"""
-IMPORT = """\
-$schema: "urn:candle-spec:schemas:template:mapping:1.0.0-dev.1"
-schema_version: 1.0.0-dev.1
-records:
-  manifest: {name: {$from: /label}}
-"""
-EXAMPLE = """\
-$schema: "urn:candle-spec:schemas:template:example:1.0.0-dev.1"
-schema_version: 1.0.0-dev.1
-title: One
-checkpoint: minimal
-set: {"/extensions/urn:example:registry:1": {ward: oncology}}
-"""
-BARE = EXAMPLE.replace(
-    'set: {"/extensions/urn:example:registry:1": {ward: oncology}}', "expect: [{kind: missing-mandatory}]"
-)
-SCHEMA = {
-    "$schema": "http://json-schema.org/draft-07/schema#",
-    "type": "object",
-    "properties": {"label": {"type": "string"}, "ward": {"type": "string"}, "note": {"type": "string"}},
-    "required": ["label", "ward"],
-    "additionalProperties": False,
-}
-EXTENSION = {
-    "$id": "urn:example:registry:1",
-    "$schema": "https://json-schema.org/draft/2020-12/schema",
-    "type": "object",
-    "properties": {"ward": {"type": "string"}},
-    "additionalProperties": False,
-}
-GOLDEN = {"documents": {"entry": {"label": "tiny", "ward": "oncology", "note": "TINY"}}, "losses": []}
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    root = tmp_path / "registry" / "2.0"
-    texts = {
-        "template.yaml": TEMPLATE,
-        "mapping.yaml": MAPPING,
-        "rules.yaml": RULES,
-        "import.yaml": IMPORT,
-        "vocab/wards.yaml": WARDS,
-        "README.md": "# Registry\n",
-        "target.schema.json": json.dumps(SCHEMA),
-        "extension.schema.json": json.dumps(EXTENSION),
-        "examples/valid/one.yaml": EXAMPLE,
-        "examples/valid/one.record.json": json.dumps(GOLDEN),
-        "examples/invalid/bare.yaml": BARE,
-    }
-    for name, text in texts.items():
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).write_text(text, encoding="utf-8")
-    return root
+from candle_spec.repositories.templates import search
+from candle_spec.repositories.templates.folder import Folder
+from tests.helpers import registry, templates
 
 
 def proof_of(folder: Path) -> Proof:
@@ -121,10 +23,10 @@ def proof_of(folder: Path) -> Proof:
 
 def test_a_repository_of_data_files_only_passes_and_maps(folder: Path) -> None:
     assert proof_of(folder).problems == []
-    pack = search.choose(search.library([folder.parent.parent]), "registry")
-    manifest = packs.manifest("huggingface/1.0.0", "licence-not-listed")
+    template = search.choose(search.library([folder.parent.parent]), "registry")
+    manifest = templates.manifest("huggingface/1.0.0", "licence-not-listed")
     manifest["extensions"] = {"urn:example:registry:1": {"ward": "Oncology"}}
-    record = map_source(pack, merge(manifest))
+    record = map_source(template, merge(manifest))
     assert record.documents["entry"] == {"label": "tiny", "ward": "oncology", "note": "TINY"}
     assert record.blocking == []
 
@@ -383,10 +285,10 @@ def test_a_condition_of_a_shipped_schema_is_seen() -> None:
     """Zenodo wants the end of an embargo where there is one."""
     import dataclasses
 
-    from candle_spec.repositories.packs.document_checks import check_documents
-    from candle_spec.repositories.packs.pack import read_sources
+    from candle_spec.repositories.templates.document_checks import check_documents
+    from candle_spec.repositories.templates.template import read_sources
 
-    folder = Folder(packs.ROOT / "zenodo/1.0.0", "zenodo/1.0.0")
+    folder = Folder(templates.ROOT / "zenodo/1.0.0", "zenodo/1.0.0")
     sources, documents, failed = read_sources(folder)
     assert check_documents(folder, sources, documents, failed) == []
     mapping = json.loads(json.dumps(sources.documents["mapping.yaml"]))
@@ -412,7 +314,7 @@ def test_a_template_with_mistakes_is_not_loaded(folder: Path) -> None:
 
 def test_a_template_that_extends_another_says_only_what_differs(folder: Path, tmp_path: Path) -> None:
     newer = tmp_path / "registry" / "3.0"
-    head = TEMPLATE.replace('version: "2.0"', 'version: "3.0"\nextends: registry/2.0')
+    head = registry.TEMPLATE.replace('version: "2.0"', 'version: "3.0"\nextends: registry/2.0')
     mapping = """\
 $schema: "urn:candle-spec:schemas:template:mapping:1.0.0-dev.1"
 schema_version: 1.0.0-dev.1
@@ -423,8 +325,8 @@ records:
         "template.yaml": head,
         "mapping.yaml": mapping,
         "README.md": "# Registry 3\n",
-        "examples/valid/one.yaml": EXAMPLE,
-        "examples/invalid/long.yaml": EXAMPLE + "expect: [{kind: invalid, message: too long}]\n",
+        "examples/valid/one.yaml": registry.EXAMPLE,
+        "examples/invalid/long.yaml": registry.EXAMPLE + "expect: [{kind: invalid, message: too long}]\n",
     }
     texts["examples/invalid/long.yaml"] = texts["examples/invalid/long.yaml"].replace(
         "set: {", "set: {/name: a long name, "

@@ -177,7 +177,7 @@ def _mapped(
     from candle_spec.modac import mapping
     from candle_spec.modac.vocabulary import Knowledge
     from candle_spec.repositories.engine.mapper import map_source
-    from candle_spec.repositories.packs import search
+    from candle_spec.repositories.templates import search
 
     pack = mapping.informed(
         search.choose(search.library(wanted.templates), mapping.TEMPLATE), Knowledge(settings.place)

@@ -13,7 +13,7 @@ import click
 
 from candle_spec.cli import exit_codes
 from candle_spec.cli.output.words import plural, size
-from candle_spec.cli.repository_options import choose_pack, open_source, shared
+from candle_spec.cli.repository_options import choose_template, open_source, shared
 from candle_spec.errors import InvalidInputError
 
 if TYPE_CHECKING:
@@ -84,10 +84,10 @@ def make(
     from candle_spec.publish.bundle import bundle
     from candle_spec.publish.privacy import leaks
     from candle_spec.repositories.engine.mapper import map_source, write_documents
-    from candle_spec.repositories.packs import search
+    from candle_spec.repositories.templates import search
 
     refuse_damage(checkpoint)
-    pack = choose_pack(search.library(templates), template)
+    pack = choose_template(search.library(templates), template)
     source = open_source(checkpoint, model_file, site)
     record = map_source(pack, source)
     problems = [
