@@ -87,14 +87,14 @@ def _fill(row: Row, native: Path, record: dict[str, Any], folder: Path) -> None:
     made = candle_spec.convert(native, folder / "made.candle")
     report = candle_spec.validate(made.path)
     ok = not report.errors and [level.state for level in report.levels[:6]] == [LevelState.OK] * 6
-    row.title = made.manifest["conversion"]["native"]["title"]
+    row.title = made.document["conversion"]["native"]["title"]
     row.levels = "ok" if ok else "FAIL"
     common = stored_tensors(made)
     row.found = str(sum(common.values()))
-    payload = made.manifest["weights"]["kind"] == "payload"
-    row.size = sum(group["size"] for group in made.manifest["weights"].get("groups", []))
-    kept = sum(file["size"] for file in made.manifest["files"] if file["role"] == "residue")
-    whole = sum(file["size"] for file in made.manifest["files"] if file["role"] == "payload") if payload else row.size
+    payload = made.document["weights"]["kind"] == "payload"
+    row.size = sum(group["size"] for group in made.document["weights"].get("groups", []))
+    kept = sum(file["size"] for file in made.document["files"] if file["role"] == "residue")
+    whole = sum(file["size"] for file in made.document["files"] if file["role"] == "payload") if payload else row.size
     row.residue = kept / whole if whole else 0.0
     row.restored = _restored(made, native, folder)
     row.fault = _fault(row, common, native, record, payload)

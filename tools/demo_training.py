@@ -145,7 +145,7 @@ def _weights(series: Any) -> str:
     """Return the digest of the weights of the last epoch; the state also holds random numbers that nothing uses."""
     from candle_spec.checkpoint.checkpoint import Checkpoint
 
-    return str(Checkpoint(series.entries()[-1].path).manifest["weights"]["content_digest"])
+    return str(Checkpoint(series.entries()[-1].path).document["weights"]["content_digest"])
 
 
 def run(title: str, *words: str, ends: int = 0) -> None:

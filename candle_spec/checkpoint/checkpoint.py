@@ -27,6 +27,10 @@ class Checkpoint:
     Args:
         path: The folder, or its manifest.
 
+    Attributes:
+        path: The folder.
+        document: The manifest as JSON has it; :attr:`manifest` is the same as typed objects.
+
     Raises:
         MissingPathError: There is no checkpoint.
         CorruptFileError: The manifest cannot be read.
@@ -46,7 +50,7 @@ class Checkpoint:
                 hint="convert a native checkpoint first: candle-spec convert",
                 code="CKP0008",
             )
-        self.manifest: dict[str, Any] = _supported(manifest_file.read(manifest_path), manifest_path)
+        self.document: dict[str, Any] = _supported(manifest_file.read(manifest_path), manifest_path)
         self._open: dict[str, SafetensorsFile] = {}
 
     def __repr__(self) -> str:
@@ -60,7 +64,7 @@ class Checkpoint:
         """
         from candle_spec.manifest import check
 
-        faults = [fault for fault in check(self.manifest) if fault.severity is Severity.ERROR]
+        faults = [fault for fault in check(self.document) if fault.severity is Severity.ERROR]
         if faults:
             raise CorruptFileError(
                 f"the manifest breaks its schema: {faults[0].message}",
@@ -73,19 +77,25 @@ class Checkpoint:
     @property
     def name(self) -> str:
         """The model's name."""
-        return str(self.manifest["name"])
+        return str(self.document["name"])
 
     @cached_property
-    def typed(self) -> Manifest:
-        """The manifest as typed objects: a view, not a check."""
+    def manifest(self) -> Manifest:
+        """The manifest as typed objects, made at the first use: ``checkpoint.manifest.model.framework.name``.
+
+        A view for reading, never a check; ``document`` is the same as plain data.
+
+        Raises:
+            CorruptFileError: A value is of another type than its schema says (:meth:`checked` says it, too).
+        """
         from candle_spec.manifest import view
 
-        return view(self.manifest)
+        return view(self.document)
 
     @cached_property
     def tensors(self) -> list[inventory.Tensor]:
         """All tensors, in the native order."""
-        weights = self.manifest["weights"]
+        weights = self.document["weights"]
         if "inventory" in weights:
             document = self.read_json(weights["inventory"])
             return inventory.parse(document["tensors"])
@@ -94,12 +104,12 @@ class Checkpoint:
     @property
     def groups(self) -> list[str]:
         """Ids of the groups."""
-        return [group["id"] for group in self.manifest["weights"].get("groups", [])]
+        return [group["id"] for group in self.document["weights"].get("groups", [])]
 
     @cached_property
     def state_tree(self) -> Any:
         """The native structure as typed JSON (see ``candle_spec.weights.state_tree``), or ``None``."""
-        path = self.manifest.get("training_state", {}).get("state_tree")
+        path = self.document.get("training_state", {}).get("state_tree")
         return self.read_json(path)["tree"] if path else None
 
     def file(self, path: str) -> Path:
@@ -193,7 +203,7 @@ class Checkpoint:
             InvalidInputError: The manifest names no implementation.
         """
         return build_model(
-            self.manifest,
+            self.document,
             self.read_file,
             lambda: self.state_dict(framework="torch"),
             location=str(self.path),
@@ -205,7 +215,7 @@ class Checkpoint:
             return framework
         import importlib.util
 
-        is_torch = self.manifest["model"]["framework"]["name"] == "pytorch"
+        is_torch = self.document["model"]["framework"]["name"] == "pytorch"
         return "torch" if is_torch and importlib.util.find_spec("torch") else "numpy"
 
     @cached_property

@@ -51,12 +51,12 @@ def publication(checkpoint: Checkpoint, *, with_original: bool, path: str = "") 
         path: Where it stands in a series (``epochs/001``).
     """
     local = checkpoint.read_file(MANIFEST)
-    withheld = left_out(checkpoint.manifest, with_original=with_original)
-    published = published_manifest(checkpoint.manifest, withheld) if withheld else local
+    withheld = left_out(checkpoint.document, with_original=with_original)
+    published = published_manifest(checkpoint.document, withheld) if withheld else local
     return {
         "path": path,
         "folder": checkpoint.path.name,
-        "content_digest": checkpoint.manifest["weights"]["content_digest"],
+        "content_digest": checkpoint.document["weights"]["content_digest"],
         "local_manifest": digest_bytes(local),
         "published_manifest": digest_bytes(published),
         "withheld": sorted(withheld),

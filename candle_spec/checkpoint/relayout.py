@@ -46,7 +46,7 @@ class Relayout:
         Args:
             records: The files that were written anew: weights, their indexes, and what names them.
         """
-        old = self.checkpoint.manifest
+        old = self.checkpoint.document
         kept = [row for row in old["files"] if row["path"] not in self.replaced]
         groups = [self._group(group) for group in old["weights"]["groups"]]
         described = {**old["weights"], "groups": groups}
@@ -90,7 +90,7 @@ def relayout(checkpoint: Checkpoint, shard_bytes: int) -> Relayout:
         LimitExceededError: A single tensor is larger.
         CorruptFileError: A weights file and the inventory do not hold the same arrays.
     """
-    groups = checkpoint.manifest["weights"].get("groups", [])
+    groups = checkpoint.document["weights"].get("groups", [])
     if not groups:
         raise InvalidInputError(
             "the checkpoint holds no tensors: there are no files to cut", location=str(checkpoint.path)
@@ -115,7 +115,7 @@ def relayout(checkpoint: Checkpoint, shard_bytes: int) -> Relayout:
 
 
 def _header(checkpoint: Checkpoint, file: str) -> Header:
-    if any(row["path"] == file and "withheld" in row for row in checkpoint.manifest["files"]):
+    if any(row["path"] == file and "withheld" in row for row in checkpoint.document["files"]):
         raise InvalidInputError("the weights file is withheld: it is not here", location=file)
     path = checkpoint.file(file)
     if pointer_target(path) is not None:

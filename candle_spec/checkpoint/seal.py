@@ -24,8 +24,8 @@ def write_seal(path: str | Path) -> str:
     """
     checkpoint = Checkpoint(path)
     refuse_newer(checkpoint)
-    digest = manifest_file.manifest_digest(checkpoint.manifest)
-    replace_file(checkpoint.path / MANIFEST, manifest_file.dump({**checkpoint.manifest, "manifest_digest": digest}))
+    digest = manifest_file.manifest_digest(checkpoint.document)
+    replace_file(checkpoint.path / MANIFEST, manifest_file.dump({**checkpoint.document, "manifest_digest": digest}))
     return digest
 
 
@@ -35,7 +35,7 @@ def refuse_newer(checkpoint: Checkpoint) -> None:
     Raises:
         UnknownVersionError: The manifest is of a newer version.
     """
-    version = checkpoint.manifest["schema_version"]
+    version = checkpoint.document["schema_version"]
     if version not in collection.versions()["checkpoint"]:
         raise UnknownVersionError(
             f"the manifest is of the newer version {version}, which is not rewritten here",

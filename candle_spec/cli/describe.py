@@ -16,9 +16,9 @@ from candle_spec.errors import InvalidInputError
 
 if TYPE_CHECKING:
     from candle_spec.repositories.engine.source import Origin, Source
-    from candle_spec.repositories.packs.pack import Pack
     from candle_spec.repositories.questions.readiness import Question
     from candle_spec.repositories.questions.suggestions import Suggestion, Surroundings
+    from candle_spec.repositories.templates.template import Template
 
 _SHOWN = 30
 _WIDTH = 60
@@ -59,9 +59,9 @@ def command(
     """
     from candle_spec.publish.registry import template
     from candle_spec.publish.sources import source_of
-    from candle_spec.repositories.packs import search
     from candle_spec.repositories.questions import description, interview, readiness
     from candle_spec.repositories.questions import suggestions as suggesting
+    from candle_spec.repositories.templates import search
 
     library = search.library(templates)
     packs = [template(library, name) for name in wanted or search.newest(library)]
@@ -108,7 +108,7 @@ def _into_manifest(checkpoint: Path, described: Path, site: Path | None) -> None
 
     opened = Checkpoint(checkpoint)
     source = source_of(checkpoint, described if described.exists() else None, site)
-    wrong = store(opened.path, opened.manifest, described_manifest(opened.manifest, source))
+    wrong = store(opened.path, opened.document, described_manifest(opened.document, source))
     if wrong:
         raise InvalidInputError("; ".join(wrong), location=str(opened.path), hint="the manifest was left as it is")
     click.echo(f"-> {opened.path}  manifest")
@@ -124,7 +124,7 @@ class _Talk:
     """
 
     source: Source
-    packs: list[Pack]
+    packs: list[Template]
     around: Surroundings
     answers: dict[str, Any] = field(default_factory=dict)
     origins: dict[str, Origin] = field(default_factory=dict)
@@ -164,7 +164,7 @@ class _Talk:
     def _offered(self) -> dict[str, Suggestion]:
         return {at: each for at, each in self.around.offered(self.source).items() if at not in self.answers}
 
-    def _pack(self, question: Question) -> Pack:
+    def _pack(self, question: Question) -> Template:
         return next(pack for pack in self.packs if pack.key == question.templates[0])
 
     def _take(self, at: str, value: Any, suggestion: Suggestion | None) -> None:

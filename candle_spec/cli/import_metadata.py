@@ -34,24 +34,24 @@ def command(origin: str, record: Path, checkpoint: Path, yes: bool, replace: boo
         store,
         with_changes,
     )
-    from candle_spec.repositories.packs import search
+    from candle_spec.repositories.templates import search
 
     if not record.is_file():
         raise MissingPathError("there is no such file", location=str(record))
-    pack = search.choose(search.library(templates), origin)
-    document = read_record(pack, record.read_bytes(), str(record))
-    made = import_documents(pack, {read_output(pack)["id"]: document})
+    template = search.choose(search.library(templates), origin)
+    document = read_record(template, record.read_bytes(), str(record))
+    made = import_documents(template, {read_output(template)["id"]: document})
     opened = Checkpoint(checkpoint)
-    changes = differences(opened.manifest, made, replace=replace)
-    for line in _lines(opened.manifest, changes):
+    changes = differences(opened.document, made, replace=replace)
+    for line in _lines(opened.document, changes):
         click.echo(line)
     if not changes:
         click.echo("nothing to take: the manifest says all of it already")
         return exit_codes.OK
     if not yes and not click.confirm(f"write {plural(len(changes), 'value')} into the manifest?"):
         return exit_codes.OK
-    filled = with_changes(opened.manifest, changes, f"{pack.key} record {record.name}")
-    wrong = store(opened.path, opened.manifest, filled)
+    filled = with_changes(opened.document, changes, f"{template.key} record {record.name}")
+    wrong = store(opened.path, opened.document, filled)
     if wrong:
         raise InvalidInputError("; ".join(wrong), location=str(record), hint="nothing was written")
     click.echo(f"-> {opened.path}")

@@ -14,7 +14,7 @@ from candle_spec.cli.repository_options import epoch_option, shared
 
 if TYPE_CHECKING:
     from candle_spec.repositories.engine.record import Record
-    from candle_spec.repositories.packs.pack import Pack
+    from candle_spec.repositories.templates.template import Template
 
 
 @click.command("map", epilog="Example: candle-spec map model.pt.candle --to huggingface --out card")
@@ -46,7 +46,7 @@ def command(
     from candle_spec.publish.registry import template
     from candle_spec.publish.sources import chosen, source_of
     from candle_spec.repositories.engine.mapper import map_source
-    from candle_spec.repositories.packs import search
+    from candle_spec.repositories.templates import search
 
     pack = template(search.library(templates), wanted)
     checkpoints = tuple(chosen(checkpoints, epoch))
@@ -71,7 +71,7 @@ def _blocked(record: Record, accept_inferred: bool) -> bool:
     return bool(record.blocking) or (bool(record.inferred_mandatory) and not accept_inferred)
 
 
-def _write(pack: Pack, record: Record, target: Path, overwrite: bool) -> list[str]:
+def _write(pack: Template, record: Record, target: Path, overwrite: bool) -> list[str]:
     from candle_spec.atomic import Staging
     from candle_spec.repositories.engine.mapper import write_documents
 
@@ -96,7 +96,7 @@ def _report(path: Path, record: Record, written: list[str], *, valid: bool) -> d
 
 
 def _show(
-    pack: Pack, path: Path, record: Record, written: list[str], *, explain: bool, blocked: bool, out: Path | None
+    pack: Template, path: Path, record: Record, written: list[str], *, explain: bool, blocked: bool, out: Path | None
 ) -> None:
     click.echo(f"{path}  ->  {record.template}")
     for line in record_lines(record, explain=explain):

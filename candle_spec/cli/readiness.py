@@ -42,8 +42,8 @@ def command(
     """Say how far each of the CHECKPOINTS is from a record of each repository, and what to ask."""
     from candle_spec.publish.registry import template
     from candle_spec.publish.sources import chosen, source_of
-    from candle_spec.repositories.packs import search
     from candle_spec.repositories.questions import readiness
+    from candle_spec.repositories.templates import search
 
     library = search.library(templates)
     packs = [template(library, name) for name in wanted or search.newest(library)]

@@ -24,7 +24,7 @@ def command(checkpoint: Path, output: Path | None, rebuild: bool, overwrite: boo
     from candle_spec.conversion.restore import How, restore
 
     opened = Checkpoint(checkpoint).checked()
-    total = sum(file["size"] for file in pointer.get(opened.manifest, "/conversion/native/files", []))
+    total = sum(file["size"] for file in pointer.get(opened.document, "/conversion/native/files", []))
     with bar("restoring", total, quiet=as_json) as progress:
         how: How = "rebuilt" if rebuild else "byte-exact"
         restored = restore(checkpoint, output, how=how, overwrite=overwrite, progress=progress)
@@ -35,7 +35,7 @@ def command(checkpoint: Path, output: Path | None, rebuild: bool, overwrite: boo
     for file in restored:
         proof = "the same bytes as the native file" if file.byte_exact else "a fresh file, not the same bytes"
         click.echo(f"-> {file.path}    {words.size(file.size)}    {proof}\n   {file.digest}")
-    pickles = pointer.get(opened.manifest, "/security/inert_pickle", [])
+    pickles = pointer.get(opened.document, "/security/inert_pickle", [])
     foreign = sorted({name for pickle in pickles for name in pickle["unknown_imports"]})
     if foreign and not rebuild:
         click.echo(f"   take care: loading it by its framework imports {', '.join(foreign[:4])}", err=True)

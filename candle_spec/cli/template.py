@@ -13,7 +13,7 @@ from candle_spec.cli.output.words import plural
 from candle_spec.errors import MissingPathError, OutputExistsError
 
 if TYPE_CHECKING:
-    from candle_spec.repositories.packs.folder import Folder
+    from candle_spec.repositories.templates.folder import Folder
 
 
 @click.group("template", epilog="Example: candle-spec template test my-templates/example/1.0.0")
@@ -29,7 +29,7 @@ _TEMPLATES = click.option("--templates", type=click.Path(path_type=Path), multip
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def list_templates(templates: tuple[Path, ...], as_json: bool) -> None:
     """List the templates that are found."""
-    from candle_spec.repositories.packs import search
+    from candle_spec.repositories.templates import search
 
     library = search.library(templates)
     rows = {key: str(library.get(key).about["title"]) for key in library.keys}
@@ -49,21 +49,21 @@ def show(name: str, templates: tuple[Path, ...], as_json: bool) -> None:
     """Show what a template makes, of what, and what it asks."""
     from candle_spec.repositories.language.references import fields
     from candle_spec.repositories.language.tree import Demand
-    from candle_spec.repositories.packs import search
+    from candle_spec.repositories.templates import search
 
-    pack = search.choose(search.library(templates), name)
+    template = search.choose(search.library(templates), name)
     if as_json:
-        click.echo(json.dumps(pack.about, ensure_ascii=False, indent=2))
+        click.echo(json.dumps(template.about, ensure_ascii=False, indent=2))
         return
-    click.echo(f"{pack.key}  {pack.about['title']}")
-    for output in pack.about["outputs"]:
-        named = [f"{pack.id}:{form}" for form, outputs in pack.forms.items() if output["id"] in outputs]
+    click.echo(f"{template.key}  {template.about['title']}")
+    for output in template.about["outputs"]:
+        named = [f"{template.id}:{form}" for form, outputs in template.forms.items() if output["id"] in outputs]
         click.echo(f"  {output['file']:<28} {output['title']}{'  ' + ', '.join(named) if named else ''}")
-    for target, instruction in fields(pack.tree):
+    for target, instruction in fields(template.tree):
         if instruction.level in (Demand.MUST, Demand.SHOULD):
             asked = f"  {instruction.ask.question}" if instruction.ask else ""
             click.echo(f"  {instruction.level.value:<7} {target}{asked}")
-    for source in pack.about["sources"]:
+    for source in template.about["sources"]:
         click.echo(f"  from {source['title']}, {source['url']}, {source['date']}")
 
 
@@ -73,9 +73,9 @@ def show(name: str, templates: tuple[Path, ...], as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def test(folders: tuple[Path, ...], update: bool, as_json: bool) -> int:
     """Test the templates in FOLDERS, or those of the package: everything that must hold before they are used."""
-    from candle_spec.repositories.packs.folder import Folder
-    from candle_spec.repositories.packs.search import packaged_folders
-    from candle_spec.repositories.packs.template_test import prove
+    from candle_spec.repositories.engine.proof import prove
+    from candle_spec.repositories.templates.folder import Folder
+    from candle_spec.repositories.templates.search import packaged_folders
 
     found = {str(folder): _folder(folder) for folder in folders} or packaged_folders()
     results, wrong = [], 0
@@ -104,7 +104,7 @@ def test(folders: tuple[Path, ...], update: bool, as_json: bool) -> int:
 
 
 def _folder(path: Path) -> Folder:
-    from candle_spec.repositories.packs.folder import Folder
+    from candle_spec.repositories.templates.folder import Folder
 
     if not path.is_dir():
         raise MissingPathError("there is no such folder", location=str(path))
@@ -125,7 +125,7 @@ def _update(folder: Path, golden: dict[str, bytes]) -> None:
 def new(identifier: str, folder: Path, version: str) -> None:
     """Make a template IDENTIFIER below FOLDER that passes its own test, to be filled."""
     from candle_spec.atomic import Staging
-    from candle_spec.repositories.packs.skeleton import starter
+    from candle_spec.repositories.templates.skeleton import starter
 
     target = folder / identifier / version
     if target.exists():

@@ -13,13 +13,14 @@ import click
 from candle_spec.cli import exit_codes
 from candle_spec.cli.output.progress import bar
 from candle_spec.errors import CandleSpecError, InvalidInputError, MissingPathError
+from candle_spec.validation import reporters
 
 _MOST_LOOKED_AT = 2_000
 
 
 @click.command("validate", epilog="Example: candle-spec validate models/ --format json")
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="How to report.")
+@click.option("--format", "form", type=click.Choice(reporters.names()), default=reporters.USUAL, help="How to report.")
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
 @click.option("--level", type=click.Choice([f"L{n}" for n in range(6)]), default="L5", help="The last level to run.")
 @click.option("--strict-safe", is_flag=True, help="An inert pickle of foreign code is an error.")
@@ -43,21 +44,17 @@ def command(
     L0 parse, L1 schema, L2 semantics, L3 files, L4 weights, L5 safety.
     """
     from candle_spec.validation import validate
-    from candle_spec.validation.reporters import REPORTERS, text_report
 
-    silent = quiet or as_json or form == "json"
+    form = "json" if as_json else form
     found = [checkpoint for path in paths for checkpoint in _checkpoints(path)]
-    with bar("validating", _work(found, int(level[1])), quiet=silent) as progress:
+    with bar("validating", _work(found, int(level[1])), quiet=quiet or form != reporters.USUAL) as progress:
         reports = [
             validate(path, max_level=int(level[1]), strict_safe=strict_safe, jobs=jobs, progress=progress)
             for path in found
         ]
     if not quiet:
-        if as_json or form == "json":
-            click.echo(REPORTERS["json"](reports))
-        else:
-            colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
-            click.echo(text_report.render(reports, colour=colour, infos=verbose))
+        style = reporters.Style(colour=sys.stdout.isatty() and "NO_COLOR" not in os.environ, infos=verbose)
+        click.echo(reporters.render(form, reports, style))
     serious = ("error", "warning") if strict else ("error",)
     failed = any(problem.severity in serious for report in reports for problem in report)
     return exit_codes.FINDINGS if failed else exit_codes.OK

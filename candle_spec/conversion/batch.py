@@ -177,7 +177,7 @@ def _is_done(job: Job, target: Path) -> bool:
     hint = "name another output folder, or add --overwrite"
     if not (target / MANIFEST).is_file():
         raise OutputExistsError("the output exists and is no checkpoint", location=str(target), hint=hint)
-    recorded = Checkpoint(target).manifest.get("conversion", {}).get("native", {}).get("files", [])
+    recorded = Checkpoint(target).document.get("conversion", {}).get("native", {}).get("files", [])
     # Names in the certificate are relative to what was named, or to the tree that it was joined from.
     for folder in (job.path, *job.path.parents):
         if recorded and all((folder / record["path"]).is_file() for record in recorded):

@@ -42,7 +42,7 @@ def compare_predictions(checkpoint: Checkpoint, native: Path | None = None) -> C
         checkpoint: A converted checkpoint.
         native: The native file, if it is at hand.
     """
-    framework = checkpoint.manifest["conversion"]["native"]["format"]
+    framework = checkpoint.document["conversion"]["native"]["format"]
     reason = _hindrance(checkpoint, framework)
     if reason:
         return Claim("behaves the same in its framework", None, reason)
@@ -59,7 +59,7 @@ def compare_predictions(checkpoint: Checkpoint, native: Path | None = None) -> C
 
 def _rebuilt(checkpoint: Checkpoint, folder: Path) -> Path:
     """Return what the checkpoint itself gives: its payload, or a fresh file from manifest and weights."""
-    payload = checkpoint.manifest["weights"].get("payload", [])
+    payload = checkpoint.document["weights"].get("payload", [])
     if payload:
         return checkpoint.file(payload[0]["path"])
     (rebuilt,) = restore(checkpoint.path, folder / "rebuilt", how="rebuilt")
@@ -69,23 +69,23 @@ def _rebuilt(checkpoint: Checkpoint, folder: Path) -> Path:
 def _hindrance(checkpoint: Checkpoint, framework: str) -> str:
     """Why the comparison cannot run, or ``""``."""
     module = _MODULES.get(framework)
-    native = checkpoint.manifest["conversion"]["native"]
+    native = checkpoint.document["conversion"]["native"]
     if module is None:
         return f"not run: no comparison for {framework}"
     if importlib.util.find_spec(module) is None:
         return f"not run: no {module}"
     if len(native["files"]) != 1:
         return "not run: the native checkpoint has several files"
-    if pointer.get(checkpoint.manifest, "/security/embedded_code"):
+    if pointer.get(checkpoint.document, "/security/embedded_code"):
         return "not run: it would run code of the model's authors"
-    if framework == "keras" and not pointer.get(checkpoint.manifest, "/model/topology"):
+    if framework == "keras" and not pointer.get(checkpoint.document, "/model/topology"):
         return "not run: the architecture is not in the file"
     return ""
 
 
 def _stored_batch(checkpoint: Checkpoint) -> str:
     """Path of the stored example inputs, or ``""``."""
-    vectors = pointer.get(checkpoint.manifest, "/verification/vectors") or []
+    vectors = pointer.get(checkpoint.document, "/verification/vectors") or []
     return str(checkpoint.file(vectors[0]["inputs"])) if vectors else ""
 
 

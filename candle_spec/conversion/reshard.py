@@ -124,13 +124,13 @@ class _Copying:
         self._new = new
         self._writer = writer
         self._progress = progress
-        self._rows = {row["path"]: row for row in checkpoint.manifest["files"]}
+        self._rows = {row["path"]: row for row in checkpoint.document["files"]}
 
     def run(self) -> dict[str, Any]:
         """Write everything, prove it, and return the manifest."""
         documents = self._extents()
         self._inventory()
-        groups = self._checkpoint.manifest["weights"]["groups"]
+        groups = self._checkpoint.document["weights"]["groups"]
         rewritten = {record.path for record in self._writer.records}
         self._writer.weights(self._new.plans, like={group["id"]: self._rows[group["files"][0]] for group in groups})
         self._copy_others(rewritten)
@@ -139,7 +139,7 @@ class _Copying:
         for document in documents:
             self._prove(document)
         manifest = self._new.manifest(self._writer.records)
-        return self._writer.finish(manifest, sealed="manifest_digest" in self._checkpoint.manifest)
+        return self._writer.finish(manifest, sealed="manifest_digest" in self._checkpoint.document)
 
     def _compare(self) -> None:
         """Each array that was written is the one of which the old manifest speaks."""
@@ -153,7 +153,7 @@ class _Copying:
 
     def _copy_others(self, rewritten: Set[str]) -> None:
         """Copy what is no weights file and was not rewritten; each must be the file that is listed."""
-        for row in self._checkpoint.manifest["files"]:
+        for row in self._checkpoint.document["files"]:
             path = row["path"]
             here = self._checkpoint.path.joinpath(*path.split("/")).is_file()
             if path in self._new.replaced or path in rewritten or ("withheld" in row and not here):
@@ -170,7 +170,7 @@ class _Copying:
     def _extents(self) -> list[dict[str, Any]]:
         """Write each extents file with the new places of the arrays; returns their documents."""
         documents: list[dict[str, Any]] = []
-        for original in pointer.get(self._checkpoint.manifest, _ORIGINALS) or []:
+        for original in pointer.get(self._checkpoint.document, _ORIGINALS) or []:
             path = original["extents"]
             if any("withheld" in self._rows.get(name, {}) for name in (path, original["residue"])):
                 raise InvalidInputError(
@@ -195,7 +195,7 @@ class _Copying:
         return {**extent, "file": place[0], "key": place[1]}
 
     def _inventory(self) -> None:
-        path = self._checkpoint.manifest["weights"].get("inventory")
+        path = self._checkpoint.document["weights"].get("inventory")
         if path:
             document = self._listed(path)
             document["tensors"] = self._new.entries(document["tensors"])

@@ -68,7 +68,7 @@ def restore(
         UnsupportedFormatError: The format cannot be rebuilt.
     """
     opened = Checkpoint(checkpoint).checked()
-    conversion = opened.manifest.get("conversion")
+    conversion = opened.document.get("conversion")
     if conversion is None:
         raise InvalidInputError(
             "this checkpoint was not made from a native one",
@@ -151,12 +151,12 @@ class _Restore:
             raise UnsupportedFormatError(
                 f"a fresh file of {native['title']} cannot be made", hint="restore it byte for byte, without --rebuild"
             )
-        name = converter.rebuilt_name(self.checkpoint.manifest)  # type: ignore[union-attr]
+        name = converter.rebuilt_name(self.checkpoint.document)  # type: ignore[union-attr]
         target = self._target(f"rebuilt-{name}")
 
         def write(path: Path) -> None:
             rebuild(
-                manifest=self.checkpoint.manifest,
+                manifest=self.checkpoint.document,
                 state=self.checkpoint.state_tree,
                 read_file=self.checkpoint.read_file,
                 tensor=self.checkpoint.loader(),

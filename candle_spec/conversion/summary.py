@@ -137,7 +137,7 @@ def _part(part: Any) -> dict[str, Any]:
 
 def summarize_checkpoint(checkpoint: Checkpoint) -> Summary:
     """Summarise a checkpoint from its manifest; no weights are read."""
-    manifest = checkpoint.manifest
+    manifest = checkpoint.document
     framework = manifest["model"]["framework"]
     lines = [
         _line(tensor, 0 if tensor.alias_of else _stored_size(tensor.arrays.values()), tensor.encoding)
@@ -195,17 +195,17 @@ def _group(group: str, kind: str, root: str, tensors: Sequence[TensorLine]) -> G
 
 def use_it(checkpoint: Checkpoint) -> list[str]:
     """Return the lines that say how to go on with a checkpoint: Python, restore, what is missing to run it."""
-    framework = checkpoint.manifest["model"]["framework"]["name"]
+    framework = checkpoint.document["model"]["framework"]["name"]
     path = _quoted(checkpoint.path)
     kind = "torch tensors, or numpy without torch" if framework == "pytorch" else "numpy arrays, no framework needed"
     lines = ["import candle_spec", f"checkpoint = candle_spec.load({str(_shown(checkpoint.path))!r})"]
-    payload = checkpoint.manifest["weights"].get("payload", [])
+    payload = checkpoint.document["weights"].get("payload", [])
     if payload:
         lines.append(f"model = checkpoint.file({payload[0]['path']!r})        # the model as its framework loads it")
     else:
         group = _first_group(checkpoint)
         lines.append(f"weights = checkpoint.state_dict({group})        # {kind}")
-    if pointer.get(checkpoint.manifest, "/conversion/restore/byte_exact") == "proven":
+    if pointer.get(checkpoint.document, "/conversion/restore/byte_exact") == "proven":
         lines.append(f"candle-spec restore {path}        # the native file again, byte for byte")
     lines.append(_to_run(checkpoint, framework))
     return lines
@@ -213,7 +213,7 @@ def use_it(checkpoint: Checkpoint) -> list[str]:
 
 def _first_group(checkpoint: Checkpoint) -> str:
     """The argument that a reader of the weights has to give: none where there is a group named ``model``."""
-    groups = [group["id"] for group in checkpoint.manifest["weights"].get("groups", [])]
+    groups = [group["id"] for group in checkpoint.document["weights"].get("groups", [])]
     return "" if "model" in groups or not groups else repr(groups[0])
 
 
@@ -227,11 +227,11 @@ _RESTORED: Final = "; then load the restored file"
 
 def _to_run(checkpoint: Checkpoint, framework: str) -> str:
     """Say what is missing to run the model, with the install line."""
-    version = checkpoint.manifest["model"]["framework"].get("version", "")
+    version = checkpoint.document["model"]["framework"].get("version", "")
     pip = _PIP.get(framework, framework).format(version=version).removesuffix("==")
-    code = pointer.get(checkpoint.manifest, "/security/embedded_code", [])
-    topology = pointer.get(checkpoint.manifest, "/model/topology", [])
-    built = pointer.get(checkpoint.manifest, "/model/implementation/callable")
+    code = pointer.get(checkpoint.document, "/security/embedded_code", [])
+    topology = pointer.get(checkpoint.document, "/model/topology", [])
+    built = pointer.get(checkpoint.document, "/model/implementation/callable")
     if not pip:
         return "to run it: its framework is not known from the file"
     line = f"to run it: pip install {pip}" + (f"   (written with {framework} {version})" if version else "")
@@ -251,9 +251,9 @@ def _to_run(checkpoint: Checkpoint, framework: str) -> str:
 
 def _library(checkpoint: Checkpoint) -> str:
     """Return the package of Hugging Face whose code makes the network, with the version that its folder names."""
-    if pointer.get(checkpoint.manifest, "/conversion/native/format") != "huggingface":
+    if pointer.get(checkpoint.document, "/conversion/native/format") != "huggingface":
         return ""
-    packages = pointer.get(checkpoint.manifest, "/environment/packages", {})
+    packages = pointer.get(checkpoint.document, "/environment/packages", {})
     return next((f"{name}=={packages[name]}" for name in _LIBRARIES if name in packages), "")
 
 

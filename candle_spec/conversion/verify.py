@@ -63,7 +63,7 @@ def verify_conversion(
         InvalidInputError: The checkpoint was not converted.
     """
     opened = Checkpoint(checkpoint).checked()
-    conversion = opened.manifest.get("conversion")
+    conversion = opened.document.get("conversion")
     if conversion is None:
         raise InvalidInputError("this checkpoint was not made from a native one", location=str(opened.path))
     proof = Proof(opened.path)

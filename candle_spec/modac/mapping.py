@@ -16,13 +16,13 @@ from candle_spec.modac.settings import load_settings
 from candle_spec.modac.vocabulary import NAMES, Knowledge
 from candle_spec.repositories.engine.record import Record
 from candle_spec.repositories.engine.source import Origin, Source
-from candle_spec.repositories.engine.vocabulary import Vocabulary
-from candle_spec.repositories.packs.pack import Pack
+from candle_spec.repositories.templates.template import Template
+from candle_spec.repositories.vocabulary import Vocabulary
 
 TEMPLATE: Final = "modac"
 
 
-def informed(pack: Pack, knowledge: Knowledge | None = None) -> Pack:
+def informed(pack: Template, knowledge: Knowledge | None = None) -> Template:
     """Return the template with the lists of values that are known of the service.
 
     Args:
@@ -39,7 +39,7 @@ def informed(pack: Pack, knowledge: Knowledge | None = None) -> Pack:
     return replace(pack, vocabularies=lists)
 
 
-def place_at(pack: Pack, source: Source, study: str) -> None:
+def place_at(pack: Template, source: Source, study: str) -> None:
     """Let the source name another study: ``/base/program/study``.
 
     What is said of a program or a study of another identifier is not said of this one.

@@ -47,7 +47,7 @@ def too_large(source: Path, settings: Settings) -> dict[Path, int]:
         settings: They say how much one upload takes.
     """
     checkpoints = epochs_of(source) if is_series(source) else [source]
-    sizes = {checkpoint: _weights(Checkpoint(checkpoint).manifest).values() for checkpoint in checkpoints}
+    sizes = {checkpoint: _weights(Checkpoint(checkpoint).document).values() for checkpoint in checkpoints}
     most = largest_file(settings)
     return {checkpoint: sum(each) for checkpoint, each in sizes.items() if max(each, default=0) > most}
 
@@ -87,7 +87,7 @@ def _weights(manifest: Mapping[str, Any]) -> dict[str, int]:
 
 def _refuse_other(checkpoint: Checkpoint, copy: Path, most: int) -> None:
     """Refuse a copy of another checkpoint, or of an older form of this one, or with larger files."""
-    old, new = checkpoint.manifest, Checkpoint(copy).manifest
+    old, new = checkpoint.document, Checkpoint(copy).document
     members = (old.keys() | new.keys()) - _OF_THE_LAYOUT
     same = all(old.get(name) == new.get(name) for name in members)
     same = same and all(old["weights"].get(name) == new["weights"].get(name) for name in _IDENTITY)

@@ -159,8 +159,8 @@ def _above(record: AssetRecord) -> Iterator[Step]:
 
 def _files(checkpoint: Checkpoint, record: AssetRecord, folder: str, prefix: str, choices: Choices) -> Iterator[Step]:
     """Yield the files of a checkpoint, the manifest last."""
-    rows = {row["path"]: row for row in checkpoint.manifest["files"]}
-    kept_back = left_out(checkpoint.manifest, with_original=choices.with_original)
+    rows = {row["path"]: row for row in checkpoint.document["files"]}
+    kept_back = left_out(checkpoint.document, with_original=choices.with_original)
     sent = [path for path, row in rows.items() if path not in kept_back and "withheld" not in row]
     if (checkpoint.path / SIGNATURE).is_file() and not kept_back:
         sent.append(SIGNATURE)
@@ -174,7 +174,7 @@ def _files(checkpoint: Checkpoint, record: AssetRecord, folder: str, prefix: str
     entry = None if prefix else record.files.get(MANIFEST)
     step = _file(entry, f"{folder}/{MANIFEST}", prefix + MANIFEST, {"role": "manifest"})
     if kept_back:
-        yield replace(step, data=published_manifest(checkpoint.manifest, kept_back))
+        yield replace(step, data=published_manifest(checkpoint.document, kept_back))
     else:
         yield replace(step, local=checkpoint.path / MANIFEST)
 

@@ -26,7 +26,7 @@ from candle_spec.publish.receipts import receipt_path
 from candle_spec.publish.remarks import Remark, remarks_on
 from candle_spec.publish.sources import Selection, native_files, refuse_damage, source_of
 from candle_spec.repositories.engine.mapper import map_source
-from candle_spec.repositories.packs import search
+from candle_spec.repositories.templates import search
 
 
 @contextmanager

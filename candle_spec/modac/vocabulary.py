@@ -21,8 +21,8 @@ from candle_spec.errors import CorruptFileError
 from candle_spec.modac import rules as rule_sets
 from candle_spec.modac.metadata import offered_values
 from candle_spec.modac.rules import Rules
-from candle_spec.repositories.packs import search
-from candle_spec.repositories.packs.library import Library
+from candle_spec.repositories.templates import search
+from candle_spec.repositories.templates.library import Library
 
 if TYPE_CHECKING:
     from candle_spec.modac.client import Client

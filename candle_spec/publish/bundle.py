@@ -82,13 +82,13 @@ def bundle(
         with_original: Whether ``original/`` goes along; else the manifest says that it was withheld.
         native: Restored native files by the name that they get.
     """
-    kept_back = left_out(checkpoint.manifest, with_original=with_original)
-    rows = [row["path"] for row in checkpoint.manifest["files"] if "withheld" not in row]
+    kept_back = left_out(checkpoint.document, with_original=with_original)
+    rows = [row["path"] for row in checkpoint.document["files"] if "withheld" not in row]
     items = [Item(path, data=data) for path, data in record.items()]
     items += [Item(path, checkpoint.file(path)) for path in rows if path not in kept_back]
     items += [Item(name, path) for name, path in (native or {}).items()]
     if kept_back:
-        return [*items, Item(MANIFEST, data=published_manifest(checkpoint.manifest, kept_back))]
+        return [*items, Item(MANIFEST, data=published_manifest(checkpoint.document, kept_back))]
     if (checkpoint.path / SIGNATURE).is_file():
         items.append(Item(SIGNATURE, checkpoint.path / SIGNATURE))
     return [*items, Item(MANIFEST, checkpoint.path / MANIFEST)]

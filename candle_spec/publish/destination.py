@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from candle_spec.publish.published import Published
     from candle_spec.publish.remarks import Remark
     from candle_spec.publish.sources import Selection
-    from candle_spec.repositories.packs.pack import Pack
+    from candle_spec.repositories.templates.template import Template
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +210,7 @@ class Destination(Protocol):
         """What a publisher may choose, beside what every destination takes."""
         ...
 
-    def informed(self, pack: Pack) -> Pack:
+    def informed(self, pack: Template) -> Template:
         """Return the template of the service with what was learnt about the service since it was written."""
         ...
 

@@ -19,7 +19,7 @@ from candle_spec.publish.registry import template
 from candle_spec.publish.remarks import Remark, remarks_on
 from candle_spec.publish.sources import Selection, native_files, refuse_damage, refuse_series, source_of
 from candle_spec.repositories.engine.mapper import map_source, write_documents
-from candle_spec.repositories.packs import search
+from candle_spec.repositories.templates import search
 from candle_spec.series.outline import EPOCHS, epochs_of, is_series, pointers_of
 
 
@@ -108,7 +108,7 @@ def _of_checkpoint(path: Path, selection: Selection, form: Form, scratch: ExitSt
         remarks=tuple(remarks),
         leaks=tuple(leaks(items, source.document)),
         name=checkpoint.name,
-        content_digest=str(checkpoint.manifest["weights"]["content_digest"]),
+        content_digest=str(checkpoint.document["weights"]["content_digest"]),
         checkpoints=(publication(checkpoint, with_original=selection.with_original),),
     )
 

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
     from candle_spec.publish.destination import Destination
-    from candle_spec.repositories.packs.library import Library
-    from candle_spec.repositories.packs.pack import Pack
+    from candle_spec.repositories.templates.library import Library
+    from candle_spec.repositories.templates.template import Template
 
 GROUP: Final = "candle_spec.destinations"
 _OURS: Final = "candle-spec"
@@ -42,13 +42,13 @@ def find(name: str) -> Destination | None:
     return None if point is None else _loaded(point)
 
 
-def template(library: Library, wanted: str) -> Pack:
+def template(library: Library, wanted: str) -> Template:
     """Return a template, with what its destination learnt of the service; see ``search.choose`` of the repositories.
 
     Raises:
         InvalidInputError: There is no such template.
     """
-    from candle_spec.repositories.packs import search
+    from candle_spec.repositories.templates import search
 
     pack = search.choose(library, wanted)
     try:

@@ -6,7 +6,8 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 
 from candle_spec import pointer
-from candle_spec.repositories.engine.record import Finding, Kind, Record
+from candle_spec.repositories.engine.record import Finding, Record
+from candle_spec.repositories.kinds import Kind
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from candle_spec.publish.destination import Access, Audience, Option, Shipment, 
 if TYPE_CHECKING:
     from candle_spec.publish.published import Published
     from candle_spec.publish.sources import Selection
-    from candle_spec.repositories.packs.pack import Pack
+    from candle_spec.repositories.templates.template import Template
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +34,11 @@ class ServicePackage:
     options: Sequence[Option] = ()
     learns: str = ""
 
-    def informed(self, pack: Pack) -> Pack:
+    def informed(self, pack: Template) -> Template:
         """Return the template with what was learnt; see ``Destination.informed``."""
         if not self.learns:
             return pack
-        informed: Pack = self._half(self.learns).informed(pack)
+        informed: Template = self._half(self.learns).informed(pack)
         return informed
 
     def prepared(

@@ -71,7 +71,7 @@ def source_of(path: Path, model_file: Path | None = None, site: Path | None = No
         CorruptFileError: A description says what no manifest may.
     """
     checkpoint = Checkpoint(epochs_of(path)[-1] if is_series(path) else path)
-    return gather(checkpoint.manifest, path.resolve(), model_file, site)
+    return gather(checkpoint.document, path.resolve(), model_file, site)
 
 
 def chosen(paths: Sequence[Path], epoch: str | None) -> list[Path]:
@@ -152,10 +152,10 @@ def native_files(checkpoint: Path, scratch: ExitStack) -> dict[str, Path]:
     restored = restore(checkpoint, folder / "native")
     if len(restored) != 1:
         raise InvalidInputError("the native checkpoint is no single file", location=str(checkpoint))
-    suffix = Path(str(opened.manifest["conversion"]["native"]["files"][0]["path"])).suffix or ".bin"
+    suffix = Path(str(opened.document["conversion"]["native"]["files"][0]["path"])).suffix or ".bin"
     name = identifier_from(opened.name).lower() or "model"
     found = {f"{name}.model{suffix}": restored[0].path}
-    for row in opened.manifest["files"]:
+    for row in opened.document["files"]:
         if row["role"] == "topology" and row["path"].endswith(".json") and f"{name}.model.json" not in found:
             found[f"{name}.model.json"] = opened.file(row["path"])
     return found

@@ -95,7 +95,7 @@ def read_live(path: Path) -> Live:
         CandleSpecError: It is none: no manifest, no seal, a broken one, a file missing or of another size.
     """
     checkpoint = Checkpoint(path)
-    manifest = checkpoint.manifest
+    manifest = checkpoint.document
     stated = manifest.get("manifest_digest")
     if stated is None:
         raise CorruptFileError("the checkpoint is not sealed", location=str(path))
@@ -113,7 +113,7 @@ def read_live(path: Path) -> Live:
 
 
 def _live(path: Path, checkpoint: Checkpoint, files: Mapping[str, Held]) -> Live:
-    manifest, state = checkpoint.manifest, checkpoint.manifest.get("training_state", {})
+    manifest, state = checkpoint.document, checkpoint.document.get("training_state", {})
     lineage = manifest.get("lineage", {})
     named = epoch_of(path.name)
     epoch = state.get("epoch", named if named is not None else 0)

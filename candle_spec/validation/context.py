@@ -14,7 +14,7 @@ from candle_spec.digests import Progress, no_progress
 from candle_spec.errors import CandleSpecError, CorruptFileError, MissingPathError
 from candle_spec.problems import Location, Problem, Severity
 from candle_spec.validation.catalogue import problem
-from candle_spec.validation.digesting import Digests
+from candle_spec.validation.checkpoint_digests import Digests
 from candle_spec.weights.safetensors import Header
 
 SAFETENSORS: Final = "application/vnd.safetensors"

@@ -34,8 +34,8 @@ def test_lightgbm(tmp_path):
         booster = lightgbm.train(settings, lightgbm.Dataset(X, Y), left, callbacks=[checkpoints])
     assert [entry.epoch for entry in Series.read(folder).entries()] == [2, 4, 5]
     (tmp_path / "model.txt").write_text(booster.model_to_string(num_iteration=-1))
-    theirs = candle_spec.convert(tmp_path / "model.txt", tmp_path / "a").manifest["weights"]["content_digest"]
-    assert newest(folder).manifest["weights"]["content_digest"] == theirs
+    theirs = candle_spec.convert(tmp_path / "model.txt", tmp_path / "a").document["weights"]["content_digest"]
+    assert newest(folder).document["weights"]["content_digest"] == theirs
 
 
 def test_xgboost(tmp_path):
@@ -51,8 +51,8 @@ def test_xgboost(tmp_path):
         )
     assert Series.read(folder).best().epoch == 5
     booster.save_model(tmp_path / "model.ubj")
-    theirs = candle_spec.convert(tmp_path / "model.ubj", tmp_path / "a").manifest["weights"]["content_digest"]
-    assert newest(folder).manifest["weights"]["content_digest"] == theirs
+    theirs = candle_spec.convert(tmp_path / "model.ubj", tmp_path / "a").document["weights"]["content_digest"]
+    assert newest(folder).document["weights"]["content_digest"] == theirs
 
 
 def test_a_stop_ends_the_training(tmp_path):

@@ -38,10 +38,10 @@ def saved(folder, state, **extra):
 def test_the_digests_are_those_of_the_flax_file(tmp_path):
     serialization = pytest.importorskip("flax.serialization")
     state = made()
-    ours = saved(tmp_path / "ckpts", state).manifest["weights"]
+    ours = saved(tmp_path / "ckpts", state).document["weights"]
     plain = {"params": state.params, "opt_state": serialization.to_state_dict(state.opt_state)}
     (tmp_path / "net.msgpack").write_bytes(serialization.to_bytes(plain))
-    theirs = candle_spec.convert(tmp_path / "net.msgpack", tmp_path / "converted").manifest["weights"]
+    theirs = candle_spec.convert(tmp_path / "net.msgpack", tmp_path / "converted").document["weights"]
     assert ours["content_digest"] == theirs["content_digest"]
     rows = [{(t["name"], t["digest"]) for t in w["tensors"] if t["group"] == "optimizer"} for w in (ours, theirs)]
     assert rows[0] == rows[1] != set()

@@ -57,9 +57,9 @@ def values(model):
 def test_the_digests_are_those_of_the_keras_file(library, tmp_path):
     model = build(library)
     fit(model)
-    ours = saved(tmp_path / "ckpts", KerasState(model)).manifest
+    ours = saved(tmp_path / "ckpts", KerasState(model)).document
     model.save(tmp_path / "net.keras")
-    theirs = candle_spec.convert(tmp_path / "net.keras", tmp_path / "converted").manifest
+    theirs = candle_spec.convert(tmp_path / "net.keras", tmp_path / "converted").document
     assert ours["weights"]["content_digest"] == theirs["weights"]["content_digest"]
     optimizer = [
         [(t["name"], t["digest"]) for t in manifest["weights"]["tensors"] if t["group"] == "optimizer"]
@@ -75,7 +75,7 @@ def test_a_model_that_cannot_be_described_says_so(library, tmp_path, monkeypatch
 
     model = build(library)
     monkeypatch.setattr(model, "to_json", refuse)
-    about = saved(tmp_path / "ckpts", KerasState(model)).manifest["model"]
+    about = saved(tmp_path / "ckpts", KerasState(model)).document["model"]
     assert "topology" not in about
     assert "NotImplementedError" in about["framework"]["evidence"][0]
 

@@ -62,4 +62,4 @@ def check_series(folder, total, framework):
     assert any("loss" in name or "rmse" in name or "l2" in name for name in last.metrics)
     report = candle_spec.validate(last.path)
     assert not report.errors, [problem.message for problem in report.errors]
-    assert candle_spec.load(last.path).manifest["training_state"]["resume_grade"] == KINDS[framework]
+    assert candle_spec.load(last.path).document["training_state"]["resume_grade"] == KINDS[framework]

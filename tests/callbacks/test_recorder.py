@@ -205,7 +205,7 @@ def test_weights_only_keeps_no_training_state(tmp_path):
     folder = tmp_path / "ckpts"
     with recording(recorder(folder, ckpt_save_weights_only=True)) as made:
         made.epoch_end(1, {"val_loss": 1.0})
-    state = Series.read(folder).restart_point("last").checkpoint.manifest["training_state"]
+    state = Series.read(folder).restart_point("last").checkpoint.document["training_state"]
     assert state["resume_grade"] == "inference-only"
     assert "state_tree" not in state
     assert "as the settings ask for" in state["parts"]["metric"]["reason"]
@@ -215,7 +215,7 @@ def test_the_manifest_says_where_the_model_comes_from(tmp_path):
     folder = tmp_path / "study" / "ckpts"
     with recording(recorder(folder, learning_rate=0.1)) as made:
         made.epoch_end(1, {"val_loss": 1.0})
-    manifest = Series.read(folder).restart_point("last").checkpoint.manifest
+    manifest = Series.read(folder).restart_point("last").checkpoint.document
     assert manifest["name"] == "study"
     assert manifest["training"]["hyperparameters"]["learning_rate"] == 0.1
     assert manifest["environment"]["packages"]["numpy"] == np.__version__

@@ -34,7 +34,7 @@ def test_all_of_them_reach_the_checkpoint(tmp_path):
     with recording(Recorder.of(Counter(), tmp_path / "ckpts", None, settings)) as made:
         made.epoch_end(1, {"val_loss": 1.0})
         assert [done.path.name for done in saves] == ["001"]
-    manifest = Series.read(tmp_path / "ckpts").restart_point("last").checkpoint.manifest
+    manifest = Series.read(tmp_path / "ckpts").restart_point("last").checkpoint.document
     assert (manifest["name"], manifest["title"]) == ("uno", "Response to drugs")
     assert manifest["lineage"]["experiment"] == "EXP1"
     assert lines[0].startswith("checkpoints: ")

@@ -107,7 +107,7 @@ def check(folder):
     last = series.last()
     assert not candle_spec.validate(last.path).errors
     checkpoint = candle_spec.load(last.path)
-    assert checkpoint.manifest["training_state"]["resume_grade"] == "exactly-resumable"
+    assert checkpoint.document["training_state"]["resume_grade"] == "exactly-resumable"
     weights = checkpoint.state_dict(framework="numpy")
     assert {name: array.shape for name, array in weights.items()} == {
         "0.weight": (10, 6),

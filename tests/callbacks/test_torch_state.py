@@ -60,13 +60,13 @@ def equal(first, second):
 
 def test_the_digests_are_those_of_the_same_state_saved_by_torch_and_converted(tmp_path):
     model, optimizer, schedule = trained()
-    ours = saved(tmp_path / "ckpts", TorchState(model, optimizer, schedule), epoch=1).manifest["weights"]
+    ours = saved(tmp_path / "ckpts", TorchState(model, optimizer, schedule), epoch=1).document["weights"]
     torch.save(model.state_dict(), tmp_path / "weights.pt")
-    weights = candle_spec.convert(tmp_path / "weights.pt", tmp_path / "a").manifest["weights"]
+    weights = candle_spec.convert(tmp_path / "weights.pt", tmp_path / "a").document["weights"]
     assert ours["content_digest"] == weights["content_digest"]
     parts = {"model_state_dict": model.state_dict(), "optimizer_state_dict": optimizer.state_dict()}
     torch.save({**parts, "scheduler_state_dict": schedule.state_dict(), "epoch": 1}, tmp_path / "all.pt")
-    whole = candle_spec.convert(tmp_path / "all.pt", tmp_path / "b").manifest["weights"]
+    whole = candle_spec.convert(tmp_path / "all.pt", tmp_path / "b").document["weights"]
     assert ours["content_digest"] == whole["content_digest"]
     ids = [group["id"] for group in whole["groups"]]
     assert ids == ["model", "optimizer"]
@@ -112,13 +112,13 @@ def test_everything_comes_back_and_training_goes_on_as_it_would_have(tmp_path):
 def test_the_grade_says_what_was_not_given(tmp_path):
     model, optimizer, schedule = trained()
     loader = torch.utils.data.DataLoader(torch.arange(4), generator=torch.Generator(), shuffle=True)
-    whole = saved(tmp_path / "a", TorchState(model, optimizer, schedule, data=loader)).manifest["training_state"]
+    whole = saved(tmp_path / "a", TorchState(model, optimizer, schedule, data=loader)).document["training_state"]
     assert whole["resume_grade"] == "exactly-resumable"
-    less = saved(tmp_path / "b", TorchState(model, optimizer)).manifest["training_state"]
+    less = saved(tmp_path / "b", TorchState(model, optimizer)).document["training_state"]
     assert less["resume_grade"] == "fine-tunable"
     assert less["parts"]["sampler"]["status"] == "absent"
     assert "was not given" in less["parts"]["scheduler"]["reason"]
-    none = saved(tmp_path / "c", TorchState(model)).manifest["training_state"]
+    none = saved(tmp_path / "c", TorchState(model)).document["training_state"]
     assert none["resume_grade"] == "inference-only"
 
 
@@ -227,7 +227,7 @@ KINDS = {
 def test_every_kind_of_tensor_has_the_digest_of_the_converter(kind, tmp_path):
     value = {"model_state_dict": {"w": KINDS[kind]()}}
     torch.save(value, tmp_path / "native.pt")
-    converted = candle_spec.convert(tmp_path / "native.pt", tmp_path / "a").manifest["weights"]
+    converted = candle_spec.convert(tmp_path / "native.pt", tmp_path / "a").document["weights"]
     captured = capture(value, leaf_of)
     contents = Contents(Framework("pytorch"), captured.groups, captured.tensors, captured.state)
     with Series.create_or_open(tmp_path / "ckpts") as series:

@@ -87,6 +87,6 @@ def test_the_communitys_checks(name: str, root: Path, tmp_path: Path) -> None:
     assert len(list(program.data.rglob("*.h5"))) == 1
     entries = Series.read(program.checkpoints).entries()
     assert [entry.epoch for entry in entries] == [10]
-    manifest = Checkpoint(entries[0].path).manifest
+    manifest = Checkpoint(entries[0].path).document
     assert manifest["training"]["hyperparameters"]["model_name"] == name
     assert manifest["lineage"]["experiment"] == "EXP000"

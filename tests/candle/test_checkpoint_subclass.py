@@ -25,14 +25,14 @@ class TestBackEnd:
     def test_the_file_is_the_payload_of_a_sound_checkpoint(self, tmp_path: Path) -> None:
         train(tmp_path, epochs=2, ckpt_checksum=True).report_final()
         checkpoint = sound(last(tmp_path))
-        weights = checkpoint.manifest["weights"]
+        weights = checkpoint.document["weights"]
         assert (weights["kind"], weights["payload"]) == ("payload", [{"role": "model", "path": "model.npz"}])
-        record = next(each for each in checkpoint.manifest["files"] if each["path"] == "model.npz")
+        record = next(each for each in checkpoint.document["files"] if each["path"] == "model.npz")
         assert record["role"] == "payload"
         note = json.loads((last(tmp_path) / "ckpt-info.json").read_text())
         assert note["model_file"] == "model.npz"
         assert int(note["checksum"]) == zlib.crc32((last(tmp_path) / "model.npz").read_bytes())
-        assert checkpoint.manifest["training_state"]["resume_grade"] == "inference-only"
+        assert checkpoint.document["training_state"]["resume_grade"] == "inference-only"
         assert list((tmp_path / "ckpts/.candle/staging").iterdir()) == []
 
     def test_a_restart_is_as_if_there_had_been_none(self, tmp_path: Path) -> None:
@@ -95,7 +95,7 @@ class TestBackEnd:
 
         first = train(tmp_path, kind=Folder, epochs=2)
         first.close()
-        assert len(sound(last(tmp_path)).manifest["weights"]["payload"]) == 2
+        assert len(sound(last(tmp_path)).document["weights"]["payload"]) == 2
         ckpt = started(tmp_path, Folder)
         ckpt.restart()
         assert ckpt.model["w"].tolist() == first.model["w"].tolist()
@@ -180,9 +180,9 @@ class TestBackEnd:
             ckpt.ckpt_epoch(epoch, "-", 1.0)
         ckpt.close()
         checkpoint = sound(last(tmp_path))
-        assert checkpoint.manifest["model"]["framework"]["name"] == "scikit-learn"
-        assert any(each["file"] == "model.joblib" for each in checkpoint.manifest["security"]["inert_pickle"])
-        assert next(each["role"] for each in checkpoint.manifest["files"] if each["path"] == "model.joblib") == "code"
+        assert checkpoint.document["model"]["framework"]["name"] == "scikit-learn"
+        assert any(each["file"] == "model.joblib" for each in checkpoint.document["security"]["inert_pickle"])
+        assert next(each["role"] for each in checkpoint.document["files"] if each["path"] == "model.joblib") == "code"
         again = started(tmp_path, Sklearn, linear_model.SGDRegressor())
         assert again.restart()["epoch"] == 3
         assert numpy.array_equal(again.model.coef_, model.coef_)

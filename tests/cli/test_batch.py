@@ -174,9 +174,9 @@ def test_every_class_is_counted_right(pile: Path, tmp_path: Path, capsys: pytest
             assert row["hint"]
         else:
             made = candle_spec.load(tmp_path / "out" / row["output"])
-            assert made.manifest["conversion"]["restore"]["byte_exact"] == "proven"
+            assert made.document["conversion"]["restore"]["byte_exact"] == "proven"
     names = [
-        candle_spec.load(path.parent).manifest["name"] for path in (tmp_path / "out").rglob("candle-checkpoint.json")
+        candle_spec.load(path.parent).document["name"] for path in (tmp_path / "out").rglob("candle-checkpoint.json")
     ]
     assert len(names) == len(set(names)) == SOUND
     assert not [path for path in (tmp_path / "out").rglob("*") if ".candle-staging" in path.name]
@@ -214,7 +214,7 @@ def test_plan_writes_nothing(small: Path, tmp_path: Path, capsys: pytest.Capture
 def test_names_are_unique_and_the_tree_is_mirrored(small: Path, tmp_path: Path) -> None:
     _, jobs, others = batch.plan(small)
     rows = list(batch.run(jobs, tmp_path / "out", Options(), small))
-    names = {row.source: candle_spec.load(tmp_path / "out" / row.output).manifest["name"] for row in rows}
+    names = {row.source: candle_spec.load(tmp_path / "out" / row.output).document["name"] for row in rows}
     assert names == {"sub/uno.pt": "uno", "uno.pt": "uno (uno.pt)"}
     assert {row.output for row in rows} == {"sub/uno.pt.candle", "uno.pt.candle"}
     assert others == 1

@@ -14,6 +14,7 @@ import pytest
 from candle_spec.atomic import Fs
 from candle_spec.cli import main
 from candle_spec.manifest import check
+from candle_spec.validation import reporters
 
 ROOT = Path(__file__).parents[2]
 
@@ -245,3 +246,17 @@ def test_sharding(native: Path) -> None:
     assert run("convert", native, "-q", "--shard-size", "1KIB") == 0
     assert len(list(Path("uno.pt.candle").glob("model-*-of-*.safetensors"))) == 2
     assert run("validate", "uno.pt.candle") == 0
+
+
+def test_a_reporter_is_one_file(
+    native: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("convert", native, "-q") == 0
+    (tmp_path / "more").mkdir()
+    code = "def render(reports, style):\n    return f'looked at {len(reports)}, told {style.infos}'\n"
+    (tmp_path / "more" / "brief.py").write_text(code)
+    monkeypatch.setattr(reporters, "__path__", [*reporters.__path__, str(tmp_path / "more")])
+    monkeypatch.delitem(sys.modules, "candle_spec.cli.validate", raising=False)  # the options are made once
+    assert run("validate", "uno.pt.candle", "--format", "brief", "-v") == 0
+    assert capsys.readouterr().out == "looked at 1, told True\n"
+    monkeypatch.delitem(sys.modules, "candle_spec.cli.validate")

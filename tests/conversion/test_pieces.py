@@ -68,7 +68,7 @@ def test_pieces_and_payload_come_back(native: Path, tmp_path: Path) -> None:
     assert validate(made.path).errors == []
     opened = Checkpoint(made.path)
     assert bytes(opened.state_dict("derived", framework="numpy")["w"].tobytes()) == HALF[::-1] + HALF + b"1234"
-    assert opened.manifest["weights"]["kind"] == "payload"
+    assert opened.document["weights"]["kind"] == "payload"
     assert (made.path / "payload" / "model.txt").read_bytes() == TEXT
     for restored in restore(made.path, tmp_path / "back"):
         assert restored.path.read_bytes() == (native / restored.path.name).read_bytes()

@@ -56,7 +56,7 @@ def test_nothing_runs(name: str, legacy: bool, marker: Path, tmp_path: Path) -> 
     candle_spec.inspect(path)
     made.state()
     assert not marker.exists()
-    (found,) = made.manifest["security"]["inert_pickle"]
+    (found,) = made.document["security"]["inert_pickle"]
     assert found["unknown_imports"]
     report = candle_spec.validate(made.path, strict_safe=True)
     assert "CKP5001" in {problem.code for problem in report.errors}

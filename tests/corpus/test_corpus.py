@@ -21,7 +21,7 @@ def test_converts_validates_and_comes_back(corpus_file: Any, tmp_path: Path) -> 
     checkpoint = candle_spec.convert(native, tmp_path / "model.candle")
     framework = corpus_file.record["framework"]
     if framework in PAYLOADS:
-        assert checkpoint.manifest["weights"]["kind"] == "payload"
+        assert checkpoint.document["weights"]["kind"] == "payload"
     else:
         common, reference = stored_tensors(checkpoint), other_tensors(native, framework)
         if framework in OWN_TENSORS or corpus_file.id in OWN_TENSORS:
@@ -40,10 +40,10 @@ def test_converts_validates_and_comes_back(corpus_file: Any, tmp_path: Path) -> 
 
 def test_residue_is_small(corpus_file: Any, tmp_path: Path) -> None:
     checkpoint = candle_spec.convert(corpus_file.path, tmp_path / "model.candle")
-    weights = checkpoint.manifest["weights"]
+    weights = checkpoint.document["weights"]
     stored = sum(group["size"] for group in weights.get("groups", []))
     if weights["kind"] == "payload":
-        stored = sum(record["size"] for record in checkpoint.manifest["files"] if record["role"] == "payload")
-    residue = sum(record["size"] for record in checkpoint.manifest["files"] if record["role"] == "residue")
+        stored = sum(record["size"] for record in checkpoint.document["files"] if record["role"] == "payload")
+    residue = sum(record["size"] for record in checkpoint.document["files"] if record["role"] == "residue")
     exception = corpus_file.id in EXPLAINED
     assert (residue > RESIDUE_SHARE * stored) == exception, f"residue {residue} of {stored} tensor bytes"

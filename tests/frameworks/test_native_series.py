@@ -52,7 +52,7 @@ def test_each_comes_back_byte_for_byte(name: str, made: Callable[[str], Converte
     assert not series.refused
     for number, row in enumerate(series.rows):
         files = restore(series.path / "epochs" / row.folder, tmp_path / str(number))
-        natives = Checkpoint(series.path / "epochs" / row.folder).manifest["conversion"]["native"]["files"]
+        natives = Checkpoint(series.path / "epochs" / row.folder).document["conversion"]["native"]["files"]
         assert sorted(file.digest for file in files) == sorted(native["sha256"] for native in natives)
         beside = [row.member.path] if row.member.path.is_file() else list(row.member.path.iterdir())
         for native in beside:
@@ -187,7 +187,7 @@ def test_without_original(tmp_path: Path) -> None:
     source = folders.numbered_torch(tmp_path / "run")
     series = convert_series(source, tmp_path / "series", Options(without_original=True))
     for row in series.rows:
-        manifest = Checkpoint(series.path / "epochs" / row.folder).manifest
+        manifest = Checkpoint(series.path / "epochs" / row.folder).document
         assert manifest["conversion"]["restore"]["byte_exact"] == "not-kept"
         assert manifest["conversion"]["proof"]["equal"] is True
 

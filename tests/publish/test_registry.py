@@ -13,7 +13,7 @@ import pytest
 from candle_spec.errors import InvalidInputError
 from candle_spec.publish import registry
 from candle_spec.publish.destination import Option, complete
-from candle_spec.repositories.packs import search
+from candle_spec.repositories.templates import search
 from candle_spec.validation import validate
 from tests.helpers import checkpoints
 from tests.helpers.calls import ROOT, run

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from candle_spec.repositories.engine.importer import import_documents, read_record
-from tests.helpers import packs
+from tests.helpers import templates
 
 ZENODO = "zenodo/1.0.0"
 ZENODO_ELEMENTS = set(
@@ -34,7 +34,7 @@ class _Elements(HTMLParser):
 
 @pytest.mark.parametrize("example", ["full", "restricted", "embargoed"])
 def test_zenodo_keeps_all_html(example: str) -> None:
-    metadata = packs.record(ZENODO, example).documents["deposit"]["metadata"]
+    metadata = templates.record(ZENODO, example).documents["deposit"]["metadata"]
     parser = _Elements()
     for member in ("description", "notes", "method", "access_conditions"):
         parser.feed(metadata.get(member, ""))
@@ -47,7 +47,7 @@ def test_idutils_detects_what_zenodo_must_detect() -> None:
     """The server finds the scheme of a deposit's identifiers with idutils, and checks those of a record with it."""
     import idutils
 
-    documents = packs.record(ZENODO).documents
+    documents = templates.record(ZENODO).documents
     for entry in documents["deposit"]["metadata"]["related_identifiers"]:
         assert idutils.detect_identifier_schemes(entry["identifier"]), entry
     checks = {"doi": idutils.is_doi, "url": idutils.is_url, "orcid": idutils.is_orcid, "ror": idutils.is_ror}
@@ -68,7 +68,7 @@ def _identifiers(value: Any) -> list[dict[str, str]]:
 
 def test_zenodo_never_chooses_the_licence() -> None:
     for example in ("full", "restricted", "embargoed"):
-        documents = packs.record(ZENODO, example).documents
+        documents = templates.record(ZENODO, example).documents
         assert documents["deposit"]["metadata"]["license"] == documents["record"]["metadata"]["rights"][0]["id"]
 
 
@@ -94,7 +94,7 @@ def test_datacite_takes_what_4_5_has() -> None:
     """``relationTypeInformation`` is of 4.7; without it the record is one of 4.5, and its XML can be made."""
     from datacite import schema45
 
-    attributes = _without(packs.record(DATACITE).documents["resource"], "relationTypeInformation")
+    attributes = _without(templates.record(DATACITE).documents["resource"], "relationTypeInformation")
     assert schema45.validate(attributes)
     xml = schema45.tostring(attributes)
     assert 'resourceTypeGeneral="Model"' in xml
@@ -102,7 +102,9 @@ def test_datacite_takes_what_4_5_has() -> None:
 
 
 def test_datacite_refuses_only_what_came_later() -> None:
-    attributes = _without(packs.record(DATACITE, "identifiers-of-4-7").documents["resource"], "relationTypeInformation")
+    attributes = _without(
+        templates.record(DATACITE, "identifiers-of-4-7").documents["resource"], "relationTypeInformation"
+    )
     kinds = {entry["relatedIdentifierType"] for entry in attributes["relatedIdentifiers"]}
     assert kinds == {"RRID", "SWHID", "arXiv"}
     places = {(path[1], path[2]) for path in _faults_of_4_5(attributes) if len(path) > 2}
@@ -122,7 +124,7 @@ def test_our_schema_takes_all_of_4_5() -> None:
     """Every term that the package's schema lists is in ours, which only adds."""
     from datacite import schema45
 
-    ours = packs.pack(DATACITE).folder.json("target.schema.json")
+    ours = templates.load(DATACITE).folder.json("target.schema.json")
     theirs = schema45.validator.schema
     for name in ("resourceTypeGeneral", "relationType", "relatedIdentifierType", "dateType"):
         assert set(theirs["definitions"][name]["enum"]) < set(ours["$defs"][name]["enum"]), name
@@ -136,18 +138,18 @@ CFF = "cff/1.2.0"
 def test_cffconvert_takes_the_citation_file(example: str) -> None:
     from cffconvert import Citation
 
-    citation = Citation(packs.files(CFF, example)["CITATION.cff"].decode())
+    citation = Citation(templates.files(CFF, example)["CITATION.cff"].decode())
     citation.validate()
-    assert citation.cffobj["title"] == packs.record(CFF, example).documents["citation"]["title"]
+    assert citation.cffobj["title"] == templates.record(CFF, example).documents["citation"]["title"]
 
 
 def test_cffconvert_makes_the_same_creators_for_zenodo() -> None:
     """Two ways to Zenodo, by our citation file and by our deposit, name the same people."""
     from cffconvert import Citation
 
-    text = packs.files(CFF)["CITATION.cff"].decode()
+    text = templates.files(CFF)["CITATION.cff"].decode()
     theirs = json.loads(Citation(text).as_zenodo())
-    ours = packs.record(ZENODO).documents["deposit"]["metadata"]
+    ours = templates.record(ZENODO).documents["deposit"]["metadata"]
     assert theirs["creators"][0] == ours["creators"][0]
     assert theirs["title"] == ours["title"]
     assert theirs["keywords"] == ours["keywords"][:2]
@@ -171,8 +173,8 @@ identifiers:
   - {type: doi, value: 10.5281/zenodo.1}
   - {type: swh, value: "swh:1:dir:d198bc9d7a6bcf6db04f476d29314f157507d505"}
 """
-    pack = packs.pack(CFF)
-    made = import_documents(pack, {"citation": read_record(pack, text, "CITATION.cff")})
+    template = templates.load(CFF)
+    made = import_documents(template, {"citation": read_record(template, text, "CITATION.cff")})
     assert made["title"] == "Another tool"
     assert made["license"] == {"weights": "MIT OR Apache-2.0"}
     assert made["dates"] == {"published": "2021-08-11"}
@@ -203,7 +205,7 @@ def test_a_deposit_of_others_becomes_a_manifest() -> None:
             "related_identifiers": [{"identifier": "10.1000/182", "relation": "isSupplementTo", "scheme": "doi"}],
         },
     }
-    made = import_documents(packs.pack(ZENODO), {"deposit": answer})
+    made = import_documents(templates.load(ZENODO), {"deposit": answer})
     assert made["description"] == "What it does.\n\n- one"
     assert made["license"] == {"weights": "CC-BY-4.0"}
     assert made["creators"][0]["name"] == "Eva van den Berg"

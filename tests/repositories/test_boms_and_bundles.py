@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from candle_spec.repositories.engine.importer import import_documents
-from tests.helpers import packs
+from tests.helpers import templates
 
 CYCLONEDX = "cyclonedx/1.7.0"
 
@@ -25,13 +25,13 @@ def _strict(document: dict[str, Any]) -> Any:
 
 @pytest.mark.parametrize("example", ["full", "drug-response", "minimal"])
 def test_cyclonedx_strict_validator_finds_nothing(example: str) -> None:
-    document = json.loads(packs.files(CYCLONEDX, example)["bom.cdx.json"])
+    document = json.loads(templates.files(CYCLONEDX, example)["bom.cdx.json"])
     assert _strict(document) is None
 
 
 def test_cyclonedx_strict_validator_finds_a_number_as_value() -> None:
     """So that the test above can fail: values of metrics are texts."""
-    document = copy.deepcopy(packs.record(CYCLONEDX).documents["bom"])
+    document = copy.deepcopy(templates.record(CYCLONEDX).documents["bom"])
     metrics = document["metadata"]["component"]["modelCard"]["quantitativeAnalysis"]["performanceMetrics"]
     assert metrics[0]["value"] == "0.93"
     metrics[0]["value"] = 0.93
@@ -43,16 +43,16 @@ def test_cyclonedx_reads_the_bill() -> None:
     from cyclonedx.model.bom import Bom
     from cyclonedx.model.component import ComponentType
 
-    bom = Bom.from_json(packs.record(CYCLONEDX).documents["bom"])
+    bom = Bom.from_json(templates.record(CYCLONEDX).documents["bom"])
     assert bom.metadata.component.type is ComponentType.MACHINE_LEARNING_MODEL
-    files = {entry["path"]: entry["sha256"] for entry in packs.manifest(CYCLONEDX)["files"]}
+    files = {entry["path"]: entry["sha256"] for entry in templates.manifest(CYCLONEDX)["files"]}
     read = {part.name: part.hashes[0].content for part in bom.components if part.type is ComponentType.FILE}
     assert {name: f"sha256:{digest}" for name, digest in read.items()} == files
     assert bom.validate()
 
 
 def test_cyclonedx_units() -> None:
-    card = packs.record(CYCLONEDX).documents["bom"]["metadata"]["component"]["modelCard"]
+    card = templates.record(CYCLONEDX).documents["bom"]["metadata"]["component"]["modelCard"]
     (energy,) = card["considerations"]["environmentalConsiderations"]["energyConsumptions"]
     assert energy["activityEnergyCost"] == {"value": 3.2, "unit": "kWh"}
     assert energy["co2CostEquivalent"] == {"value": 0.0011, "unit": "tCO2eq"}
@@ -62,8 +62,8 @@ def test_the_schemas_are_those_of_the_library() -> None:
     """The vendored files are the library's, byte for byte; a newer library shows what changed."""
     from importlib.resources import files
 
-    folder = packs.pack(CYCLONEDX).folder
-    for entry in packs.pack(CYCLONEDX).about["schemas"]:
+    folder = templates.load(CYCLONEDX).folder
+    for entry in templates.load(CYCLONEDX).about["schemas"]:
         theirs = files("cyclonedx.schema").joinpath("_res", entry["file"]).read_bytes()
         assert folder.read(entry["file"]) == theirs, entry["file"]
 
@@ -74,7 +74,7 @@ MONAI = ("monai-bundle/20240725", "monai-bundle/20220324")
 @pytest.fixture
 def bundle(request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, Path]:
     """The metadata of a bundle, and a network that takes what they describe."""
-    (tmp_path / "metadata.json").write_bytes(packs.files(request.param, "spleen")["configs/metadata.json"])
+    (tmp_path / "metadata.json").write_bytes(templates.files(request.param, "spleen")["configs/metadata.json"])
     network = {"net": {"_target_": "torch.nn.Conv3d", "in_channels": 1, "out_channels": 2, "kernel_size": 1}}
     (tmp_path / "network.json").write_text(json.dumps(network))
     return {"meta_file": tmp_path / "metadata.json", "config_file": tmp_path / "network.json"}
@@ -102,7 +102,7 @@ def test_monai_verifies_the_metadata(bundle: dict[str, Path], tmp_path: Path, mo
 
     document = json.loads(bundle["meta_file"].read_text())
     version = document["schema"].rpartition("_")[2].removesuffix(".json")
-    schema = packs.pack(f"monai-bundle/{version}").folder.read("target.schema.json")
+    schema = templates.load(f"monai-bundle/{version}").folder.read("target.schema.json")
 
     def fetch(url: str, filepath: str, **_: Any) -> None:
         assert url == document["schema"]
@@ -118,8 +118,8 @@ def test_monai_verifies_the_metadata(bundle: dict[str, Path], tmp_path: Path, mo
 
 
 def test_a_bundle_of_others_becomes_a_manifest() -> None:
-    document = packs.record("monai-bundle/20240725", "spleen").documents["metadata"]
-    made = import_documents(packs.pack("monai-bundle/20240725"), {"metadata": document})
+    document = templates.record("monai-bundle/20240725", "spleen").documents["metadata"]
+    made = import_documents(templates.load("monai-bundle/20240725"), {"metadata": document})
     assert made["version"] == "0.5.4"
     assert made["creators"] == [{"name": "Ada Lovelace, Grace Hopper"}]
     assert made["model"] == {"task": "spleen segmentation", "framework": {"name": "pytorch", "version": "2.4.0"}}
@@ -131,9 +131,9 @@ def test_docutils_reads_the_page_of_improve(example: str) -> None:
     from docutils import nodes
     from docutils.core import publish_doctree
 
-    text = packs.files("improve/1.0.0", example)["improve-model.rst"].decode()
+    text = templates.files("improve/1.0.0", example)["improve-model.rst"].decode()
     page = publish_doctree(text, settings_overrides={"report_level": 2, "halt_level": 2})
-    record = packs.record("improve/1.0.0", example).documents["model"]
+    record = templates.record("improve/1.0.0", example).documents["model"]
     assert page.next_node(nodes.title).astext() == record["name"]
     titles = [section.next_node(nodes.title).astext() for section in page.findall(nodes.section)]
     assert {"Model Architecture", "Model Type", "Feature Representation", "URLs", "References"} <= set(titles)

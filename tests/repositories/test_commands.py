@@ -8,9 +8,9 @@ from typing import Any, Final
 
 import pytest
 
-from candle_spec.repositories.packs.search import LOCAL, VARIABLE
+from candle_spec.repositories.templates.search import LOCAL, VARIABLE
 from candle_spec.validation import validate
-from tests.helpers import checkpoints, packs
+from tests.helpers import checkpoints
 from tests.helpers.calls import run
 
 
@@ -171,7 +171,7 @@ def test_a_new_template_passes_its_test_and_is_found(
 def test_an_entry_point_announces_a_folder(tmp_path: Path, checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from importlib.metadata import EntryPoint
 
-    from candle_spec.repositories.packs import search
+    from candle_spec.repositories.templates import search
 
     run("template", "new", "archive", "theirs")
     (tmp_path / "announcing.py").write_text(f"def folder():\n    return {str(tmp_path / 'theirs')!r}\n")
@@ -188,11 +188,11 @@ def test_an_unknown_repository_names_the_nearest(checkpoint: Path, capsys: pytes
 
 def test_readiness_without_a_choice_is_of_all_templates(checkpoint: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run("readiness", checkpoint)
-    assert capsys.readouterr().out.count("\n") > len(packs.KEYS)
+    assert capsys.readouterr().out.count("\n") > len(templates.KEYS)
 
 
 def test_an_asset_of_modac_comes_back(tmp_path: Path, checkpoint: Path) -> None:
-    document = packs.record("modac/1.0.0").documents["asset"]
+    document = templates.record("modac/1.0.0").documents["asset"]
     Path("asset.json").write_text(json.dumps(document))
     bare = checkpoints.make("plain", tmp_path).path
     assert run("import-metadata", "--from", "modac", "asset.json", bare, "--yes") == 0

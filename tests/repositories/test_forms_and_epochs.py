@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from candle_spec.errors import InvalidInputError
-from candle_spec.repositories.packs import search
-from candle_spec.repositories.packs.document_checks import check_documents
-from candle_spec.repositories.packs.folder import Folder
-from candle_spec.repositories.packs.pack import read_sources
-from tests.helpers import checkpoints, packs
+from candle_spec.repositories.templates import search
+from candle_spec.repositories.templates.document_checks import check_documents
+from candle_spec.repositories.templates.folder import Folder
+from candle_spec.repositories.templates.template import read_sources
+from tests.helpers import checkpoints, templates
 from tests.helpers.calls import run
 from tests.helpers.series.states import open_series, state
 
@@ -80,7 +80,7 @@ def test_map_writes_the_form_that_is_meant(checkpoint: Path) -> None:
 
 
 def test_a_form_of_no_output_is_a_mistake() -> None:
-    folder = Folder(packs.ROOT / "zenodo/1.0.0", "zenodo/1.0.0")
+    folder = Folder(templates.ROOT / "zenodo/1.0.0", "zenodo/1.0.0")
     sources, documents, failed = read_sources(folder)
     about = json.loads(json.dumps(sources.documents["template.yaml"]))
     about["forms"] = [{"id": "deposit", "outputs": ["deposit"]}, {"id": "deposit", "outputs": ["reord"]}]

@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 
 from candle_spec.repositories.engine.evaluator import Evaluator
-from candle_spec.repositories.engine.record import Kind
 from candle_spec.repositories.engine.source import Source
-from candle_spec.repositories.engine.transform_functions import Context, keyed
+from candle_spec.repositories.kinds import Kind
 from candle_spec.repositories.language.parser import MappingParser
+from candle_spec.repositories.transforms import TRANSFORMS
+from candle_spec.repositories.transforms.transform import Context
 
 
 @pytest.mark.parametrize(
@@ -24,7 +25,7 @@ from candle_spec.repositories.language.parser import MappingParser
 )
 def test_keyed(value: Any, argument: Any, made: Any, left_out: int) -> None:
     context = Context()
-    assert keyed(value, argument, context) == made
+    assert TRANSFORMS["keyed"].run(value, argument, context) == made
     assert [note.kind for note in context.notes] == [Kind.LEFT_OUT] * left_out
 
 

@@ -10,14 +10,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from candle_spec.errors import CandleSpecError
-from candle_spec.repositories.engine import rules
+from candle_spec.repositories.engine.broken_rules import broken
 from candle_spec.repositories.engine.evaluator import Evaluator
 from candle_spec.repositories.engine.mapper import map_source, write_documents
 from candle_spec.repositories.engine.record import Finding
 from candle_spec.repositories.engine.source import Source, merge
-from candle_spec.repositories.engine.vocabulary import Vocabulary
+from candle_spec.repositories.language import rules
 from candle_spec.repositories.language.parser import MappingParser
-from tests.helpers import packs
+from candle_spec.repositories.vocabulary import Vocabulary
+from tests.helpers import templates
 
 SOURCE = {
     "name": "net",
@@ -151,12 +152,12 @@ JSON = st.recursive(
 )
 
 
-@pytest.mark.parametrize("key", packs.KEYS)
+@pytest.mark.parametrize("key", templates.KEYS)
 @given(data=st.data())
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 def test_whatever_a_manifest_holds_a_mapping_ends_well(key: str, data: st.DataObject) -> None:
     """Random values in the places that the template reads: a record, or one of our errors."""
-    manifest = packs.manifest(key)
+    manifest = templates.manifest(key)
     for member in data.draw(st.lists(st.sampled_from(sorted(manifest)), max_size=4)):
         if member != "schema_version":
             inner = manifest[member]
@@ -167,7 +168,7 @@ def test_whatever_a_manifest_holds_a_mapping_ends_well(key: str, data: st.DataOb
             else:
                 manifest[member] = data.draw(JSON)
     with contextlib.suppress(CandleSpecError):
-        write_documents(packs.pack(key), map_source(packs.pack(key), merge(manifest)))
+        write_documents(templates.load(key), map_source(templates.load(key), merge(manifest)))
 
 
 def test_nested_loops_are_bounded() -> None:
@@ -200,9 +201,9 @@ def test_rules_are_bounded() -> None:
             "assert": {"every": {"of": "/n", "as": "x", "that": {"at_least": ["x:", 0]}}}}  # fmt: skip
     parsed, mistakes = rules.parse({"rules": [rule]})
     assert mistakes == []
-    assert list(rules.apply(parsed, {"r": {"n": [1] * 10}})) == []
+    assert list(broken(parsed, {"r": {"n": [1] * 10}})) == []
     with pytest.raises(CandleSpecError, match="look at more than"):
-        list(rules.apply(parsed, {"r": {"n": [1] * 2000}}))
+        list(broken(parsed, {"r": {"n": [1] * 2000}}))
 
 
 def test_half_of_a_surrogate_pair_is_refused_with_its_place() -> None:

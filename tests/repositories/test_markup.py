@@ -18,7 +18,7 @@ from candle_spec.repositories.engine.mapper import map_source, write_documents
 from candle_spec.repositories.engine.source import merge
 from candle_spec.repositories.markup import markdown, rst
 from candle_spec.repositories.markup.html import ELEMENTS, to_html, to_text
-from tests.helpers import packs
+from tests.helpers import templates
 
 SITE = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
 """A reader as sites that show cards have one: raw HTML counts."""
@@ -213,7 +213,7 @@ ANSWERS = ("name", "long_name", "architecture", "original_github", "data", "refe
 
 
 def _hostile(key: str, text: str) -> dict[str, Any]:
-    manifest = copy.deepcopy(packs.manifest(key))
+    manifest = copy.deepcopy(templates.manifest(key))
     for member in SPOILT:
         if member in manifest:
             manifest[member] = _spoilt(manifest[member], text)
@@ -240,10 +240,10 @@ def test_a_card_of_hostile_texts_has_the_outline_of_any_other(text: str) -> None
     from huggingface_hub import ModelCard
 
     key = "huggingface/1.0.0"
-    pack = packs.pack(key)
-    data = write_documents(pack, map_source(pack, merge(_hostile(key, text))))["README.md"].decode()
+    template = templates.load(key)
+    data = write_documents(template, map_source(template, merge(_hostile(key, text))))["README.md"].decode()
     card = ModelCard(data, ignore_metadata_errors=True)
-    usual = ModelCard(packs.files(key)["README.md"].decode())
+    usual = ModelCard(templates.files(key)["README.md"].decode())
     assert card.data.to_dict()["co2_eq_emissions"]["hardware_used"] == text
     assert [line for line in _outline(card.text) if not line.startswith("h1")] == [
         line for line in _outline(usual.text) if not line.startswith("h1")
@@ -268,9 +268,11 @@ def _rows(body: str) -> list[int]:
 @pytest.mark.parametrize("text", HOSTILE)
 def test_a_page_of_hostile_texts_has_the_sections_of_any_other(text: str) -> None:
     key = "improve/1.0.0"
-    pack = packs.pack(key)
-    page = _page(write_documents(pack, map_source(pack, merge(_hostile(key, text))))["improve-model.rst"].decode())
-    usual = _page(packs.files(key)["improve-model.rst"].decode())
+    template = templates.load(key)
+    page = _page(
+        write_documents(template, map_source(template, merge(_hostile(key, text))))["improve-model.rst"].decode()
+    )
+    usual = _page(templates.files(key)["improve-model.rst"].decode())
 
     def sections(found: Any) -> list[str]:
         return [section.next_node(nodes.title).astext() for section in found.findall(nodes.section)]
@@ -282,8 +284,8 @@ def test_a_page_of_hostile_texts_has_the_sections_of_any_other(text: str) -> Non
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_notes_of_hostile_texts_are_harmless_html(text: str) -> None:
-    pack = packs.pack("zenodo/1.0.0")
-    metadata = map_source(pack, merge(_hostile("zenodo/1.0.0", text))).documents["deposit"]["metadata"]
+    template = templates.load("zenodo/1.0.0")
+    metadata = map_source(template, merge(_hostile("zenodo/1.0.0", text))).documents["deposit"]["metadata"]
     for member in ("description", "notes", "method"):
         page = _Shown(metadata.get(member, ""))
         assert page.elements <= set(ELEMENTS)

@@ -13,11 +13,11 @@ from candle_spec.repositories.engine.mapper import map_source
 from candle_spec.repositories.engine.source import merge
 from candle_spec.repositories.language.references import fields
 from candle_spec.repositories.language.tree import Demand
-from tests.helpers import packs
+from tests.helpers import templates
 
 KEY = "modac/1.0.0"
 OWN = "/extensions/urn:candle-spec:repositories:modac:1"
-RULES = json.loads((packs.ROOT / KEY / "rules" / "starter.json").read_bytes())
+RULES = json.loads((templates.ROOT / KEY / "rules" / "starter.json").read_bytes())
 OF = {"Program": "program", "Study": "study", "Folder": "folder"}
 
 
@@ -30,7 +30,7 @@ def entries(document: Any) -> dict[str, str]:
 @pytest.mark.parametrize("rule", RULES["collectionMetadataValidationRules"], ids=lambda rule: rule["attribute"])
 def test_every_rule_of_the_server_is_met_by_the_mapping(rule: dict[str, Any]) -> None:
     """A mandatory attribute is demanded or always there; a conditional one is sent where its controller says."""
-    instructions = dict(fields(packs.pack(KEY).tree))
+    instructions = dict(fields(templates.load(KEY).tree))
     for kind in rule["collectionTypes"]:
         if kind == "Asset":
             controller = rule.get("controllerValue")
@@ -46,34 +46,34 @@ def test_every_rule_of_the_server_is_met_by_the_mapping(rule: dict[str, Any]) ->
 
 
 def test_attributes_of_a_data_set_are_not_sent_for_a_model() -> None:
-    asset = entries(packs.record(KEY).documents["asset"])
+    asset = entries(templates.record(KEY).documents["asset"])
     assert not asset.keys() & {"is_reference_dataset", "outcome_file_name", "applicable_model_paths"}
-    data = packs.record(KEY, "dataset-and-folder").documents
+    data = templates.record(KEY, "dataset-and-folder").documents
     assert "asset" not in data
     assert not entries(data["dataset"]).keys() & {"domain", "framework", "model_platform", "is_model_deployed"}
 
 
 def test_without_own_attributes_where_the_server_takes_only_declared_ones() -> None:
-    data = packs.record(KEY, "dataset-and-folder").documents
+    data = templates.record(KEY, "dataset-and-folder").documents
     assert not [name for name in entries(data["dataset"]) if name.startswith("ckpt_")]
 
 
 def test_access_group_has_no_default_and_is_never_public() -> None:
-    manifest = packs.manifest(KEY)
+    manifest = templates.manifest(KEY)
     own = manifest["extensions"][OWN.removeprefix("/extensions/")]
     del own["access_group"]
-    record = map_source(packs.pack(KEY), merge(manifest))
+    record = map_source(templates.load(KEY), merge(manifest))
     assert "access_group" not in entries(record.documents["asset"])
     assert "asset:/metadataEntries/access_group" in [finding.target for finding in record.blocking]
     for public in ("public", "Public", "PUBLIC"):
         own["access_group"] = public
-        assert map_source(packs.pack(KEY), merge(manifest)).blocking
+        assert map_source(templates.load(KEY), merge(manifest)).blocking
 
 
 def test_a_long_description_is_cut_at_2700_bytes_and_said_so() -> None:
-    manifest = packs.manifest(KEY)
+    manifest = templates.manifest(KEY)
     manifest["description"] = "ä" * 2000
-    record = map_source(packs.pack(KEY), merge(manifest))
+    record = map_source(templates.load(KEY), merge(manifest))
     assert len(entries(record.documents["asset"])["description"].encode()) == 2700
     cut = [finding.target for finding in record.findings if finding.kind.value == "truncated"]
     assert "asset:/metadataEntries/description" in cut
@@ -81,7 +81,7 @@ def test_a_long_description_is_cut_at_2700_bytes_and_said_so() -> None:
 
 
 def test_files_lie_flat_and_remember_their_path() -> None:
-    record = packs.record(KEY)
+    record = templates.record(KEY)
     names = [file["path"].rpartition("/")[2] for file in record.documents["files"]]
     assert len(set(names)) == len(names)
     by_source = {file["source"]: file for file in record.documents["files"]}
@@ -92,13 +92,13 @@ def test_files_lie_flat_and_remember_their_path() -> None:
 
 
 def test_the_workbook_has_one_row_of_text_cells_for_each_asset() -> None:
-    workbook = openpyxl.load_workbook(io.BytesIO(packs.files(KEY)["bulk-upload.xlsx"]))
+    workbook = openpyxl.load_workbook(io.BytesIO(templates.files(KEY)["bulk-upload.xlsx"]))
     head, row = list(workbook.worksheets[0].iter_rows(values_only=True))
-    columns = next(output for output in packs.pack(KEY).outputs if output["id"] == "sheet")["columns"]
+    columns = next(output for output in templates.load(KEY).outputs if output["id"] == "sheet")["columns"]
     assert list(head) == columns
     assert all(name == name.strip() and "\u00a0" not in name for name in head)
     values = {name: value for name, value in zip(head, row, strict=True) if value is not None}
-    (document,) = packs.record(KEY).documents["sheet"]
+    (document,) = templates.record(KEY).documents["sheet"]
     assert values == document
     assert all(cell.data_type in ("s", "inlineStr", "n") for cell in workbook.worksheets[0][2])
     assert {values["collection_type"], values["asset_type"], values["curation_status"]} == {
@@ -109,9 +109,9 @@ def test_the_workbook_has_one_row_of_text_cells_for_each_asset() -> None:
 
 
 def test_no_vocabulary_is_guessed() -> None:
-    status = {name: vocabulary.status for name, vocabulary in packs.pack(KEY).vocabularies.items()}
+    status = {name: vocabulary.status for name, vocabulary in templates.load(KEY).vocabularies.items()}
     assert {status[name] for name in ("domains", "frameworks", "platforms")} == {"unknown"}
-    record = packs.record(KEY)
+    record = templates.record(KEY)
     unverified = {
         finding.target.rpartition("/")[2] for finding in record.findings if finding.kind.value == "unverified"
     }

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from candle_spec.repositories.engine.mapper import map_source
+from candle_spec.repositories.engine.proof import Proof, prove
 from candle_spec.repositories.engine.source import merge
-from candle_spec.repositories.packs import search
-from candle_spec.repositories.packs.folder import Folder
-from candle_spec.repositories.packs.template_test import Proof, prove
-from tests.helpers import packs
+from candle_spec.repositories.templates import search
+from candle_spec.repositories.templates.folder import Folder
+from tests.helpers import templates as packs
 from tests.helpers.registry import EXAMPLE, TEMPLATE, registry
 
 
@@ -30,7 +30,7 @@ def proof_of(folder: Path) -> Proof:
 def test_a_repository_of_data_files_only_passes_and_maps(folder: Path) -> None:
     assert proof_of(folder).problems == []
     pack = search.choose(search.library([folder.parent.parent]), "registry")
-    manifest = packs.manifest("huggingface/1.0.0", "licence-not-listed")
+    manifest = templates.manifest("huggingface/1.0.0", "licence-not-listed")
     manifest["extensions"] = {"urn:example:registry:1": {"ward": "Oncology"}}
     record = map_source(pack, merge(manifest))
     assert record.documents["entry"] == {"label": "tiny", "ward": "oncology", "note": "TINY"}
@@ -291,8 +291,8 @@ def test_a_condition_of_a_shipped_schema_is_seen() -> None:
     """Zenodo wants the end of an embargo where there is one."""
     import dataclasses
 
-    from candle_spec.repositories.packs.document_checks import check_documents
-    from candle_spec.repositories.packs.pack import read_sources
+    from candle_spec.repositories.templates.document_checks import check_documents
+    from candle_spec.repositories.templates.template import read_sources
 
     folder = Folder(packs.ROOT / "zenodo/1.0.0", "zenodo/1.0.0")
     sources, documents, failed = read_sources(folder)

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from candle_spec import pointer as pointers
-from candle_spec.repositories.engine.record import Kind
-from tests.helpers import checkpoints, packs
+from candle_spec.repositories.kinds import Kind
+from tests.helpers import checkpoints, templates
 from tests.helpers.calls import run
 
 MODAC = "/extensions/urn:candle-spec:repositories:modac:1"
@@ -107,7 +107,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def _write(folder: Path, template: str, example: str, changes: dict[str, Any]) -> None:
-    manifest = packs.manifest(template, example)
+    manifest = templates.manifest(template, example)
     for at, value in changes.items():
         pointers.put(manifest, at, value)
     checkpoints.write_manifest(folder, manifest)

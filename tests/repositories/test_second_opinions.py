@@ -13,7 +13,7 @@ import yaml
 
 from candle_spec.repositories.engine.mapper import map_source
 from candle_spec.repositories.engine.source import merge
-from tests.helpers import packs
+from tests.helpers import templates
 
 CONTEXT = "https://w3id.org/ro/crate/1.3/context"
 
@@ -22,11 +22,11 @@ CONTEXT = "https://w3id.org/ro/crate/1.3/context"
 def test_huggingface_hub_reads_the_card(example: str) -> None:
     from huggingface_hub import ModelCard
 
-    text = packs.files("huggingface/1.0.0", example)["README.md"].decode()
+    text = templates.files("huggingface/1.0.0", example)["README.md"].decode()
     card = ModelCard(text, ignore_metadata_errors=False)
     ours = {
         key: value
-        for key, value in packs.record("huggingface/1.0.0", example).documents["card"].items()
+        for key, value in templates.record("huggingface/1.0.0", example).documents["card"].items()
         if key != "body"
     }
     theirs = card.data.to_dict()
@@ -46,7 +46,7 @@ def test_huggingface_hub_reads_the_card(example: str) -> None:
 def test_huggingface_hub_reads_the_evaluation_results() -> None:
     from huggingface_hub import eval_result_entries_to_yaml, parse_eval_result_entries
 
-    text = packs.files("huggingface/1.0.0")[".eval_results/candle-spec.yaml"]
+    text = templates.files("huggingface/1.0.0")[".eval_results/candle-spec.yaml"]
     document = yaml.safe_load(text)
     entries = parse_eval_result_entries(document)
     assert (entries[0].dataset_id, entries[0].task_id, entries[0].value) == ("org/benchmark", "default", 0.91)
@@ -55,7 +55,7 @@ def test_huggingface_hub_reads_the_evaluation_results() -> None:
 
 def test_the_card_has_every_field_of_the_hubs_table() -> None:
     """https://github.com/huggingface/hub-docs, modelcard.md and model-cards-co2.md: emissions are grams."""
-    card = packs.record("huggingface/1.0.0").documents["card"]
+    card = templates.record("huggingface/1.0.0").documents["card"]
     assert card["co2_eq_emissions"] == {
         "emissions": 1100.0,
         "source": "CodeCarbon",
@@ -64,20 +64,20 @@ def test_the_card_has_every_field_of_the_hubs_table() -> None:
         "hardware_used": "8 x NVIDIA A100",
     }
     assert (card["buckets"], card["widget"]) == (["org/expression"], [{"text": "a profile"}])
-    (result,) = packs.record("huggingface/1.0.0").documents["results"]
+    (result,) = templates.record("huggingface/1.0.0").documents["results"]
     assert result["source"] == {"url": "https://example.org/run", "name": "a run", "org": "org"}
 
 
 def test_a_licence_is_on_the_hubs_list_or_has_a_name_and_a_link() -> None:
     key = "huggingface/1.0.0"
-    pack, manifest = packs.pack(key), packs.manifest(key)
-    terms = pack.vocabularies["licences"].terms
+    template, manifest = templates.load(key), templates.manifest(key)
+    terms = template.vocabularies["licences"].terms
     assert len(terms) == 82
     for licence in [each for term, words in terms.items() for each in (term, term.upper(), *words)]:
-        card = map_source(pack, merge({**manifest, "license": {"weights": licence}})).documents["card"]
+        card = map_source(template, merge({**manifest, "license": {"weights": licence}})).documents["card"]
         assert card["license"] in terms
         assert card.keys().isdisjoint({"license_name", "license_link"}), licence
-    card = map_source(pack, merge({**manifest, "license": {"weights": "LicenseRef-NCI"}})).documents["card"]
+    card = map_source(template, merge({**manifest, "license": {"weights": "LicenseRef-NCI"}})).documents["card"]
     assert [card[name] for name in ("license", "license_name", "license_link")] == [
         "other",
         "LicenseRef-NCI",
@@ -88,9 +88,9 @@ def test_a_licence_is_on_the_hubs_list_or_has_a_name_and_a_link() -> None:
 @pytest.fixture
 def crate(tmp_path: Path) -> Path:
     """A folder with the crate of the example and the files that it names."""
-    for name, data in packs.files("ro-crate/1.3.0").items():
+    for name, data in templates.files("ro-crate/1.3.0").items():
         (tmp_path / name).write_bytes(data)
-    for entry in packs.manifest("ro-crate/1.3.0")["files"]:
+    for entry in templates.manifest("ro-crate/1.3.0")["files"]:
         path = tmp_path / entry["path"]
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"")
@@ -104,7 +104,7 @@ def test_rocrate_reads_the_crate(crate: Path) -> None:
     assert read.name == "Hallmarks of cancer from gene expression"
     assert read.mainEntity.type == ["CreativeWork", "fair4ml:MLModel"]
     assert read.mainEntity["author"][0]["name"] == "Ada Lovelace"
-    paths = {entry["path"] for entry in packs.manifest("ro-crate/1.3.0")["files"]}
+    paths = {entry["path"] for entry in templates.manifest("ro-crate/1.3.0")["files"]}
     assert {entity.id for entity in read.data_entities} == paths
     dangling = [
         value for entity in read.get_entities() for value in _references(entity.as_jsonld()) if not read.get(value)

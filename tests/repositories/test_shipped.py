@@ -9,36 +9,36 @@ from pathlib import Path
 
 import pytest
 
-from candle_spec.repositories.packs.compiled_form import compile_pack
-from candle_spec.repositories.packs.folder import COMPILED, Folder
-from candle_spec.repositories.packs.library import load
-from candle_spec.repositories.packs.pack import build, read_sources
-from candle_spec.repositories.packs.template_test import prove
-from tests.helpers import packs
+from candle_spec.repositories.engine.proof import prove
+from candle_spec.repositories.templates.compiled_form import compile_template
+from candle_spec.repositories.templates.folder import COMPILED, Folder
+from candle_spec.repositories.templates.library import load
+from candle_spec.repositories.templates.template import build, read_sources
+from tests.helpers import templates
 
 CHECKOUT = Path(__file__).parents[2]
 
 
-@pytest.mark.parametrize("key", packs.KEYS)
+@pytest.mark.parametrize("key", templates.KEYS)
 def test_a_template_stands_its_test(key: str) -> None:
-    proof = prove(Folder(packs.ROOT / key, key))
+    proof = prove(Folder(templates.ROOT / key, key))
     assert [f"{p.location.file}:{p.location.line}: {p.message}" for p in proof.problems] == []
     assert proof.examples >= 2
 
 
-@pytest.mark.parametrize("key", packs.KEYS)
+@pytest.mark.parametrize("key", templates.KEYS)
 def test_the_compiled_form_is_that_of_the_sources(key: str) -> None:
-    folder = Folder(packs.ROOT / key, key)
-    assert (packs.ROOT / key / COMPILED).read_bytes() == compile_pack(folder)
+    folder = Folder(templates.ROOT / key, key)
+    assert (templates.ROOT / key / COMPILED).read_bytes() == compile_template(folder)
     sources, _, failed = read_sources(folder)
     assert failed == []
     assert load(folder).tree == build(folder, sources).tree
 
 
-@pytest.mark.parametrize("key", packs.KEYS)
+@pytest.mark.parametrize("key", templates.KEYS)
 def test_a_mapping_gives_the_same_bytes_again(key: str) -> None:
-    name = sorted((packs.ROOT / key / "examples" / "valid").glob("*.yaml"))[0].stem
-    assert packs.files(key, name) == packs.files(key, name)
+    name = sorted((templates.ROOT / key / "examples" / "valid").glob("*.yaml"))[0].stem
+    assert templates.files(key, name) == templates.files(key, name)
 
 
 @pytest.mark.slow
@@ -65,7 +65,7 @@ def test_all_templates_stand_their_test_from_the_wheel(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "candle_spec", "template", "test"]
     result = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stdout + result.stderr
-    assert [line.split()[0] for line in result.stdout.splitlines()] == packs.KEYS
+    assert [line.split()[0] for line in result.stdout.splitlines()] == templates.KEYS
     where = [sys.executable, "-c", "import candle_spec; print(candle_spec.__file__)"]
     found = subprocess.run(where, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True).stdout
     assert found.startswith(str(home))

@@ -135,7 +135,7 @@ def test_every_fact_has_an_answer_or_none(folder: Path, tmp_path_factory: pytest
 
 
 def test_settings_win_over_surroundings_and_the_list_decides(folder: Path) -> None:
-    from candle_spec.repositories.engine.vocabulary import Vocabulary
+    from candle_spec.repositories.vocabulary import Vocabulary
 
     around = Surroundings(folder, {"Metric_Type": "regression", "layers": ["a, b", "c"]}, "x.ini")
     types = Vocabulary("types", "closed", {"Regression": (), "Classification": ()})

@@ -11,12 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from candle_spec.repositories.engine.forms import FORMS
-from candle_spec.repositories.engine.record import Kind
-from candle_spec.repositories.engine.transforms import TRANSFORMS, Context, TransformError, wrong_argument
-from candle_spec.repositories.engine.units import convert
-from candle_spec.repositories.engine.vocabulary import Vocabulary
+from candle_spec.repositories.kinds import Kind
+from candle_spec.repositories.language.forms import FORMS
 from candle_spec.repositories.markup.html import ELEMENTS, to_html
+from candle_spec.repositories.transforms import TRANSFORMS, wrong_argument
+from candle_spec.repositories.transforms.transform import Context, TransformError
+from candle_spec.repositories.transforms.units import convert
+from candle_spec.repositories.vocabulary import Vocabulary
 
 VOCABULARIES = {
     "frameworks": Vocabulary("frameworks", "closed", {"pytorch": ("torch",), "keras": ()}),

@@ -39,7 +39,7 @@ def test_every_checkpoint_is_valid_and_loads_through_last(tmp_path: Path) -> Non
         report = validate(path, strict_safe=True)
         assert report.errors == []
         assert all(result.state.value == "ok" for result in report.levels[:6])
-    assert candle_spec.load(folder / "last").manifest["training_state"]["epoch"] == 3
+    assert candle_spec.load(folder / "last").document["training_state"]["epoch"] == 3
     assert (folder / "last").readlink() == Path("epochs/003")
 
 

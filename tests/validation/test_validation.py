@@ -20,9 +20,9 @@ from candle_spec.checkpoint.layout import MANIFEST
 from candle_spec.errors import CandleSpecError, CorruptFileError, InvalidInputError, MissingPathError
 from candle_spec.manifest import CURRENT, check, load_document, versions
 from candle_spec.problems import Level, LevelState, Location, Problem, Report, Severity
-from candle_spec.validation import find_checkpoints, validate, verdict
+from candle_spec.validation import find_checkpoints, reporters, validate, verdict
 from candle_spec.validation.catalogue import catalogue
-from candle_spec.validation.reporters import json_report, text_report
+from candle_spec.validation.reporters import Style
 from candle_spec.validation.rules import files, safety, semantics, weights
 from candle_spec.validation.run import RULES
 from tests.helpers import checkpoints
@@ -489,7 +489,7 @@ class TestReporters:
         return replace(REPORT, levels=[*levels, LevelResult(Level.SAFETY, LevelState.OK)])
 
     def test_text(self) -> None:
-        assert text_report.render([self.report()]).splitlines() == [
+        assert reporters.render("text", [self.report()], Style()).splitlines() == [
             "models/uno.candle    L0-L1 ok · L2-L4 1 problem · L5 ok",
             "  candle-checkpoint.json:31:7 /evaluation/0/value  CKP2007  auc-roc cannot be 1.2  [CS-023]",
             "      -> sure?",
@@ -500,7 +500,7 @@ class TestReporters:
         ]
 
     def test_text_with_infos_and_colours(self) -> None:
-        text = text_report.render([self.report()], colour=True, infos=True)
+        text = reporters.render("text", [self.report()], Style(colour=True, infos=True))
         assert "/schema_version  \x1b[36mCKP1014\x1b[0m  info: it can change" in text
         assert "\x1b[31mCKP2007\x1b[0m" in text
         assert "\x1b[33mCKP5020\x1b[0m  warning: " in text
@@ -508,13 +508,13 @@ class TestReporters:
 
     def test_text_of_many(self) -> None:
         many = replace(self.report(), problems=[REPORT.problems[2]] * 60)
-        lines = text_report.render([many, Report("b")]).splitlines()
+        lines = reporters.render("text", [many, Report("b")], Style()).splitlines()
         assert sum(line.startswith("  model.safetensors") for line in lines) == 50
         assert lines[-3] == "  … and 10 more (--format json shows all)"
         assert lines[-1] == "2 checkpoints, 1 with problems"
 
     def test_json(self) -> None:
-        document = json.loads(json_report.render([self.report(), Report("other")]))
+        document = json.loads(reporters.render("json", [self.report(), Report("other")], Style()))
         assert [p.code for p in check(document, schema="report")] == []
         assert document["reports"][1] == {"path": "other", "ok": True, "levels": [], "problems": []}
         assert document["reports"][0]["problems"][1] == {
@@ -545,9 +545,9 @@ class TestReporters:
 
 def assert_reported(report: Report) -> None:
     """Both reporters take the report; the JSON obeys its schema, the text has no control characters."""
-    document = json.loads(json_report.render([report]))
+    document = json.loads(reporters.render("json", [report], Style()))
     assert [problem for problem in check(document, schema="report") if problem.severity is Severity.ERROR] == []
-    text = text_report.render([report], infos=True)
+    text = reporters.render("text", [report], Style(infos=True))
     assert all(character.isprintable() or character == "\n" for character in text), text
     text.encode("utf-8")
 

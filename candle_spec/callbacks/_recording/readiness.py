@@ -43,9 +43,9 @@ def readiness_lines(
 
 
 def _line(name: str, draft: Mapping[str, Any], folder: Path) -> str:
-    from candle_spec.repositories.packs import search
     from candle_spec.repositories.questions import readiness
     from candle_spec.repositories.questions.description import gather
+    from candle_spec.repositories.templates import search
 
     row = readiness.row(search.choose(search.library(), name), gather(draft, folder))
     missing = [finding.target.rpartition("/")[2] or finding.target for finding in row.missing]

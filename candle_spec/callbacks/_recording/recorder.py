@@ -143,7 +143,7 @@ class Recorder:
         return restart_point(series, self.folder, self.policy.restart_mode)
 
     def _restart(self, point: RestartPoint) -> Restart:
-        if said := compared(point.checkpoint.manifest, self.policy, self.folder):
+        if said := compared(point.checkpoint.document, self.policy, self.folder):
             self.say(said)
         found = restored(point, self.adapter, weights_only=self.policy.weights_only)
         self.epoch, self.step, self.history = found.epoch, found.step, [dict(row) for row in found.history]

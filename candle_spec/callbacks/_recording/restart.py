@@ -75,7 +75,7 @@ def restored(point: RestartPoint, adapter: Adapter, *, weights_only: bool) -> Re
         InvalidInputError: It is of another training.
     """
     given_back = adapter.restore(point.checkpoint, weights_only=weights_only)
-    state = point.checkpoint.manifest.get("training_state", {})
+    state = point.checkpoint.document.get("training_state", {})
     epoch = int(state.get("epoch", 0))
     history = list(given_back.extra.get(HISTORY, []))
     metrics = _metrics(epoch, history, state)

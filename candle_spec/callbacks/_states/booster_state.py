@@ -66,7 +66,7 @@ class BoosterState:
 
     def restore(self, checkpoint: Checkpoint, *, weights_only: bool = False) -> Restored:
         """See :class:`candle_spec.callbacks._recording.adapter.Adapter`."""
-        rows = checkpoint.manifest["weights"].get("payload", [])
+        rows = checkpoint.document["weights"].get("payload", [])
         path = next((row["path"] for row in rows if row["role"] == "booster"), "")
         if not path:
             raise InvalidInputError("the checkpoint holds no booster", location=str(checkpoint.path))

@@ -134,10 +134,10 @@ class ProgramState:
 
     def restore(self, checkpoint: Checkpoint, *, weights_only: bool = False) -> Restored:
         """See :class:`candle_spec.callbacks._recording.adapter.Adapter`."""
-        paths = [row["path"] for row in checkpoint.manifest["weights"].get("payload", [])]
+        paths = [row["path"] for row in checkpoint.document["weights"].get("payload", [])]
         if not paths:
             raise InvalidInputError("the checkpoint is of another model: it holds no file of the program's own")
-        structure = restored(checkpoint) if "state_tree" in checkpoint.manifest.get("training_state", {}) else {}
+        structure = restored(checkpoint) if "state_tree" in checkpoint.document.get("training_state", {}) else {}
         name = str(structure.get(FILE, paths[0]))
         # The name may be that of a folder, or what several names begin with; nothing of it leaves the checkpoint.
         if not name or not any(path.startswith(name) for path in paths):

@@ -120,7 +120,7 @@ def _tell(converted: Any, seconds: float, *, as_json: bool, quiet: bool) -> None
     from candle_spec.conversion.summary import summarize_native, use_it
     from candle_spec.problems import Severity
     from candle_spec.validation import verdict
-    from candle_spec.validation.reporters.text_report import problem_lines
+    from candle_spec.validation.reporters.text import problem_lines
 
     row = verdict(converted.report)
     if as_json:

@@ -9,8 +9,8 @@ from candle_spec.cli.output.words import plural
 
 if TYPE_CHECKING:
     from candle_spec.repositories.engine.record import Finding, Record
-    from candle_spec.repositories.packs.pack import Pack
     from candle_spec.repositories.questions.readiness import Question, Row
+    from candle_spec.repositories.templates.template import Template
 
 _QUIET = ("filled", "no-place", "vocabulary-matched", "unit-converted", "missing-recommended")
 
@@ -40,9 +40,9 @@ def _finding(finding: Finding, explain: bool) -> str:
     return text
 
 
-def schema_lines(pack: Pack) -> Iterator[str]:
+def schema_lines(template: Template) -> Iterator[str]:
     """Yield which schema a record was checked with, and from when it is."""
-    for entry in pack.about.get("schemas", ()):
+    for entry in template.about.get("schemas", ()):
         how = "the repository's own" if entry["origin"] == "vendored" else "derived from"
         yield f"  checked with {entry['file']}: {how} {entry['from']}, {entry['date']}"
 

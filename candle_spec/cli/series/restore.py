@@ -33,7 +33,7 @@ def command(
 
     path = _arguments.find(Series.read(folder), epoch).path
     opened = Checkpoint(path).checked()
-    if "conversion" in opened.manifest:
+    if "conversion" in opened.document:
         context.invoke(restore, checkpoint=path, output=output, rebuild=rebuild, overwrite=overwrite, as_json=as_json)
         return
     made = write_native(opened, output, overwrite=overwrite)

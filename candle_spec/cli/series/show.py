@@ -22,7 +22,7 @@ def command(folder: Path, epoch: str, as_json: bool) -> None:
     from candle_spec.series.series import Series
 
     entry = _arguments.find(Series.read(folder), epoch)
-    manifest = Checkpoint(entry.path).manifest
+    manifest = Checkpoint(entry.path).document
     document = {**_arguments.about(entry), "lineage": manifest.get("lineage", {}), "files": manifest["files"]}
     document["resume_grade"] = manifest.get("training_state", {}).get("resume_grade", "")
     _arguments.show(document, "\n".join(_lines(document)), json_wanted=as_json)

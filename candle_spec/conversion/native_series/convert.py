@@ -84,7 +84,7 @@ def _check_target(target: Path, found: NativeSeries) -> None:
     from candle_spec.checkpoint.checkpoint import Checkpoint
 
     empty = target.is_dir() and not any(target.iterdir())
-    if not empty and not (held and all("conversion" in Checkpoint(path).manifest for path in held)):
+    if not empty and not (held and all("conversion" in Checkpoint(path).document for path in held)):
         raise OutputExistsError(
             "the output exists and is no series that was converted", location=str(target), hint="name another output"
         )

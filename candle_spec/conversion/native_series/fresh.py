@@ -57,7 +57,7 @@ def write_native(
 
 
 def _writer(checkpoint: Checkpoint, target: Path) -> Callable[[Path], None]:
-    manifest = checkpoint.manifest
+    manifest = checkpoint.document
     framework = manifest["model"]["framework"]["name"]
     payload = manifest["weights"].get("payload", [])
     if len(payload) == 1:
@@ -82,7 +82,7 @@ def _rebuild(checkpoint: Checkpoint, converter: str, variant: str, state: Tree, 
     """Let the converter of the format write it, as it does for a checkpoint that was converted."""
     rebuild: Rebuild = registry.named(converter).rebuild  # type: ignore[union-attr]
     native = {"format": converter, "variant": variant, "files": []}
-    manifest: Mapping[str, Any] = {**checkpoint.manifest, "conversion": {"native": native}}
+    manifest: Mapping[str, Any] = {**checkpoint.document, "conversion": {"native": native}}
     load = checkpoint.loader()
     rebuild(manifest=manifest, state=state, read_file=checkpoint.read_file, tensor=load, target=path)
 
@@ -114,7 +114,7 @@ def _named(tree: Any) -> Iterator[tuple[str, str]]:
 
 
 def _keras(checkpoint: Checkpoint, target: Path) -> Callable[[Path], None]:
-    described = any(row["path"] == _CONFIG for row in checkpoint.manifest["files"])
+    described = any(row["path"] == _CONFIG for row in checkpoint.document["files"])
     if target.name.endswith(".weights.h5"):
         return lambda path: _rebuild(_undescribed(checkpoint), "keras", "legacy-h5", _keras_tree(checkpoint), path)
     if target.suffix == ".keras" and described:
@@ -127,14 +127,14 @@ def _keras(checkpoint: Checkpoint, target: Path) -> Callable[[Path], None]:
 def _undescribed(checkpoint: Checkpoint) -> Checkpoint:
     """The checkpoint without its architecture: a file of weights holds none."""
     bare = Checkpoint(checkpoint.path)
-    files = [row for row in checkpoint.manifest["files"] if row["path"] != _CONFIG]
-    bare.manifest = {**checkpoint.manifest, "files": files}
+    files = [row for row in checkpoint.document["files"] if row["path"] != _CONFIG]
+    bare.document = {**checkpoint.document, "files": files}
     return bare
 
 
 def _keras_tree(checkpoint: Checkpoint) -> Tree:
     """The groups of a ``.weights.h5``: a variable stands under its owner's path, ``vars`` and its number."""
-    roots = {group["id"]: group["root"].strip("/") for group in checkpoint.manifest["weights"].get("groups", [])}
+    roots = {group["id"]: group["root"].strip("/") for group in checkpoint.document["weights"].get("groups", [])}
     root: Tree = {"vars": {}}  # tf_keras looks for the model's own variables, of which there are none
     for tensor in checkpoint.tensors:
         if tensor.group not in _KERAS_GROUPS:

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from typing import Any
 
 from candle_spec import pointer as pointers
-from candle_spec.errors import LimitExceededError
-from candle_spec.limits import MIB
-from candle_spec.repositories.engine.record import Finding, Kind
-from candle_spec.repositories.engine.source import Source, gather
-from candle_spec.repositories.engine.transforms import TRANSFORMS, Context, TransformError, plain_text
-from candle_spec.repositories.engine.vocabulary import Vocabulary
-from candle_spec.repositories.language.conditions import holds, is_absent
-from candle_spec.repositories.language.terms import Pointer, Use
+from candle_spec.repositories.engine.bounded_source import Bound, BoundedSource, Scope
+from candle_spec.repositories.engine.nodes import Nodes
+from candle_spec.repositories.engine.record import Finding
+from candle_spec.repositories.engine.source import Source
+from candle_spec.repositories.kinds import Kind
+from candle_spec.repositories.language.conditions import holds
+from candle_spec.repositories.language.terms import Use
 from candle_spec.repositories.language.text import Choice, Insert, Loop, Text
 from candle_spec.repositories.language.tree import (
     Const,
@@ -24,27 +23,13 @@ from candle_spec.repositories.language.tree import (
     Instruction,
     Items,
     MappingTree,
-    Pool,
     Ref,
     Shape,
 )
-
-WORK: Final = 2_000_000
-"""Values that one mapping may read and make: a manifest of 10,000 files takes about 200,000."""
-
-TEXT: Final = 64 * MIB
-"""Characters of all texts that one mapping makes."""
-
-
-@dataclass(frozen=True, slots=True)
-class Bound:
-    """A value that a name stands for, and its place in the manifest."""
-
-    value: Any
-    origin: str
-
-
-Scope = Mapping[str, Bound]
+from candle_spec.repositories.transforms import TRANSFORMS
+from candle_spec.repositories.transforms.transform import Context, TransformError
+from candle_spec.repositories.values import is_absent, plain_text
+from candle_spec.repositories.vocabulary import Vocabulary
 
 
 @dataclass(slots=True)
@@ -72,17 +57,19 @@ class Evaluator:
     vocabularies: Mapping[str, Vocabulary]
     record: str
     findings: list[Finding] = field(default_factory=list)
-    _nodes: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
-    _refs: list[tuple[str, str, str]] = field(default_factory=list)
-    _spent: int = 0
-    _written: int = 0
+    _nodes: Nodes = field(init=False)
+    _bounded: BoundedSource = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._nodes = Nodes(self.tree.pools)
+        self._bounded = BoundedSource(self.source, f"record {self.record}")
 
     def run(self) -> Any:
         """Return the document, or ``None`` where nothing is in it."""
         scope = {"": Bound(self.source.document, "")}
         document = self._value(self.tree.records[self.record], f"{self.record}:", scope)
         if isinstance(document, dict):
-            self._place_nodes(document)
+            self.findings += self._nodes.place(document)
         return document
 
     def _value(self, instruction: Instruction, target: str, scope: Scope) -> Any:
@@ -92,7 +79,7 @@ class Evaluator:
             if not items:
                 self._missing(instruction, target)
             return items
-        self._spend(1)
+        self._bounded.spend(1)
         if instruction.when and not self._holds(instruction, scope):
             return None
         body = instruction.body
@@ -104,7 +91,7 @@ class Evaluator:
 
     def _holds(self, instruction: Instruction, scope: Scope) -> bool:
         def bind(names: Scope) -> Any:
-            return lambda pointer: self._read(pointer, names)[0]
+            return lambda pointer: self._bounded.read(pointer, names)[0]
 
         assert_that = instruction.when
         return assert_that is None or holds(
@@ -113,7 +100,7 @@ class Evaluator:
 
     def _items(self, instruction: Instruction, target: str, scope: Scope) -> list[Any]:
         pointer = instruction.each
-        found, origin = self._read(pointer, scope) if pointer else (None, "")
+        found, origin = self._bounded.read(pointer, scope) if pointer else (None, "")
         items = found if isinstance(found, list) else [] if is_absent(found) else [found]
         single = replace(instruction, each=None)
         result: list[Any] = []
@@ -153,15 +140,8 @@ class Evaluator:
                 self._missing(instruction, target)
             return result if instruction.keep and result else None
         if instruction.node and node_id is not None:
-            return self._node(instruction.node.pool, node_id, result)
+            return self._nodes.add(instruction.node.pool, node_id, result)
         return self._finish(instruction, result, target, _Trail())
-
-    def _node(self, pool: str, node_id: str, value: dict[str, Any]) -> Any:
-        about = self.tree.pools[pool]
-        known = self._nodes.setdefault(pool, {}).setdefault(node_id, {about.id: node_id})
-        for key, inner in value.items():
-            known.setdefault(key, inner)
-        return _reference(about, node_id)
 
     def _leaf(self, instruction: Instruction, target: str, scope: Scope) -> Any:
         trail = _Trail(notes=Context(self.vocabularies))
@@ -175,7 +155,7 @@ class Evaluator:
             return body.value
         if isinstance(body, From):
             for pointer in body.sources:
-                value, origin = self._read(pointer, scope)
+                value, origin = self._bounded.read(pointer, scope)
                 if not is_absent(value):
                     trail.source = origin
                     return value
@@ -186,8 +166,7 @@ class Evaluator:
             node_id = self._text(body.id, scope, trail)
             if node_id is None:
                 return None
-            self._refs.append((body.pool, node_id, target))
-            return _reference(self.tree.pools[body.pool], node_id)
+            return self._nodes.cite(body.pool, node_id, target)
         return None
 
     def _finish(self, instruction: Instruction, value: Any, target: str, trail: _Trail) -> Any:
@@ -231,7 +210,7 @@ class Evaluator:
             if isinstance(part, str):
                 out.append(part)
             elif isinstance(part, Insert):
-                value, origin = self._read(part.pointer, scope)
+                value, origin = self._bounded.read(part.pointer, scope)
                 value, _ = self._transform(value, part.use, trail)
                 if is_absent(value):
                     if top:
@@ -240,34 +219,18 @@ class Evaluator:
                 trail.source = trail.source or origin
                 out.append(", ".join(map(plain_text, value)) if isinstance(value, list) else plain_text(value))
             elif isinstance(part, Loop):
-                found, origin = self._read(part.pointer, scope)
+                found, origin = self._bounded.read(part.pointer, scope)
                 items = found if isinstance(found, list) else [] if is_absent(found) else [found]
                 for index, item in enumerate(items):
                     inner = {**scope, part.name: Bound(item, f"{origin}/{index}")}
                     out.append(self._text(part.parts, inner, trail, top=False) or "")
             elif isinstance(part, Choice):
-                there = not is_absent(self._read(part.pointer, scope)[0])
+                there = not is_absent(self._bounded.read(part.pointer, scope)[0])
                 chosen = part.parts if there != part.negated else part.otherwise
                 out.append(self._text(chosen, scope, trail, top=False) or "")
         made = "".join(out)
-        self._spend(1, len(made))
+        self._bounded.spend(1, len(made))
         return made
-
-    def _read(self, pointer: Pointer, scope: Scope) -> tuple[Any, str]:
-        bound = scope[pointer.scope]
-        value, origin = gather(bound.value, pointer, bound.origin)
-        self._spend(len(value) if "*" in pointer.parts and isinstance(value, list) else 1)
-        if origin:
-            self.source.read.add(origin)
-        return value, origin
-
-    def _spend(self, values: int, characters: int = 0) -> None:
-        """Bound what nested loops make of few items."""
-        self._spent += values
-        self._written += characters
-        if self._spent > WORK or self._written > TEXT:
-            message = f"the mapping reads and makes more than {WORK} values or {TEXT} characters"
-            raise LimitExceededError(message, location=f"record {self.record}")
 
     def _missing(self, instruction: Instruction, target: str) -> None:
         if instruction.level in (Demand.MUST, Demand.SHOULD):
@@ -292,22 +255,6 @@ class Evaluator:
         demand = instruction.level or Demand.MAY
         ask = instruction.ask if missing or kind in (Kind.INVALID, Kind.INFERRED) else None
         self.findings.append(Finding(kind, target, demand, trail.source, trail.transforms, origin, message, ask))
-
-    def _place_nodes(self, document: dict[str, Any]) -> None:
-        for name, about in self.tree.pools.items():
-            nodes = list(self._nodes.get(name, {}).values())
-            known = pointers.get(document, about.into)
-            if nodes or known:
-                pointers.put(document, about.into, [*(known or []), *nodes])
-            ids = {node.get(about.id) for node in [*(known or []), *nodes] if isinstance(node, dict)}
-            for pool, node_id, target in self._refs:
-                if pool == name and node_id not in ids:
-                    message = f"it cites {node_id!r}, which is not in the record"
-                    self.findings.append(Finding(Kind.INVALID, target, message=message))
-
-
-def _reference(pool: Pool, node_id: str) -> Any:
-    return {pool.ref: node_id} if pool.ref else node_id
 
 
 def _is_constant(instruction: Instruction) -> bool:

@@ -18,50 +18,50 @@ from candle_spec.manifest.documents import load_document
 from candle_spec.problems import Severity
 from candle_spec.repositories.engine.evaluator import Evaluator
 from candle_spec.repositories.engine.source import Source, refuse_what_is_no_json
-from candle_spec.repositories.language.conditions import is_absent
-from candle_spec.repositories.packs.pack import Pack
+from candle_spec.repositories.templates.template import Template
+from candle_spec.repositories.values import is_absent
 
 RECORD = "manifest"
 """Name of the record that ``import.yaml`` makes."""
 
 
-def import_documents(pack: Pack, documents: Mapping[str, Any]) -> dict[str, Any]:
+def import_documents(template: Template, documents: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a record says of a manifest.
 
     Args:
-        pack: The template.
+        template: The template.
         documents: The record's documents by output; ``import.yaml`` reads one of them.
 
     Raises:
         InvalidInputError: The template has no way back.
     """
-    if pack.importing is None or RECORD not in pack.importing.records:
-        raise InvalidInputError(f"{pack.key} has no way back: it has no import.yaml")
-    document = documents.get(read_output(pack)["id"])
+    if template.importing is None or RECORD not in template.importing.records:
+        raise InvalidInputError(f"{template.key} has no way back: it has no import.yaml")
+    document = documents.get(read_output(template)["id"])
     if not isinstance(document, dict):
-        raise InvalidInputError(f"the record is no object: {pack.key} makes one")
+        raise InvalidInputError(f"the record is no object: {template.key} makes one")
     refuse_what_is_no_json(document)
     source = Source(document)
-    made = Evaluator(pack.importing, source, pack.vocabularies, RECORD).run()
+    made = Evaluator(template.importing, source, template.vocabularies, RECORD).run()
     return made if isinstance(made, dict) else {}
 
 
-def read_output(pack: Pack) -> Mapping[str, Any]:
+def read_output(template: Template) -> Mapping[str, Any]:
     """Return the output that ``import.yaml`` reads: the one that the template names, or its first."""
-    named = pack.about.get("reads", pack.outputs[0]["id"])
-    for output in pack.outputs:
+    named = template.about.get("reads", template.outputs[0]["id"])
+    for output in template.outputs:
         if output["id"] == named:
             return output
-    raise InvalidInputError(f"{pack.key} reads {named!r}, which it does not make")
+    raise InvalidInputError(f"{template.key} reads {named!r}, which it does not make")
 
 
-def read_record(pack: Pack, data: bytes, name: str) -> Any:
+def read_record(template: Template, data: bytes, name: str) -> Any:
     """Return the document in a record's file: the output that the template reads back, as it is written.
 
     Raises:
         CorruptFileError: It is not of that form.
     """
-    output = read_output(pack)
+    output = read_output(template)
     if output["writer"] not in ("front-matter", "yaml"):
         return load_document(data, name).value
     from candle_spec.manifest.yaml import load_yaml

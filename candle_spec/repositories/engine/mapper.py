@@ -8,38 +8,40 @@ from typing import Any
 from candle_spec import pointer as pointers
 from candle_spec.errors import InvalidInputError
 from candle_spec.manifest import collection
-from candle_spec.repositories.engine import rules, target
+from candle_spec.repositories.engine.broken_rules import broken
 from candle_spec.repositories.engine.evaluator import Evaluator
-from candle_spec.repositories.engine.record import Finding, Kind, Record
+from candle_spec.repositories.engine.record import Finding, Record
 from candle_spec.repositories.engine.source import Source
-from candle_spec.repositories.language.conditions import is_absent
+from candle_spec.repositories.kinds import Kind
 from candle_spec.repositories.language.tree import Demand
-from candle_spec.repositories.packs.pack import Pack
+from candle_spec.repositories.templates import target
+from candle_spec.repositories.templates.template import Template
+from candle_spec.repositories.values import is_absent
 from candle_spec.repositories.writers import write
 
 
-def map_source(pack: Pack, source: Source) -> Record:
+def map_source(template: Template, source: Source) -> Record:
     """Return the record that a template makes.
 
     Args:
-        pack: The template.
+        template: The template.
         source: The manifest with what description and site add (:func:`candle_spec.repositories.engine.source.merge`).
 
     Raises:
         InvalidInputError: The template does not read this version of the manifest.
     """
-    _in_range(pack, source.document)
+    _in_range(template, source.document)
     source.read.clear()
-    record = Record(pack.key, {})
-    for output in pack.outputs:
-        if output["id"] not in pack.tree.records:
+    record = Record(template.key, {})
+    for output in template.outputs:
+        if output["id"] not in template.tree.records:
             continue
-        evaluator = Evaluator(pack.tree, source, pack.vocabularies, output["id"])
+        evaluator = Evaluator(template.tree, source, template.vocabularies, output["id"])
         document = evaluator.run()
         record.findings += evaluator.findings
         if not is_absent(document):
             record.documents[output["id"]] = document
-    ignored = pack.tree.ignore
+    ignored = template.tree.ignore
     record.findings += [
         Finding(
             Kind.NO_PLACE,
@@ -51,25 +53,25 @@ def map_source(pack: Pack, source: Source) -> Record:
         for at in source.unread()
         if not any(at == each or at.startswith(f"{each}/") for each in ignored)
     ]
-    record.findings += list(_check(pack, record, source))
+    record.findings += list(_check(template, record, source))
     return record
 
 
-def _check(pack: Pack, record: Record, source: Source) -> Iterator[Finding]:
+def _check(template: Template, record: Record, source: Source) -> Iterator[Finding]:
     """What the target's schema, the rules and the schema of the template's extension find."""
     missing = {finding.target for finding in record.of(Kind.MISSING_MANDATORY)}
-    for output in pack.outputs:
+    for output in template.outputs:
         document = record.documents.get(output["id"])
         if document is not None and "schema" in output:
-            for at, message in target.faults(document, pack.folder, output["schema"]):
+            for at, message in target.faults(document, template.folder, output["schema"]):
                 place = f"{output['id']}:{at}"
                 if not any(each.startswith(f"{place}/") and _names(message, each) for each in missing):
                     yield Finding(Kind.INVALID, place, Demand.MUST, message=message)
-    yield from rules.apply(pack.rules, record.documents)
-    answers = pointers.get(source.document, pointers.join(["extensions", pack.extension_uri]))
-    if pack.extension_uri and answers is not None:
-        for at, message in target.faults(answers, pack.folder, "extension.schema.json"):
-            place = f"/extensions/{pack.extension_uri}{at}"
+    yield from broken(template.rules, record.documents)
+    answers = pointers.get(source.document, pointers.join(["extensions", template.extension_uri]))
+    if template.extension_uri and answers is not None:
+        for at, message in target.faults(answers, template.folder, "extension.schema.json"):
+            place = f"/extensions/{template.extension_uri}{at}"
             origin = str(source.origin(place))
             yield Finding(Kind.INVALID, "", source=place, provenance=origin, message=message)
 
@@ -79,20 +81,20 @@ def _names(message: str, place: str) -> bool:
     return "required" in message and f'"{place.rpartition("/")[2]}"' in message
 
 
-def _in_range(pack: Pack, manifest: Mapping[str, Any]) -> None:
-    core = pack.about["core"]
+def _in_range(template: Template, manifest: Mapping[str, Any]) -> None:
+    core = template.about["core"]
     version = collection.precedence(str(manifest.get("schema_version", collection.CURRENT)))
     low, high = collection.precedence(core["from"]), collection.precedence(core.get("below", "999999.0.0"))
     if not low <= version < high:
         stated = f"{core['from']} to {core['below']}" if "below" in core else f"{core['from']} and newer"
-        message = f"{pack.key} reads manifests of version {stated}, not {manifest.get('schema_version')}"
+        message = f"{template.key} reads manifests of version {stated}, not {manifest.get('schema_version')}"
         raise InvalidInputError(message, hint="migrate the manifest, or use another version of the template")
 
 
-def write_documents(pack: Pack, record: Record) -> dict[str, bytes]:
+def write_documents(template: Template, record: Record) -> dict[str, bytes]:
     """Return the record's files by path."""
     return {
         output["file"]: write(record.documents[output["id"]], output)
-        for output in pack.outputs
+        for output in template.outputs
         if output["id"] in record.documents
     }

@@ -2,33 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Any
 
+from candle_spec.repositories.kinds import Kind
 from candle_spec.repositories.language.tree import Ask, Demand
-
-
-class Kind(StrEnum):
-    """What happened to a field of the target, or to a part of the manifest."""
-
-    FILLED = "filled"
-    MISSING_MANDATORY = "missing-mandatory"
-    MISSING_RECOMMENDED = "missing-recommended"
-    DEFAULTED = "defaulted"
-    TRUNCATED = "truncated"
-    UNIT_CONVERTED = "unit-converted"
-    VOCABULARY_MATCHED = "vocabulary-matched"
-    UNVERIFIED = "unverified"
-    INFERRED = "inferred"
-    LEFT_OUT = "left-out"
-    NO_PLACE = "no-place"
-    INVALID = "invalid"
-
-
-LOSSES = (Kind.TRUNCATED, Kind.LEFT_OUT, Kind.NO_PLACE)
-"""Kinds that mean that something of the manifest does not arrive."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +61,3 @@ class Record:
     def inferred_mandatory(self) -> list[Finding]:
         """Mandatory fields whose value was only inferred."""
         return [finding for finding in self.of(Kind.INFERRED) if finding.demand is Demand.MUST]
-
-
-def counts(findings: Iterable[Finding]) -> Mapping[str, int]:
-    """Return how many findings there are of each kind."""
-    found: dict[str, int] = {}
-    for finding in findings:
-        found[finding.kind.value] = found.get(finding.kind.value, 0) + 1
-    return found

@@ -16,8 +16,8 @@ from candle_spec.digests import digest_json
 from candle_spec.errors import InvalidInputError
 from candle_spec.manifest.documents import Document
 from candle_spec.manifest.plain import scan
-from candle_spec.repositories.language.conditions import is_absent
 from candle_spec.repositories.language.terms import Pointer
+from candle_spec.repositories.values import is_absent
 
 SOURCES: Final = "field_sources"
 _DETAIL: Final = 2000

@@ -10,8 +10,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from candle_spec.repositories.engine.forms import FORMS
+from candle_spec.repositories.language.forms import FORMS
 from candle_spec.repositories.language.terms import Pointer, parse_pointer
+from candle_spec.repositories.values import is_absent
 
 Lookup = Callable[[Pointer], Any]
 
@@ -33,11 +34,6 @@ class Condition:
     argument: Any = None
     inner: tuple[Condition, ...] = ()
     item: str = ""
-
-
-def is_absent(value: Any) -> bool:
-    """Whether a value counts as none: ``null``, an empty text, list or object."""
-    return value is None or (isinstance(value, (str, list, dict)) and not value)
 
 
 def _number(value: Any) -> bool:

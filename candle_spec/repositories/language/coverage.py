@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from candle_spec import pointer as pointers
-from candle_spec.repositories.engine.vocabulary import Vocabulary
 from candle_spec.repositories.language.references import Names, Reader
 from candle_spec.repositories.language.schema_places import Place, Places, Spoken, required
 from candle_spec.repositories.language.terms import Mistake
 from candle_spec.repositories.language.tree import Const, Demand, From, Instruction, Items, Pool, Shape
+from candle_spec.repositories.vocabulary import Vocabulary
 
 Members = Mapping[str, Instruction]
 _SHOWN: Final = 6

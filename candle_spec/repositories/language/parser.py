@@ -8,8 +8,8 @@ from typing import Any
 
 from candle_spec import pointer as pointers
 from candle_spec.errors import InvalidInputError
-from candle_spec.repositories.engine.transforms import escaped, wrong_argument
 from candle_spec.repositories.language.conditions import Condition, ConditionParser
+from candle_spec.repositories.language.escapes import escaped
 from candle_spec.repositories.language.terms import Mistake, Pointer, Use, manifest_pointer, parse_pointer
 from candle_spec.repositories.language.text import Text, TextParser
 from candle_spec.repositories.language.tree import (
@@ -32,6 +32,7 @@ from candle_spec.repositories.language.tree import (
     Ref,
     Shape,
 )
+from candle_spec.repositories.transforms import wrong_argument
 
 
 @dataclass(slots=True)

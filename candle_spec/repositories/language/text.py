@@ -61,18 +61,6 @@ ParseUse = Callable[[str, Any], Use | str]
 Finish = Callable[[tuple[Use, ...]], tuple[Use, ...]]
 
 
-def inserts(text: Text) -> Iterator[Insert | Loop | Choice]:
-    """Yield all parts that read something, at any depth."""
-    for part in text:
-        if not isinstance(part, str):
-            yield part
-        if isinstance(part, Loop):
-            yield from inserts(part.parts)
-        elif isinstance(part, Choice):
-            yield from inserts(part.parts)
-            yield from inserts(part.otherwise)
-
-
 class TextParser:
     """Parses one text; collects what is wrong with it as ``(line, sentence)``.
 

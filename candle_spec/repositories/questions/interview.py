@@ -15,9 +15,9 @@ from candle_spec.manifest import check
 from candle_spec.manifest.documents import Document
 from candle_spec.manifest.words import nearest
 from candle_spec.problems import Severity
-from candle_spec.repositories.engine import target
 from candle_spec.repositories.language.tree import Ask
-from candle_spec.repositories.packs.pack import EXTENSION, Pack
+from candle_spec.repositories.templates import target
+from candle_spec.repositories.templates.template import EXTENSION, Template
 
 _ORCID: Final = re.compile(r"\(?(?:https://orcid\.org/)?([0-9]{4}-[0-9]{4}-[0-9]{4}-[0-9]{3}[0-9X])\)?")
 
@@ -30,11 +30,11 @@ class Choices:
     closed: bool = False
 
 
-def choices(ask: Ask, pack: Pack) -> Choices:
+def choices(ask: Ask, template: Template) -> Choices:
     """Return what a question offers: its own choices, or the terms of its vocabulary."""
     if ask.choices:
         return Choices(ask.choices, closed=True)
-    vocabulary = pack.vocabularies.get(ask.vocabulary)
+    vocabulary = template.vocabularies.get(ask.vocabulary)
     if vocabulary is None:
         return Choices()
     return Choices(tuple(vocabulary.terms), closed=vocabulary.status == "closed")
@@ -130,7 +130,7 @@ def _values(value: Any, at: str) -> Iterator[tuple[str, Any]]:
         yield at, value
 
 
-def faults(answers: Mapping[str, Any], manifest: Mapping[str, Any], packs: list[Pack]) -> list[tuple[str, str]]:
+def faults(answers: Mapping[str, Any], manifest: Mapping[str, Any], templates: list[Template]) -> list[tuple[str, str]]:
     """Return what is wrong with answers, ``(pointer, sentence)``, by the manifest's schema and those of extensions."""
     made: dict[str, Any] = _copy(manifest)
     for at, value in answers.items():
@@ -141,11 +141,11 @@ def faults(answers: Mapping[str, Any], manifest: Mapping[str, Any], packs: list[
         for problem in check(made)
         if problem.severity is Severity.ERROR and (problem.code, problem.location.pointer) not in known
     ]
-    for pack in packs:
-        at = pointers.join(["extensions", pack.extension_uri])
+    for template in templates:
+        at = pointers.join(["extensions", template.extension_uri])
         own = pointers.get(made, at)
-        if pack.extension_uri and own is not None:
-            found += [(at + inner, message) for inner, message in target.faults(own, pack.folder, EXTENSION)]
+        if template.extension_uri and own is not None:
+            found += [(at + inner, message) for inner, message in target.faults(own, template.folder, EXTENSION)]
     return found
 
 

@@ -6,10 +6,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from candle_spec.repositories.engine.mapper import map_source
-from candle_spec.repositories.engine.record import Finding, Kind, Record
+from candle_spec.repositories.engine.record import Finding, Record
 from candle_spec.repositories.engine.source import Source
+from candle_spec.repositories.kinds import Kind
 from candle_spec.repositories.language.tree import Ask, Demand
-from candle_spec.repositories.packs.pack import Pack
+from candle_spec.repositories.templates.template import Template
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +59,11 @@ class Question:
     mandatory: list[str] = field(default_factory=list)
 
 
-def row(pack: Pack, source: Source) -> Row:
+def row(template: Template, source: Source) -> Row:
     """Return how a manifest stands with one repository."""
-    record = map_source(pack, source)
+    record = map_source(template, source)
     return Row(
-        pack.key,
+        template.key,
         record,
         _each_once(record.blocking),
         record.of(Kind.MISSING_RECOMMENDED),

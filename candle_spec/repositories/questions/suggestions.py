@@ -19,12 +19,11 @@ from candle_spec.canonical import loads
 from candle_spec.errors import CorruptFileError, LimitExceededError, MissingPathError
 from candle_spec.manifest.yaml import load_yaml
 from candle_spec.readers import git, settings
-from candle_spec.repositories.engine.forms import FORMS
 from candle_spec.repositories.engine.source import Source
-from candle_spec.repositories.engine.transform_functions import plain_text
-from candle_spec.repositories.engine.vocabulary import Vocabulary
-from candle_spec.repositories.language.conditions import is_absent
+from candle_spec.repositories.language.forms import FORMS
 from candle_spec.repositories.language.tree import CONFIG, Ask
+from candle_spec.repositories.values import is_absent, plain_text
+from candle_spec.repositories.vocabulary import Vocabulary
 
 _STAGES: Final = ("Train", "DEFAULT", "Global_Params", "Global Params")
 """Sections whose settings win over those of others."""

@@ -14,7 +14,7 @@ from html import escape
 from typing import Any, Final
 
 from candle_spec.errors import InvalidInputError
-from candle_spec.repositories.engine.transforms import plain_text
+from candle_spec.repositories.values import plain_text
 
 _MOMENT: Final = (1980, 1, 1, 0, 0, 0)
 _CELL: Final = 32_767

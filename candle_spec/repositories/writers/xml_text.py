@@ -8,7 +8,7 @@ from typing import Any
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from candle_spec.errors import InvalidInputError
-from candle_spec.repositories.engine.transform_functions import plain_text
+from candle_spec.repositories.values import plain_text
 
 
 def xml(document: Any, output: Mapping[str, Any]) -> bytes:

@@ -104,9 +104,9 @@ class TestArchive(ConverterContract):
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_tensor_is_the_inner_one(kind: str, tmp_path: Path) -> None:
     made = Checkpoint(convert(make(tmp_path, kind), tmp_path / "x.candle").path)
-    assert made.manifest["name"] == "r1041"
-    assert made.manifest["model"]["framework"]["name"] == "pytorch"
-    assert made.manifest["conversion"]["native"]["format"] == "archive"
+    assert made.document["name"] == "r1041"
+    assert made.document["model"]["framework"]["name"] == "pytorch"
+    assert made.document["conversion"]["native"]["format"] == "archive"
     for name, tensor in tensors().items():
         assert (made.tensor("model", name) == tensor.numpy()).all()
 

@@ -203,7 +203,7 @@ def test_the_state_dict_is_taken(maker: Any, tmp_path: Path) -> None:
     made = Checkpoint(convert(maker(tmp_path / "nuclei"), tmp_path / "x.candle").path)
     for name, tensor in network().state_dict().items():
         assert (made.tensor("model", name) == tensor.numpy()).all()
-    assert made.manifest["name"] == "UNet for nuclei"
+    assert made.document["name"] == "UNet for nuclei"
 
 
 def test_what_the_description_fills(tmp_path: Path) -> None:
@@ -257,10 +257,10 @@ def test_what_the_description_fills(tmp_path: Path) -> None:
 
 def test_test_tensors_become_a_vector(tmp_path: Path) -> None:
     made = Checkpoint(convert(package(tmp_path / "nuclei"), tmp_path / "x.candle").path)
-    (vector,) = made.manifest["verification"]["vectors"]
+    (vector,) = made.document["verification"]["vectors"]
     assert vector["tolerance"] == {"rtol": 0.001, "atol": 0.0001}
     assert (np.load(made.file(vector["inputs"])) == 1).all()
-    roles = {row["path"]: row["role"] for row in made.manifest["files"]}
+    roles = {row["path"]: row["role"] for row in made.document["files"]}
     assert roles[vector["inputs"]] == "sample-input"
     assert roles[vector["outputs"]] == "expected-output"
 

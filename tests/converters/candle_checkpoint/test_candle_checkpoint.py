@@ -150,7 +150,7 @@ def test_a_whole_run_one_by_one(tmp_path: Path) -> None:
         ("ckpts/epochs/002", "converted"),
     ]
     assert others == 1
-    names = [candle_spec.load(tmp_path / "out" / row.output).manifest["name"] for row in rows]
+    names = [candle_spec.load(tmp_path / "out" / row.output).document["name"] for row in rows]
     assert names == ["nt3", "nt3 (ckpts/epochs/002)"]
 
 

@@ -94,13 +94,13 @@ def test_every_array_of_a_training_state(tmp_path: Path) -> None:
     made = convert(path, tmp_path / "x.candle").path
     checkpoint = candle_spec.load(made)
     expected = leaves(serialization.msgpack_restore(path.read_bytes()))
-    assert {group["kind"] for group in checkpoint.manifest["weights"]["groups"]} == {"model", "optimizer"}
+    assert {group["kind"] for group in checkpoint.document["weights"]["groups"]} == {"model", "optimizer"}
     found = {f"params.{name}": value for name, value in checkpoint.state_dict().items()}
     found |= {f"opt_state.{name}": value for name, value in checkpoint.state_dict("optimizer").items()}
     assert set(found) == set(expected)
     for name, value in expected.items():
         assert np.asarray(value).tobytes() == found[name].tobytes(), name
-    assert checkpoint.manifest["training_state"]["resume_grade"] == "fine-tunable"
+    assert checkpoint.document["training_state"]["resume_grade"] == "fine-tunable"
 
 
 def test_one_more_step_after_a_restore(tmp_path: Path) -> None:

@@ -151,13 +151,13 @@ def test_safetensors_are_taken_and_equal_tensors_stored_once(tmp_path: Path) -> 
     made = Checkpoint(convert(folder, tmp_path / "x.candle").path)
     for name, tensor in weights().items():
         assert (made.tensor("model", name) == tensor.numpy()).all()
-    residues = {row["native"]: row["residue_size"] for row in made.manifest["conversion"]["restore"]["originals"]}
+    residues = {row["native"]: row["residue_size"] for row in made.document["conversion"]["restore"]["originals"]}
     tensors = sum(tensor.nbytes for tensor in weights().values())
     assert residues["pytorch_model.bin"] == (folder / "pytorch_model.bin").stat().st_size - tensors
     assert residues["onnx/model.onnx"] == 202
     assert residues["README.md"] == residues["config.json"] == 0
-    assert "stored once" in part(made.manifest, "other weights")["reason"]
-    assert "onnx/model.onnx" in part(made.manifest, "weights in other formats")["reason"]
+    assert "stored once" in part(made.document, "other weights")["reason"]
+    assert "onnx/model.onnx" in part(made.document, "weights in other formats")["reason"]
 
 
 def test_other_values_in_another_format_are_kept_apart(tmp_path: Path) -> None:
@@ -225,9 +225,9 @@ def test_values_that_do_not_fit_are_left_out(tmp_path: Path) -> None:
 
 def test_a_checkpoint_of_the_trainer_can_go_on(tmp_path: Path) -> None:
     made = Checkpoint(convert(trainer(tmp_path / "checkpoint-500"), tmp_path / "x.candle").path)
-    state = made.manifest["training_state"]
+    state = made.document["training_state"]
     assert (state["step"], state["epoch"]) == (500, 2)
-    assert made.manifest["training"]["epochs"] == 3
+    assert made.document["training"]["epochs"] == 3
     assert {name: row["status"] for name, row in state["parts"].items()} | {
         "sampler": "",
         "metric": "",
@@ -257,8 +257,8 @@ def test_shards_of_pytorch(tmp_path: Path) -> None:
 def test_components_are_groups(tmp_path: Path) -> None:
     made = Checkpoint(convert(diffusers(tmp_path / "pipe"), tmp_path / "x.candle").path)
     assert set(made.groups) == {"model.unet", "model.vae"}
-    assert made.manifest["model"]["architecture"] == "Pipe"
-    assert made.manifest["environment"]["packages"] == {"diffusers": "0.30.0"}
+    assert made.document["model"]["architecture"] == "Pipe"
+    assert made.document["environment"]["packages"] == {"diffusers": "0.30.0"}
 
 
 def test_several_models_are_refused_by_name(tmp_path: Path) -> None:

@@ -147,16 +147,16 @@ def test_the_tensors_are_those_of_keras(tmp_path: Path) -> None:
     found = {tensor.shape: made.tensor("model", tensor.name) for tensor in made.tensors if tensor.group == "model"}
     assert (found[40, 8] == kernel).all()
     assert (found[8,] == bias).all()
-    assert made.manifest["model"]["topology"][0]["kind"] == "keras-config"
+    assert made.document["model"]["topology"][0]["kind"] == "keras-config"
 
 
 def test_a_booster_is_a_payload(tmp_path: Path) -> None:
     folder = boosted(tmp_path / "m")
     made = Checkpoint(convert(folder, tmp_path / "x.candle").path)
-    (payload,) = made.manifest["weights"]["payload"]
+    (payload,) = made.document["weights"]["payload"]
     assert made.read_file(payload["path"]) == (folder / "model.lgb").read_bytes()
-    assert made.manifest["model"]["framework"]["name"] == "lightgbm"
-    assert made.manifest["model"]["framework"]["version"] == "4.7.0"
+    assert made.document["model"]["framework"]["name"] == "lightgbm"
+    assert made.document["model"]["framework"]["version"] == "4.7.0"
 
 
 def test_what_mlmodel_and_the_environment_fill(tmp_path: Path) -> None:
@@ -196,7 +196,7 @@ def test_many_columns_become_a_list_of_features(tmp_path: Path) -> None:
     columns = [{"type": "double", "name": f"gene_{number}"} for number in range(500)]
     described(folder, "pytorch", {"model_data": "data"}, json.dumps(columns))
     made = Checkpoint(convert(folder, tmp_path / "x.candle").path)
-    (table,) = made.manifest["inputs"]
+    (table,) = made.document["inputs"]
     assert table["feature_list"]["count"] == table["axes"][1]["size"] == 500
     assert table["dtype"] == "F64"
     assert made.read_file(table["feature_list"]["path"]).decode().split()[-1] == "gene_499"

@@ -105,7 +105,7 @@ def test_the_state_dict_is_taken(tmp_path: Path) -> None:
     made = Checkpoint(convert(bundle(tmp_path / "b", script=True), tmp_path / "x.candle").path)
     for name, tensor in network().state_dict().items():
         assert (made.tensor("model", name) == tensor.numpy()).all()
-    reasons = {row["what"]: row.get("reason", "") for row in made.manifest["conversion"]["parts"]}
+    reasons = {row["what"]: row.get("reason", "") for row in made.document["conversion"]["parts"]}
     assert reasons["other weights"].endswith("models/model.ts")
 
 

@@ -129,7 +129,7 @@ def test_what_safetensors_lacks_is_encoded(kind: str, tmp_path: Path) -> None:
     assert records.parts["feature"].tobytes() == little(wanted["records"]["feature"])
     assert records.parts["value"].tobytes() == wanted["records"]["value"].tobytes()
     assert [field["offset"] for field in records.params["fields"]] == [RECORD.fields[n][1] for n in RECORD.names]
-    attributes = {t["name"]: t.get("attributes") for t in made.manifest["weights"]["tensors"]}
+    attributes = {t["name"]: t.get("attributes") for t in made.document["weights"]["tensors"]}
     assert attributes["day"] == {"numpy_dtype": "<M8[D]"}
     assert attributes["complex.fortran"] == {"fortran_order": True}
 

@@ -197,7 +197,7 @@ def test_packed_dumps(how: str, pack: Any, tmp_path: Path) -> None:
     assert loaded(native, tmp_path)["model/w"].tobytes() == X.tobytes()
     made = candle_spec.inspect(tmp_path / "x.candle")
     assert made is not None
-    assert candle_spec.load(tmp_path / "x.candle").manifest["conversion"]["native"]["variant"] == f"joblib-{how}"
+    assert candle_spec.load(tmp_path / "x.candle").document["conversion"]["native"]["variant"] == f"joblib-{how}"
     (restored,) = candle_spec.restore(tmp_path / "x.candle", tmp_path / "back")
     assert restored.path.read_bytes() == native.read_bytes()
 

@@ -183,7 +183,7 @@ def test_a_training_checkpoint(network: DrugResponse, tmp_path: Path, how: dict[
     }
     torch.save(native, tmp_path / "ckpt.pt", **how)
     made = candle_spec.convert(tmp_path / "ckpt.pt", tmp_path / "ckpt.candle")
-    manifest = made.manifest
+    manifest = made.document
     assert manifest["training_state"]["epoch"] == 3
     assert manifest["training_state"]["resume_grade"] == "fine-tunable"
     parts = {name: part["status"] for name, part in manifest["training_state"]["parts"].items()}
@@ -221,10 +221,10 @@ def test_lightning(network: DrugResponse, tmp_path: Path) -> None:
     }
     torch.save(native, tmp_path / "last.ckpt")
     made = candle_spec.convert(tmp_path / "last.ckpt", tmp_path / "last.candle")
-    assert made.manifest["conversion"]["native"]["title"].endswith("Lightning 2.5.0")
-    assert made.manifest["training_state"]["step"] == 9
-    assert made.manifest["training"]["hyperparameters"] == {"lr": 1e-3, "features": ["a", "b"]}
-    assert made.manifest["name"] != "last"
+    assert made.document["conversion"]["native"]["title"].endswith("Lightning 2.5.0")
+    assert made.document["training_state"]["step"] == 9
+    assert made.document["training"]["hyperparameters"] == {"lr": 1e-3, "features": ["a", "b"]}
+    assert made.document["name"] != "last"
     assert "model.genes.weight" in made.state_dict()
 
 
@@ -233,8 +233,8 @@ def test_a_whole_module(network: DrugResponse, tmp_path: Path) -> None:
     made = candle_spec.convert(tmp_path / "net.pt", tmp_path / "net.candle")
     loaded = made.state_dict()
     assert set(network.state_dict()) | {"scratch"} == set(loaded)
-    assert made.manifest["model"]["architecture"] == "DrugResponse"
-    (pickle,) = made.manifest["security"]["inert_pickle"]
+    assert made.document["model"]["architecture"] == "DrugResponse"
+    (pickle,) = made.document["security"]["inert_pickle"]
     assert pickle["unknown_imports"] == [f"{DrugResponse.__module__}.DrugResponse"]
     roles = {tensor.name: tensor.role for tensor in made.tensors}
     assert roles["mask"] == "buffer"
@@ -246,8 +246,8 @@ def test_torchscript(tmp_path: Path) -> None:
     script.save(str(tmp_path / "net.pt"))
     made = candle_spec.convert(tmp_path / "net.pt", tmp_path / "net.candle")
     assert torch.equal(made.state_dict()["0.weight"], script.state_dict()["0.weight"])
-    assert any(record["path"].startswith("topology/code/") for record in made.manifest["files"])
-    assert made.manifest["security"]["embedded_code"]
+    assert any(record["path"].startswith("topology/code/") for record in made.document["files"])
+    assert made.document["security"]["embedded_code"]
 
 
 def test_a_restored_script_predicts_the_same(tmp_path: Path) -> None:
@@ -282,7 +282,7 @@ def test_tensors_in_the_arguments_of_a_graph_module(tmp_path: Path) -> None:
     assert {name: bits(value) for name, value in made.state_dict().items()} == {
         name: bits(value) for name, value in network.state_dict().items()
     }
-    pickles = made.manifest["security"]["inert_pickle"]
+    pickles = made.document["security"]["inert_pickle"]
     assert "torch.fx.graph_module.reduce_graph_module" in pickles[0]["unknown_imports"]
 
 

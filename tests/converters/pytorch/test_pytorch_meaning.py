@@ -48,7 +48,7 @@ def test_the_best_weights_are_the_model(tmp_path: Path) -> None:
     assert made.groups == ["model", "other"]
     (tmp_path / "plain").mkdir()
     plain = converted(net.state_dict(), tmp_path / "plain")
-    assert made.manifest["weights"]["content_digest"] == plain.manifest["weights"]["content_digest"]
+    assert made.document["weights"]["content_digest"] == plain.document["weights"]["content_digest"]
 
 
 def test_scores_are_named_with_their_split(tmp_path: Path) -> None:
@@ -61,9 +61,9 @@ def test_scores_are_named_with_their_split(tmp_path: Path) -> None:
         "val_surprise_score": 1.0,
     }
     made = converted(native, tmp_path)
-    found = [(row["metric"]["id"], row["value"], row.get("split")) for row in made.manifest["evaluation"]]
+    found = [(row["metric"]["id"], row["value"], row.get("split")) for row in made.document["evaluation"]]
     assert found == [("accuracy", 0.5, None), ("rmse", 0.25, "val")]
-    origin = next(row for row in made.manifest["field_sources"] if row["pointer"] == "/evaluation")
+    origin = next(row for row in made.document["field_sources"] if row["pointer"] == "/evaluation")
     assert origin["detail"] == "key best_acc, val_rmse"
 
 
@@ -84,16 +84,16 @@ def test_a_scaler_with_tensors_belongs_to_the_data(tmp_path: Path) -> None:
     native = {"model": nn.Linear(2, 1).state_dict(), "scaler": {"mean": torch.ones(2)}}
     made = converted(native, tmp_path)
     assert made.groups == ["model", "artifact"]
-    assert made.manifest["training_state"]["parts"]["scaler"]["status"] == "absent"
+    assert made.document["training_state"]["parts"]["scaler"]["status"] == "absent"
     mixed = {"model": nn.Linear(2, 1).state_dict(), "scaler": {"scale": 65536.0, "growth_factor": 2.0}}
     (tmp_path / "mixed").mkdir()
-    assert converted(mixed, tmp_path / "mixed").manifest["training_state"]["parts"]["scaler"]["status"] == "present"
+    assert converted(mixed, tmp_path / "mixed").document["training_state"]["parts"]["scaler"]["status"] == "present"
 
 
 def test_devices_and_types_in_settings_are_read_as_people_write_them(tmp_path: Path) -> None:
     settings = {"device": torch.device("cuda", 1), "cpu": torch.device("cpu"), "dtype": torch.float16, "act": nn.ReLU}
     made = converted({"model": nn.Linear(2, 1).state_dict(), "config": settings}, tmp_path)
-    assert made.manifest["training"]["hyperparameters"] == {
+    assert made.document["training"]["hyperparameters"] == {
         "device": "cuda:1",
         "cpu": "cpu",
         "dtype": "torch.float16",

@@ -21,7 +21,7 @@ from candle_spec.publish.remarks import Remark
 from candle_spec.publish.sources import Selection
 from candle_spec.remote.checks import HashCheck
 from candle_spec.remote.incoming import Incoming
-from candle_spec.repositories.packs.pack import Pack
+from candle_spec.repositories.templates.template import Template
 
 
 @dataclass
@@ -72,7 +72,7 @@ class Shelf:
         Option("label", "What is written on it.", many=True),
     )
 
-    def informed(self, pack: Pack) -> Pack:
+    def informed(self, pack: Template) -> Template:
         return replace(pack, about={**pack.about, "title": "learnt from the shelf"})
 
     @contextmanager

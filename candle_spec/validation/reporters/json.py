@@ -10,12 +10,13 @@ from candle_spec.canonical import pretty
 from candle_spec.checkpoint.manifest_file import SCHEMA_VERSION
 from candle_spec.manifest.collection import urn
 from candle_spec.problems import Level, LevelResult, Problem, Report
+from candle_spec.validation.reporters import Style
 
 _LONGEST: Final = 10_000
 """Letters of a text in a report; a key in a damaged file may be as long as the file."""
 
 
-def render(reports: Sequence[Report]) -> str:
+def render(reports: Sequence[Report], _: Style) -> str:
     """Return the JSON text of reports."""
     return pretty(document(reports)).decode("utf-8").rstrip("\n")
 

@@ -8,7 +8,7 @@ from urllib.parse import urljoin
 
 from candle_spec import pointer as pointers
 from candle_spec.errors import CorruptFileError
-from candle_spec.repositories.packs.folder import Folder
+from candle_spec.repositories.templates.folder import Folder
 
 _BACKTRACKS = 100_000
 """Steps that a pattern with look-around may take; patterns without take time linear in the text."""

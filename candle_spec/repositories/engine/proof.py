@@ -16,11 +16,12 @@ from candle_spec.manifest.documents import Document, load_document
 from candle_spec.problems import Location, Problem, Severity
 from candle_spec.repositories.engine.importer import import_documents, read_output
 from candle_spec.repositories.engine.mapper import map_source, write_documents
-from candle_spec.repositories.engine.record import LOSSES, Record
+from candle_spec.repositories.engine.record import Record
 from candle_spec.repositories.engine.source import merge
-from candle_spec.repositories.packs.document_checks import check_documents
-from candle_spec.repositories.packs.folder import Folder
-from candle_spec.repositories.packs.pack import Pack, build, read_sources
+from candle_spec.repositories.kinds import LOSSES
+from candle_spec.repositories.templates.document_checks import check_documents
+from candle_spec.repositories.templates.folder import Folder
+from candle_spec.repositories.templates.template import Template, build, read_sources
 
 EXAMPLE: Final = "CKP7204"
 """An example is not what its folder says."""
@@ -54,26 +55,26 @@ def prove(folder: Folder) -> Proof:
     proof.problems = check_documents(folder, sources, documents, failed)
     if proof.problems:
         return proof
-    pack = build(folder, sources)
+    template = build(folder, sources)
     for name in folder.names():
         kind = name.split("/")[1] if name.startswith("examples/") and name.endswith(".yaml") else ""
         if kind in ("valid", "invalid"):
             proof.examples += 1
-            _example(pack, name, kind, proof)
+            _example(template, name, kind, proof)
     return proof
 
 
-def _example(pack: Pack, name: str, kind: str, proof: Proof) -> None:
+def _example(template: Template, name: str, kind: str, proof: Proof) -> None:
     try:
-        document = load_document(pack.folder.read(name), name)
+        document = load_document(template.folder.read(name), name)
         wrong = [document.locate(each) for each in check(document.value, schema="template/example", file=name)]
         wrong = [each for each in wrong if each.severity is Severity.ERROR]
         if wrong:
             proof.problems += wrong
             return
-        manifest = example_manifest(pack.folder, document.value)
-        record = map_source(pack, merge(manifest))
-        write_documents(pack, record)
+        manifest = example_manifest(template.folder, document.value)
+        record = map_source(template, merge(manifest))
+        write_documents(template, record)
     except CandleSpecError as error:
         proof.problems.append(
             Problem(EXAMPLE, Severity.ERROR, error.message, Location(name, line=1, column=1), error.hint)
@@ -92,13 +93,13 @@ def _example(pack: Pack, name: str, kind: str, proof: Proof) -> None:
         )
     golden = name.removesuffix(".yaml") + ".record.json"
     proof.golden[golden] = pretty(summary(record))
-    if not pack.folder.has(golden):
+    if not template.folder.has(golden):
         proof.problems.append(
             _at(document, CHANGED, name, "", f"{golden} is missing", "candle-spec template test --update")
         )
     else:
-        proof.problems += _changes(pack.folder.json(golden), summary(record), golden)
-    proof.problems += _round_trip(pack, manifest, record, document, name)
+        proof.problems += _changes(template.folder.json(golden), summary(record), golden)
+    proof.problems += _round_trip(template, manifest, record, document, name)
 
 
 def _at(document: Document, code: str, name: str, at: str, message: str, hint: str = "") -> Problem:
@@ -167,12 +168,12 @@ def _changes(before: Any, now: Any, name: str) -> Iterator[Problem]:
 
 
 def _round_trip(
-    pack: Pack, manifest: Mapping[str, Any], record: Record, document: Document, name: str
+    template: Template, manifest: Mapping[str, Any], record: Record, document: Document, name: str
 ) -> Iterator[Problem]:
-    if pack.importing is None or read_output(pack)["id"] not in record.documents:
+    if template.importing is None or read_output(template)["id"] not in record.documents:
         return
-    back = import_documents(pack, record.documents)
-    for at in pack.about.get("reversible", ()):
+    back = import_documents(template, record.documents)
+    for at in template.about.get("reversible", ()):
         wanted = pointers.get(manifest, at)
         if wanted is not None and pointers.get(back, at) != wanted:
             message = f"{at} does not come back: it was {wanted!r}, it is {pointers.get(back, at)!r}"

@@ -15,9 +15,9 @@ from candle_spec import resources
 from candle_spec.errors import InvalidInputError, MissingPathError
 from candle_spec.manifest.words import nearest
 from candle_spec.plugins import entry_points
-from candle_spec.repositories.packs.folder import Folder
-from candle_spec.repositories.packs.library import Library
-from candle_spec.repositories.packs.pack import TEMPLATE, Pack
+from candle_spec.repositories.templates.folder import Folder
+from candle_spec.repositories.templates.library import Library
+from candle_spec.repositories.templates.template import TEMPLATE, Template
 
 PACKAGED: Final = "repositories"
 LOCAL: Final = "candle-templates"
@@ -48,7 +48,7 @@ def library(named: Sequence[str | Path] = ()) -> Library:
     return Library(found)
 
 
-def choose(every: Library, wanted: str) -> Pack:
+def choose(every: Library, wanted: str) -> Template:
     """Return a template by id (its newest version), by ``id/version``, or by another name that it has.
 
     Behind the id may stand a form, ``zenodo:record``; otherwise it is the template's usual one.

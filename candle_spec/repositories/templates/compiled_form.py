@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from candle_spec.canonical import pretty
 from candle_spec.errors import CorruptFileError
-from candle_spec.repositories.packs.folder import Folder
-from candle_spec.repositories.packs.pack import read_sources
+from candle_spec.repositories.templates.folder import Folder
+from candle_spec.repositories.templates.template import read_sources
 
 
-def compile_pack(folder: Folder) -> bytes:
+def compile_template(folder: Folder) -> bytes:
     """Return the compiled form.
 
     Raises:

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from functools import cached_property
 
 from candle_spec.errors import CorruptFileError
-from candle_spec.repositories.packs import inheritance
-from candle_spec.repositories.packs.document_checks import check_documents
-from candle_spec.repositories.packs.folder import Folder
-from candle_spec.repositories.packs.pack import TEMPLATE, Pack, Sources, build, read_sources
+from candle_spec.repositories.templates import inheritance
+from candle_spec.repositories.templates.document_checks import check_documents
+from candle_spec.repositories.templates.folder import Folder
+from candle_spec.repositories.templates.template import TEMPLATE, Sources, Template, build, read_sources
 
 
-def load(folder: Folder) -> Pack:
+def load(folder: Folder) -> Template:
     """Load a template that is known to be sound: the compiled form, or the files.
 
     Raises:
@@ -40,19 +40,19 @@ class Library:
     """All templates that are found, loaded when asked for.
 
     Args:
-        folders: The folders by ``<id>/<version>``, from :mod:`candle_spec.repositories.packs.search`.
+        folders: The folders by ``<id>/<version>``, from :mod:`candle_spec.repositories.templates.search`.
     """
 
     def __init__(self, folders: Mapping[str, Folder]) -> None:
         self._folders = dict(folders)
-        self._loaded: dict[str, Pack] = {}
+        self._loaded: dict[str, Template] = {}
 
     @cached_property
     def keys(self) -> list[str]:
         """All keys, sorted."""
         return sorted(self._folders)
 
-    def get(self, key: str) -> Pack:
+    def get(self, key: str) -> Template:
         """Return one template by its key."""
         if key not in self._loaded:
             self._loaded[key] = load(self._folders[key])

@@ -7,29 +7,29 @@ from typing import Any
 
 from candle_spec.manifest.documents import load_document
 from candle_spec.repositories.engine.mapper import map_source, write_documents
+from candle_spec.repositories.engine.proof import example_manifest
 from candle_spec.repositories.engine.record import Record
 from candle_spec.repositories.engine.source import merge
-from candle_spec.repositories.packs import search
-from candle_spec.repositories.packs.pack import Pack
-from candle_spec.repositories.packs.template_test import example_manifest
+from candle_spec.repositories.templates import search
+from candle_spec.repositories.templates.template import Template
 
 ROOT = Path(__file__).parents[2] / "schemas" / "repositories"
 KEYS = sorted(path.parent.relative_to(ROOT).as_posix() for path in ROOT.glob("*/*/template.yaml"))
 
 
-def pack(key: str) -> Pack:
+def load(key: str) -> Template:
     return search.library().get(key)
 
 
 def manifest(key: str, example: str = "full") -> dict[str, Any]:
-    chosen = pack(key)
+    chosen = load(key)
     name = f"examples/valid/{example}.yaml"
     return example_manifest(chosen.folder, load_document(chosen.folder.read(name), name).value)
 
 
 def record(key: str, example: str = "full") -> Record:
-    return map_source(pack(key), merge(manifest(key, example)))
+    return map_source(load(key), merge(manifest(key, example)))
 
 
 def files(key: str, example: str = "full") -> dict[str, bytes]:
-    return write_documents(pack(key), record(key, example))
+    return write_documents(load(key), record(key, example))

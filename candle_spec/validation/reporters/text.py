@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from candle_spec.problems import Problem, Report, Severity
+from candle_spec.validation.reporters import Style
 from candle_spec.validation.run import verdict
 
 _MOST: Final = 50
@@ -13,26 +14,20 @@ _LONGEST: Final = 400
 _COLOURS: Final = {Severity.ERROR: "31", Severity.WARNING: "33", Severity.INFO: "36"}
 
 
-def render(reports: Sequence[Report], *, colour: bool = False, infos: bool = False) -> str:
-    """Return the text of reports.
-
-    Args:
-        reports: The reports.
-        colour: Whether to use the terminal's colours.
-        infos: Whether to show findings that need no action.
-    """
-    lines = [line for report in reports for line in _report(report, colour, infos)]
+def render(reports: Sequence[Report], style: Style) -> str:
+    """Return the text of reports."""
+    lines = [line for report in reports for line in _report(report, style)]
     if len(reports) > 1:
         bad = sum(1 for report in reports if not report.ok)
         lines.append(f"{len(reports)} checkpoints, " + (f"{bad} with problems" if bad else "all without errors"))
     return "\n".join(lines)
 
 
-def _report(report: Report, colour: bool, infos: bool) -> Iterator[str]:
+def _report(report: Report, style: Style) -> Iterator[str]:
     yield f"{printable(report.path)}    {printable(verdict(report))}"
-    shown = [found for found in report.problems if infos or found.severity is not Severity.INFO]
+    shown = [found for found in report.problems if style.infos or found.severity is not Severity.INFO]
     for found in shown[:_MOST]:
-        yield from problem_lines(found, colour=colour)
+        yield from problem_lines(found, colour=style.colour)
     if len(shown) > _MOST:
         yield f"  … and {len(shown) - _MOST} more (--format json shows all)"
 

@@ -12,24 +12,24 @@ from candle_spec.errors import CandleSpecError
 from candle_spec.manifest import check
 from candle_spec.manifest.documents import Document
 from candle_spec.problems import Location, Problem, Severity
-from candle_spec.repositories.engine import target
-from candle_spec.repositories.engine.vocabulary import parse
 from candle_spec.repositories.language.coverage import Coverage
 from candle_spec.repositories.language.references import Reader
 from candle_spec.repositories.language.schema_places import Place, Places
 from candle_spec.repositories.language.terms import Mistake
-from candle_spec.repositories.packs.folder import Folder
-from candle_spec.repositories.packs.pack import (
+from candle_spec.repositories.templates import target
+from candle_spec.repositories.templates.folder import Folder
+from candle_spec.repositories.templates.template import (
     DOCUMENTS,
     EXTENSION,
     MAPPING,
     RULES,
     TEMPLATE,
     VOCABULARIES,
-    Pack,
     Sources,
+    Template,
     build,
 )
+from candle_spec.repositories.vocabulary import parse
 
 CODE: Final = "CKP7201"
 """A document of a template breaks its form, or says something that cannot be."""
@@ -66,10 +66,10 @@ def check_documents(
     for name in [*broken, *unreadable]:  # known by name, so that the mapping is not blamed
         if name.startswith(VOCABULARIES):
             sound.vocabularies[name.removeprefix(VOCABULARIES).removesuffix(".yaml")] = {"status": "unknown"}
-    pack = build(folder, sound)
-    for name, mistakes in pack.mistakes.items():
+    template = build(folder, sound)
+    for name, mistakes in template.mistakes.items():
         problems += [_problem(CODE, name, documents.get(name), mistake) for mistake in mistakes]
-    for code, name, mistake in _beyond(pack, sources):
+    for code, name, mistake in _beyond(template, sources):
         problems.append(_problem(code, name, documents.get(name), mistake))
     return sorted(problems, key=_order)
 
@@ -90,21 +90,21 @@ def _problem(code: str, name: str, document: Document | None, mistake: Mistake) 
     return Problem(code, Severity.ERROR, mistake.message, place, mistake.hint)
 
 
-def _beyond(pack: Pack, sources: Sources) -> Iterator[tuple[str, str, Mistake]]:
+def _beyond(template: Template, sources: Sources) -> Iterator[tuple[str, str, Mistake]]:
     """What no schema of a single document can say: ``(code, file, mistake)``."""
-    yield from ((CODE, TEMPLATE, mistake) for mistake in _template(pack))
-    yield from ((CODE, EXTENSION, mistake) for mistake in _extension(pack))
-    yield from ((CODE, RULES, mistake) for mistake in _rules(pack))
+    yield from ((CODE, TEMPLATE, mistake) for mistake in _template(template))
+    yield from ((CODE, EXTENSION, mistake) for mistake in _extension(template))
+    yield from ((CODE, RULES, mistake) for mistake in _rules(template))
     yield from _vocabularies(sources)
-    extensions = {pack.extension_uri: pack.extension} if pack.extension_uri else {}
+    extensions = {template.extension_uri: template.extension} if template.extension_uri else {}
     reader = Reader(Places(extensions))
-    yield from ((NOWHERE, MAPPING, mistake) for mistake in reader.mistakes(pack.tree))
-    for output in pack.outputs:
-        instruction = pack.tree.records.get(output["id"])
-        if instruction is None or "schema" not in output or not _usable(pack.folder, output["schema"]):
+    yield from ((NOWHERE, MAPPING, mistake) for mistake in reader.mistakes(template.tree))
+    for output in template.outputs:
+        instruction = template.tree.records.get(output["id"])
+        if instruction is None or "schema" not in output or not _usable(template.folder, output["schema"]):
             continue
-        schema, places = _target_places(pack.folder, output["schema"])
-        coverage = Coverage(places, schema, reader, pack.vocabularies, pack.tree.pools)
+        schema, places = _target_places(template.folder, output["schema"])
+        coverage = Coverage(places, schema, reader, template.vocabularies, template.tree.pools)
         yield from ((OPEN, MAPPING, mistake) for mistake in coverage.mistakes(instruction))
 
 
@@ -125,8 +125,8 @@ def _usable(folder: Folder, reference: str) -> bool:
     return pointers.get(folder.json(reference.partition("#")[0]), reference.partition("#")[2]) is not None
 
 
-def _template(pack: Pack) -> Iterator[Mistake]:
-    about, folder = pack.about, pack.folder
+def _template(template: Template) -> Iterator[Mistake]:
+    about, folder = template.about, template.folder
     root = folder.root
     if isinstance(root, Path):
         real = root.resolve()
@@ -142,12 +142,12 @@ def _template(pack: Pack) -> Iterator[Mistake]:
             yield Mistake(f"{at}/file", f"the template has no file {entry['file']!r}")
         elif "sha256" in entry and digest_bytes(folder.read(entry["file"])) != entry["sha256"]:
             yield Mistake(f"{at}/sha256", f"{entry['file']} has another digest: it was changed after it was vendored")
-    ids = [output["id"] for output in pack.outputs]
-    for index, output in enumerate(pack.outputs):
+    ids = [output["id"] for output in template.outputs]
+    for index, output in enumerate(template.outputs):
         at = f"/outputs/{index}"
         if ids.index(output["id"]) != index:
             yield Mistake(f"{at}/id", f"there are two outputs {output['id']!r}")
-        if output["id"] not in pack.tree.records:
+        if output["id"] not in template.tree.records:
             yield Mistake(f"{at}/id", f"mapping.yaml has no record {output['id']!r}")
         yield from _output_schema(folder, output, f"{at}/schema", declared)
     for index, form in enumerate(about.get("forms", ())):
@@ -158,10 +158,10 @@ def _template(pack: Pack) -> Iterator[Mistake]:
                 yield Mistake(f"/forms/{index}/outputs/{number}", f"there is no output {name!r}")
     if about.get("reads", ids[0]) not in ids:
         yield Mistake("/reads", f"there is no output {about['reads']!r}")
-    for name in pack.tree.records:
+    for name in template.tree.records:
         if name not in ids:
             yield Mistake("/outputs", f"mapping.yaml has a record {name!r}, but there is no such output")
-    yield from _files(pack)
+    yield from _files(template)
 
 
 def _output_schema(folder: Folder, output: Mapping[str, Any], at: str, declared: set[str]) -> Iterator[Mistake]:
@@ -185,43 +185,43 @@ def _output_schema(folder: Folder, output: Mapping[str, Any], at: str, declared:
         yield Mistake(at, f"{name}: {error.message}")
 
 
-def _files(pack: Pack) -> Iterator[Mistake]:
-    if pack.about.get("reversible") and pack.importing is None:
+def _files(template: Template) -> Iterator[Mistake]:
+    if template.about.get("reversible") and template.importing is None:
         yield Mistake("/reversible", "nothing comes back without import.yaml")
-    places = Places({pack.extension_uri: pack.extension} if pack.extension_uri else {})
-    for index, at in enumerate(pack.about.get("reversible", ())):
+    places = Places({template.extension_uri: template.extension} if template.extension_uri else {})
+    for index, at in enumerate(template.about.get("reversible", ())):
         found = places.find(tuple(pointers.split(at)))
         if isinstance(found, str):
             yield Mistake(f"/reversible/{index}", f"{found} in the manifest")
-    if not pack.folder.has("README.md"):
+    if not template.folder.has("README.md"):
         yield Mistake("", "the template has no README.md")
-    names = pack.folder.names()
+    names = template.folder.names()
     for kind in ("valid", "invalid"):
         if not any(name.startswith(f"examples/{kind}/") and name.endswith(".yaml") for name in names):
             yield Mistake("", f"the template has no example in examples/{kind}/")
 
 
-def _extension(pack: Pack) -> Iterator[Mistake]:
-    if pack.extension is None:
+def _extension(template: Template) -> Iterator[Mistake]:
+    if template.extension is None:
         return
-    if not pack.extension_uri:
+    if not template.extension_uri:
         yield Mistake(
             "", "the extension's schema has no $id: it is the name under which its object stands in a manifest"
         )
         return
     try:
-        target.validator(pack.folder, EXTENSION)
+        target.validator(template.folder, EXTENSION)
     except CandleSpecError as error:
         yield Mistake("", error.message)
 
 
-def _rules(pack: Pack) -> Iterator[Mistake]:
+def _rules(template: Template) -> Iterator[Mistake]:
     seen: set[str] = set()
-    for index, rule in enumerate(pack.rules):
+    for index, rule in enumerate(template.rules):
         if rule.id in seen:
             yield Mistake(f"/rules/{index}/id", f"there are two rules {rule.id!r}")
         seen.add(rule.id)
-        if rule.record not in pack.tree.records:
+        if rule.record not in template.tree.records:
             yield Mistake(f"/rules/{index}/record", f"there is no record {rule.record!r}")
 
 

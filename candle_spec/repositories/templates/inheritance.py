@@ -13,7 +13,7 @@ from typing import Any
 
 from candle_spec import resources
 from candle_spec.errors import InvalidInputError
-from candle_spec.repositories.packs.folder import Folder
+from candle_spec.repositories.templates.folder import Folder
 
 
 def base_of(folder: Folder, key: str) -> Folder:

@@ -8,13 +8,13 @@ from typing import Any, Final
 
 from candle_spec.errors import CandleSpecError, CorruptFileError, InvalidInputError
 from candle_spec.manifest.documents import Document, load_document
-from candle_spec.repositories.engine import rules as rule_language
-from candle_spec.repositories.engine.vocabulary import Vocabulary, parse
+from candle_spec.repositories.language import rules as rule_language
 from candle_spec.repositories.language.parser import MappingParser
 from candle_spec.repositories.language.terms import Mistake
 from candle_spec.repositories.language.tree import MappingTree
-from candle_spec.repositories.packs import inheritance
-from candle_spec.repositories.packs.folder import Folder
+from candle_spec.repositories.templates import inheritance
+from candle_spec.repositories.templates.folder import Folder
+from candle_spec.repositories.vocabulary import Vocabulary, parse
 
 TEMPLATE: Final = "template.yaml"
 MAPPING: Final = "mapping.yaml"
@@ -119,7 +119,7 @@ def _extended(folder: Folder, key: str, own: Sources) -> Sources:
 
 
 @dataclass(slots=True)
-class Pack:
+class Template:
     """One template.
 
     Attributes:
@@ -166,7 +166,7 @@ class Pack:
         wanted = self.forms.get(self.form)
         return [output for output in self.about["outputs"] if wanted is None or output["id"] in wanted]
 
-    def in_form(self, form: str = "") -> Pack:
+    def in_form(self, form: str = "") -> Template:
         """Return the template for one form, by default the usual one; ``all`` is every one.
 
         Raises:
@@ -184,7 +184,7 @@ class Pack:
         return str(self.extension["$id"]) if isinstance(self.extension, dict) and "$id" in self.extension else ""
 
 
-def build(folder: Folder, sources: Sources) -> Pack:
+def build(folder: Folder, sources: Sources) -> Template:
     """Make a template of its documents, which fit their schemas; mistakes beyond are collected."""
     uri = str(sources.extension.get("$id", "")) if isinstance(sources.extension, dict) else ""
     vocabularies = {name: parse(name, document) for name, document in sources.vocabularies.items()}
@@ -200,4 +200,4 @@ def build(folder: Folder, sources: Sources) -> Pack:
     rules, mistakes[RULES] = rule_language.parse(sources.documents.get(RULES) or {})
     importing = mapping(IMPORT, "") if IMPORT in sources.documents else None
     about = sources.documents.get(TEMPLATE) or {}
-    return Pack(folder, about, tree, vocabularies, rules, importing, sources.extension, mistakes)
+    return Template(folder, about, tree, vocabularies, rules, importing, sources.extension, mistakes)
