@@ -64,11 +64,11 @@ def command(
     from candle_spec.repositories.templates import search
 
     library = search.library(templates)
-    packs = [template(library, name) for name in wanted or search.newest(library)]
+    chosen = [template(library, name) for name in wanted or search.newest(library)]
     source = source_of(checkpoint, model_file if model_file and model_file.exists() else None, site)
-    questions = readiness.questions([readiness.row(pack, source) for pack in packs], recommended=all_questions)
+    questions = readiness.questions([readiness.row(one, source) for one in chosen], recommended=all_questions)
     around = suggesting.surroundings(checkpoint.resolve().parent, source, config)
-    talk = _Talk(source, packs, around)
+    talk = _Talk(source, chosen, around)
     if file is not None:
         talk.answers = interview.answers_of(description.read(file))
     if accept_suggestions:
@@ -77,7 +77,7 @@ def command(
         talk.ask(questions)
         if config is not None or all_questions:
             talk.offer()
-    wrong = interview.faults(talk.answers, source.document, packs)
+    wrong = interview.faults(talk.answers, source.document, chosen)
     for at, message in wrong:
         click.echo(f"{at}: {message}", err=True)
     if wrong:
@@ -95,7 +95,7 @@ def command(
     if into_manifest:
         _into_manifest(checkpoint, path, site)
     described = path if path.exists() else None
-    after = [readiness.row(pack, source_of(checkpoint, described, site)) for pack in packs]
+    after = [readiness.row(one, source_of(checkpoint, described, site)) for one in chosen]
     click.echo(", ".join(f"{row.template.partition('/')[0]}: {'ready' if row.ready else 'not ready'}" for row in after))
     return exit_codes.OK
 
@@ -124,7 +124,7 @@ class _Talk:
     """
 
     source: Source
-    packs: list[Template]
+    templates: list[Template]
     around: Surroundings
     answers: dict[str, Any] = field(default_factory=dict)
     origins: dict[str, Origin] = field(default_factory=dict)
@@ -143,10 +143,10 @@ class _Talk:
         from candle_spec.repositories.questions.interview import choices, parse_answer
 
         for question in questions:
-            pack, to = self._pack(question), question.ask.to
-            likely = self.around.suggest(question.ask, pack.vocabularies.get(question.ask.vocabulary))
+            one, to = self._pack(question), question.ask.to
+            likely = self.around.suggest(question.ask, one.vocabularies.get(question.ask.vocabulary))
             if likely is not None and to not in self.answers:
-                self._take(to, parse_answer(question.ask, likely.value, choices(question.ask, pack)), likely)
+                self._take(to, parse_answer(question.ask, likely.value, choices(question.ask, one)), likely)
         for at, suggestion in self._offered().items():
             self._take(at, suggestion.value, suggestion)
 
@@ -165,7 +165,7 @@ class _Talk:
         return {at: each for at, each in self.around.offered(self.source).items() if at not in self.answers}
 
     def _pack(self, question: Question) -> Template:
-        return next(pack for pack in self.packs if pack.key == question.templates[0])
+        return next(one for one in self.templates if one.key == question.templates[0])
 
     def _take(self, at: str, value: Any, suggestion: Suggestion | None) -> None:
         from candle_spec.repositories.engine.source import Origin
@@ -177,13 +177,13 @@ class _Talk:
     def _answer(self, question: Question) -> None:
         from candle_spec.repositories.questions.interview import choices, parse_answer
 
-        pack, to = self._pack(question), question.ask.to
-        offered = choices(question.ask, pack)
+        one, to = self._pack(question), question.ask.to
+        offered = choices(question.ask, one)
         for number, word in enumerate(offered.words[:_SHOWN], start=1):
             click.echo(f"     {number:>3}  {word}")
         if len(offered.words) > _SHOWN:
             click.echo(f"          and {len(offered.words) - _SHOWN} more")
-        likely = self.around.suggest(question.ask, pack.vocabularies.get(question.ask.vocabulary))
+        likely = self.around.suggest(question.ask, one.vocabularies.get(question.ask.vocabulary))
         while True:
             text = _prompt(likely).strip()
             if not text:
@@ -201,7 +201,7 @@ class _Talk:
     def _refuse_faults(self, at: str, value: Any) -> None:
         from candle_spec.repositories.questions.interview import faults
 
-        for place, message in faults({**self.answers, at: value}, self.source.document, self.packs):
+        for place, message in faults({**self.answers, at: value}, self.source.document, self.templates):
             if place == at or place.startswith(f"{at}/"):
                 raise InvalidInputError(message, location=place)
 

@@ -46,12 +46,12 @@ def command(
     from candle_spec.repositories.templates import search
 
     library = search.library(templates)
-    packs = [template(library, name) for name in wanted or search.newest(library)]
+    every = [template(library, name) for name in wanted or search.newest(library)]
     checkpoints = tuple(chosen(checkpoints, epoch))
     reports, ready = [], True
     for path in checkpoints:
         source = source_of(path, model_file, site)
-        rows = [readiness.row(pack, source) for pack in packs]
+        rows = [readiness.row(one, source) for one in every]
         questions = readiness.questions(rows, recommended=all_questions)
         ready = ready and all(row.ready for row in rows)
         reports.append(_report(path, rows, questions))

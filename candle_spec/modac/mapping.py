@@ -22,24 +22,24 @@ from candle_spec.repositories.vocabulary import Vocabulary
 TEMPLATE: Final = "modac"
 
 
-def informed(pack: Template, knowledge: Knowledge | None = None) -> Template:
+def informed(template: Template, knowledge: Knowledge | None = None) -> Template:
     """Return the template with the lists of values that are known of the service.
 
     Args:
-        pack: The template.
+        template: The template.
         knowledge: What is known; by default of the service that environment and settings name.
     """
     knowledge = knowledge or Knowledge(load_settings().place)
-    lists = dict(pack.vocabularies)
+    lists = dict(template.vocabularies)
     for attribute, name in NAMES.items():
         known = knowledge.vocabulary(attribute)
         if name in lists and known.state != "unknown":
             terms = {value: lists[name].terms.get(value, ()) for value in known.values}
             lists[name] = Vocabulary(name, known.state, terms)
-    return replace(pack, vocabularies=lists)
+    return replace(template, vocabularies=lists)
 
 
-def place_at(pack: Template, source: Source, study: str) -> None:
+def place_at(template: Template, source: Source, study: str) -> None:
     """Let the source name another study: ``/base/program/study``.
 
     What is said of a program or a study of another identifier is not said of this one.
@@ -52,7 +52,7 @@ def place_at(pack: Template, source: Source, study: str) -> None:
         raise InvalidInputError(
             f"{study!r} is no path of a study", hint="such as /NCI_DOE_Archive/JDACS4C/JDACS4C_Pilot_1"
         )
-    own = pointers.join(["extensions", pack.extension_uri])
+    own = pointers.join(["extensions", template.extension_uri])
     for name, identifier in (("program", parts[1]), ("study", parts[2])):
         about = pointers.get(source.document, f"{own}/{name}")
         kept = about if isinstance(about, dict) and about.get("identifier") in (None, identifier) else {}

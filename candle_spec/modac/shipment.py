@@ -92,11 +92,11 @@ def _mapped(
     selection: Selection, study: str, changes: Mapping[str, str], settings: Settings
 ) -> tuple[AssetRecord | None, list[Remark]]:
     """Return what the template makes of the checkpoint, and what keeps it from being sent."""
-    pack = search.choose(search.library(selection.templates), mapping.TEMPLATE)
+    template = search.choose(search.library(selection.templates), mapping.TEMPLATE)
     source = source_of(selection.named, selection.model_file, selection.site)
     if study:
-        mapping.place_at(pack, source, study)
-    record = map_source(mapping.informed(pack, Knowledge(settings.place)), source)
+        mapping.place_at(template, source, study)
+    record = map_source(mapping.informed(template, Knowledge(settings.place)), source)
     remarks = remarks_on(record, given=changes, accept_inferred=selection.accept_inferred)
     return mapping.asset_of(record), list(remarks)
 

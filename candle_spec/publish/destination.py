@@ -210,7 +210,7 @@ class Destination(Protocol):
         """What a publisher may choose, beside what every destination takes."""
         ...
 
-    def informed(self, pack: Template) -> Template:
+    def informed(self, template: Template) -> Template:
         """Return the template of the service with what was learnt about the service since it was written."""
         ...
 

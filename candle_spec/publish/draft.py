@@ -90,15 +90,15 @@ def drafted(selection: Selection, form: Form, scratch: ExitStack) -> Draft:
 
 def _of_checkpoint(path: Path, selection: Selection, form: Form, scratch: ExitStack) -> Draft:
     refuse_damage(path)
-    pack = template(search.library(selection.templates), form.template)
+    chosen = template(search.library(selection.templates), form.template)
     source = source_of(path, selection.model_file, selection.site)
-    record = map_source(pack, source)
+    record = map_source(chosen, source)
     remarks = [
         one
         for one in remarks_on(record, accept_inferred=selection.accept_inferred)
         if one.path.partition(":")[0] in form.outputs or ":/" not in one.path
     ]
-    written = form.files(write_documents(pack, record)) if not remarks else {}
+    written = form.files(write_documents(chosen, record)) if not remarks else {}
     checkpoint = Checkpoint(path)
     native = native_files(path, scratch) if selection.with_native else {}
     items = bundle(checkpoint, written, with_original=selection.with_original, native=native)

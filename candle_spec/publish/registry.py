@@ -50,13 +50,13 @@ def template(library: Library, wanted: str) -> Template:
     """
     from candle_spec.repositories.templates import search
 
-    pack = search.choose(library, wanted)
+    found = search.choose(library, wanted)
     try:
-        destination = find(pack.id)
+        destination = find(found.id)
     except InvalidInputError as error:  # a template is of use without it
         warnings.warn(str(error), stacklevel=2)
-        return pack
-    return pack if destination is None else destination.informed(pack)
+        return found
+    return found if destination is None else destination.informed(found)
 
 
 @lru_cache(maxsize=1)

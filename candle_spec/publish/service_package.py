@@ -34,11 +34,11 @@ class ServicePackage:
     options: Sequence[Option] = ()
     learns: str = ""
 
-    def informed(self, pack: Template) -> Template:
+    def informed(self, template: Template) -> Template:
         """Return the template with what was learnt; see ``Destination.informed``."""
         if not self.learns:
-            return pack
-        informed: Template = self._half(self.learns).informed(pack)
+            return template
+        informed: Template = self._half(self.learns).informed(template)
         return informed
 
     def prepared(

@@ -14,7 +14,7 @@ from candle_spec.repositories.engine.proof import Proof, prove
 from candle_spec.repositories.engine.source import merge
 from candle_spec.repositories.templates import search
 from candle_spec.repositories.templates.folder import Folder
-from tests.helpers import templates as packs
+from tests.helpers import templates
 from tests.helpers.registry import EXAMPLE, TEMPLATE, registry
 
 
@@ -294,7 +294,7 @@ def test_a_condition_of_a_shipped_schema_is_seen() -> None:
     from candle_spec.repositories.templates.document_checks import check_documents
     from candle_spec.repositories.templates.template import read_sources
 
-    folder = Folder(packs.ROOT / "zenodo/1.0.0", "zenodo/1.0.0")
+    folder = Folder(templates.ROOT / "zenodo/1.0.0", "zenodo/1.0.0")
     sources, documents, failed = read_sources(folder)
     assert check_documents(folder, sources, documents, failed) == []
     mapping = json.loads(json.dumps(sources.documents["mapping.yaml"]))
