@@ -48,20 +48,20 @@ def command(
     from candle_spec.repositories.engine.mapper import map_source
     from candle_spec.repositories.templates import search
 
-    chosen = template(search.library(templates), wanted)
+    found = template(search.library(templates), wanted)
     checkpoints = tuple(chosen(checkpoints, epoch))
     reports, refused = [], 0
     for path in checkpoints:
-        record = map_source(chosen, source_of(path, model_file, site))
+        record = map_source(found, source_of(path, model_file, site))
         blocked = _blocked(record, accept_inferred)
         refused += blocked
         written: list[str] = []
         if out is not None and (force or not blocked):
             target = out if len(checkpoints) == 1 else out / path.name
-            written = _write(chosen, record, target, overwrite)
+            written = _write(found, record, target, overwrite)
         reports.append(_report(path, record, written, valid=not blocked))
         if not as_json:
-            _show(chosen, path, record, written, explain=explain, blocked=blocked, out=out)
+            _show(found, path, record, written, explain=explain, blocked=blocked, out=out)
     if as_json:
         click.echo(json.dumps(reports, ensure_ascii=False, indent=2))
     return exit_codes.FINDINGS if refused else exit_codes.OK
@@ -71,11 +71,11 @@ def _blocked(record: Record, accept_inferred: bool) -> bool:
     return bool(record.blocking) or (bool(record.inferred_mandatory) and not accept_inferred)
 
 
-def _write(chosen: Template, record: Record, target: Path, overwrite: bool) -> list[str]:
+def _write(template: Template, record: Record, target: Path, overwrite: bool) -> list[str]:
     from candle_spec.atomic import Staging
     from candle_spec.repositories.engine.mapper import write_documents
 
-    files = write_documents(chosen, record)
+    files = write_documents(template, record)
     target.parent.mkdir(parents=True, exist_ok=True)
     with Staging(target, overwrite=overwrite) as staging:
         for name, data in files.items():
@@ -96,12 +96,19 @@ def _report(path: Path, record: Record, written: list[str], *, valid: bool) -> d
 
 
 def _show(
-    chosen: Template, path: Path, record: Record, written: list[str], *, explain: bool, blocked: bool, out: Path | None
+    template: Template,
+    path: Path,
+    record: Record,
+    written: list[str],
+    *,
+    explain: bool,
+    blocked: bool,
+    out: Path | None,
 ) -> None:
     click.echo(f"{path}  ->  {record.template}")
     for line in record_lines(record, explain=explain):
         click.echo(line)
-    for line in schema_lines(chosen):
+    for line in schema_lines(template):
         click.echo(line)
     for name in written:
         click.echo(f"-> {name}")

@@ -10,7 +10,7 @@ import pytest
 
 from candle_spec.repositories.templates.search import LOCAL, VARIABLE
 from candle_spec.validation import validate
-from tests.helpers import checkpoints
+from tests.helpers import checkpoints, templates
 from tests.helpers.calls import run
 
 
