@@ -50,6 +50,10 @@ def _state(number: float) -> dict[str, Any]:
     return {f"t{n}": torch.from_numpy(_noise((SIDE, SIDE), number)) for n in range(TENSORS)}
 
 
+def _say_nothing(_: str) -> None:
+    pass
+
+
 class CandleSpec:
     """``Checkpoints`` around a loop."""
 
@@ -60,21 +64,23 @@ class CandleSpec:
         import candle_spec.callbacks.pytorch  # noqa: F401
 
     def save(self, folder: Path, number: int, arm: Arm) -> None:
+        from candle_spec.callbacks import Settings
         from candle_spec.callbacks.pytorch import Checkpoints
 
         model = _network()
         optimizer = _with_momentum(model)
-        with Checkpoints(folder / "ckpts", model, optimizer, say=_say_nothing) as checkpoints:
+        with Checkpoints(folder / "ckpts", model, optimizer, settings=Settings(say=_say_nothing)) as checkpoints:
             for epoch in checkpoints.epochs(number):
                 _fill(model, optimizer, epoch + 1)
                 arm()
 
     def found(self, folder: Path) -> set[float]:
+        from candle_spec.callbacks import Settings
         from candle_spec.callbacks.pytorch import Checkpoints
 
         model = _network()
         optimizer = _with_momentum(model)
-        with Checkpoints(folder / "ckpts", model, optimizer, say=_say_nothing) as checkpoints:
+        with Checkpoints(folder / "ckpts", model, optimizer, settings=Settings(say=_say_nothing)) as checkpoints:
             for epoch in checkpoints.epochs(3):
                 if epoch == 0:
                     return set()
@@ -102,10 +108,6 @@ def _fill(model: Any, optimizer: Any, number: int) -> None:
         for each in model.parameters():
             each.copy_(torch.from_numpy(_noise(each.shape, number)))
             optimizer.state[each]["momentum_buffer"] = each.detach().clone()
-
-
-def _say_nothing(_: str) -> None:
-    pass
 
 
 class TorchSave:

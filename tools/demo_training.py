@@ -67,6 +67,7 @@ def train(folder: Path, *, killed: bool) -> None:
     """Train up to the last epoch; with ``killed``, the process is killed while epoch 6 is being written."""
     import torch
 
+    from candle_spec.callbacks import Settings
     from candle_spec.callbacks.pytorch import Checkpoints
 
     torch.use_deterministic_algorithms(mode=True)
@@ -76,7 +77,8 @@ def train(folder: Path, *, killed: bool) -> None:
     optimizer = torch.optim.Adam(model.head.parameters(), lr=1e-3)
     loader = torch.utils.data.DataLoader(torch.utils.data.TensorDataset(x[known], y[known]), 64, shuffle=True)
     keep = {"ckpt_save_interval": 1, "ckpt_keep_mode": "all", "ckpt_save_best_metric": "val_loss"}
-    with Checkpoints(folder, model, optimizer, data=loader, params=keep, name="drug-response") as checkpoints:
+    named = Settings(name="drug-response")
+    with Checkpoints(folder, model, optimizer, data=loader, params=keep, settings=named) as checkpoints:
         for epoch in checkpoints.epochs(EPOCHS):
             if killed and epoch + 1 == KILLED_IN:
                 _kill_in_the_next_save()

@@ -15,11 +15,10 @@ from typing import Any
 
 from candle_spec.callbacks._recording.adapter import Restored
 from candle_spec.callbacks._recording.loop import Loop
-from candle_spec.callbacks._recording.recorder import Options
+from candle_spec.callbacks._recording.recorder import Recorder
+from candle_spec.callbacks._recording.settings import DEFAULTS, Params, Settings
 from candle_spec.callbacks._states.jax_state import JaxState
 from candle_spec.checkpoint.checkpoint import Checkpoint
-from candle_spec.series.policy.params import CheckpointPolicy
-from candle_spec.series.store import RunIdentity
 
 __all__ = ["Checkpoints", "restore"]
 
@@ -33,13 +32,8 @@ class Checkpoints(Loop):
             tuple or dataclass of JAX with such members (Flax's ``TrainState``).
         data: The training's loader, if it has a state of its own.
         generators: Random generators of Python or NumPy that are used besides.
-        params: A policy, or hyperparameters with ``ckpt_*`` keys; by default every epoch is saved.
-        name: Name of the model in the manifest.
-        model_description: What is true of the whole study.
-        run: Who the run is, for workflows.
-        rank: Number of this process.
-        asynchronous: Whether to write in the background; the default is yes.
-        say: Where the lines for people go; by default the standard error.
+        params: When to save and what to keep: ``ckpt_*`` hyperparameters or a policy; by default, all epochs are saved.
+        settings: See :class:`candle_spec.callbacks.Settings`.
     """
 
     def __init__(
@@ -49,20 +43,14 @@ class Checkpoints(Loop):
         *,
         data: Any = None,
         generators: Mapping[str, Any] | None = None,
-        params: CheckpointPolicy | Mapping[str, Any] | None = None,
-        name: str = "",
-        model_description: Mapping[str, Any] | None = None,
-        run: RunIdentity | None = None,
-        rank: int | None = None,
-        asynchronous: bool | None = None,
-        say: Any = None,
+        params: Params = None,
+        settings: Settings = DEFAULTS,
     ) -> None:
         import jax
 
         self._state = JaxState(state, data, dict(generators or {}))
-        number = jax.process_index() if rank is None else rank
-        options = Options(folder, name, model_description, run, rank=number, asynchronous=asynchronous, say=say)
-        super().__init__(self._state, params, options)
+        known = settings.filled(rank=jax.process_index())
+        super().__init__(Recorder.of(self._state, folder, params, known))
 
     @property
     def state(self) -> Any:

@@ -18,36 +18,46 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from candle_spec.callbacks._recording.loop import policy_of
-from candle_spec.callbacks._recording.recorder import Options, Recorder, Restart
-from candle_spec.callbacks._states.keras_state import KerasState, package_of
+from candle_spec.callbacks._recording.recorder import Recorder
+from candle_spec.callbacks._recording.restart import Restart
+from candle_spec.callbacks._recording.settings import DEFAULTS, Params, Settings
+from candle_spec.callbacks._states.keras_state import KerasState
+from candle_spec.callbacks._states.keras_variables import package_of
 from candle_spec.checkpoint.contents import StatePart
 from candle_spec.errors import InvalidInputError
-from candle_spec.series.policy.params import CheckpointPolicy
-from candle_spec.series.store import RunIdentity
 
-__all__ = ["callback_class", "checkpoint_callback"]
+__all__ = ["checkpoint_callback"]
 
 
-def checkpoint_callback(folder: str | Path | None, model: Any, **settings: Any) -> Any:
-    """Return a callback for a model, of whichever Keras the model is.
+def checkpoint_callback(
+    folder: str | Path | None,
+    model: Any,
+    *,
+    callbacks: Sequence[Any] = (),
+    data: Any = None,
+    generators: Mapping[str, Any] | None = None,
+    params: Params = None,
+    settings: Settings = DEFAULTS,
+) -> Any:
+    """Return a callback for a model, of whichever Keras the model is; only that package is imported.
 
     Args:
         folder: Folder of the series; ``None``: as the policy says.
         model: The compiled model.
-        settings: See :func:`callback_class`.
+        callbacks: Further callbacks whose counters are kept.
+        data: The training's loader, if it has a state of its own.
+        generators: Random generators of Python or NumPy that are used besides.
+        params: When to save and what to keep: ``ckpt_*`` hyperparameters or a policy; by default, all epochs are saved.
+        settings: See :class:`candle_spec.callbacks.Settings`.
     """
-    return callback_class(package_of(model))(folder, model, **settings)
+    state = KerasState(model, data, tuple(callbacks), dict(generators or {}))
+    name = type(model).__name__
+    known = settings.filled(name="" if name in ("Sequential", "Functional") else name)
+    return _callback_class(package_of(model))(state, Recorder.of(state, folder, params, known))
 
 
 @cache
-def callback_class(package: str = "keras") -> Any:
-    """Return the callback's class for ``keras`` or ``tf_keras``; only that package is imported.
-
-    Its arguments are ``folder`` and ``model`` as in :func:`checkpoint_callback`; ``params`` (a policy, or
-    hyperparameters with ``ckpt_*`` keys), ``callbacks`` whose counters are kept, ``data`` (a loader with a state of its
-    own), ``generators``, ``name``, ``model_description``, ``run``, ``rank``, ``asynchronous``, ``say``.
-    """
+def _callback_class(package: str) -> Any:
     library = importlib.import_module(package)
 
     class CheckpointCallback(_Hooks, library.callbacks.Callback):  # type: ignore[misc, name-defined]
@@ -61,28 +71,11 @@ class _Hooks:
 
     model: Any
 
-    def __init__(
-        self,
-        folder: str | Path | None,
-        model: Any,
-        *,
-        params: CheckpointPolicy | Mapping[str, Any] | None = None,
-        callbacks: Sequence[Any] = (),
-        data: Any = None,
-        generators: Mapping[str, Any] | None = None,
-        name: str = "",
-        model_description: Mapping[str, Any] | None = None,
-        run: RunIdentity | None = None,
-        rank: int = 0,
-        asynchronous: bool | None = None,
-        say: Any = None,
-    ) -> None:
+    def __init__(self, state: KerasState, recorder: Recorder) -> None:
         super().__init__()
-        self._state = KerasState(model, data, tuple(callbacks), dict(generators or {}))
-        title = name or ("" if type(model).__name__ in ("Sequential", "Functional") else type(model).__name__)
-        options = Options(folder, title, model_description, run, rank=rank, asynchronous=asynchronous, say=say)
-        self._trained = model
-        self.recorder = Recorder(self._state, policy_of(params), options)
+        self._state = state
+        self._trained = state.model
+        self.recorder = recorder
 
     @property
     def initial_epoch(self) -> int:

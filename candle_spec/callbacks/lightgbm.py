@@ -10,7 +10,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from candle_spec.callbacks._recording.recorder import Recorder
 from candle_spec.callbacks._recording.rounds import Rounds
+from candle_spec.callbacks._recording.settings import DEFAULTS, Params, Settings
 from candle_spec.callbacks._states.booster_state import BoosterState
 from candle_spec.checkpoint.contents import Framework
 
@@ -18,7 +20,7 @@ __all__ = ["CheckpointCallback", "checkpoint_callback"]
 
 
 class CheckpointCallback(Rounds):
-    """Saves the booster as a series; see :class:`candle_spec.callbacks._recording.rounds.Rounds`."""
+    """Saves the booster as a series."""
 
     order = 100
     """Behind the callbacks that evaluate and stop: https://lightgbm.readthedocs.io (``callback.py``)."""
@@ -37,12 +39,15 @@ class CheckpointCallback(Rounds):
             raise lightgbm.callback.EarlyStopException(env.iteration, env.evaluation_result_list or [])
 
 
-def checkpoint_callback(folder: str | Path | None, **settings: Any) -> CheckpointCallback:
+def checkpoint_callback(
+    folder: str | Path | None, *, params: Params = None, settings: Settings = DEFAULTS
+) -> CheckpointCallback:
     """Return the callback.
 
     Args:
         folder: Folder of the series; ``None``: as the policy says.
-        settings: See :class:`candle_spec.callbacks._recording.rounds.Rounds`.
+        params: When to save and what to keep: ``ckpt_*`` hyperparameters or a policy; by default, all rounds are saved.
+        settings: See :class:`candle_spec.callbacks.Settings`.
     """
     import lightgbm
 
@@ -52,4 +57,4 @@ def checkpoint_callback(folder: str | Path | None, **settings: Any) -> Checkpoin
         lambda booster: booster.model_to_string(num_iteration=-1).encode("utf-8"),
         lambda data: lightgbm.Booster(model_str=data.decode("utf-8")),
     )
-    return CheckpointCallback(state, folder, **settings)
+    return CheckpointCallback(state, Recorder.of(state, folder, params, settings))

@@ -12,47 +12,46 @@ from __future__ import annotations
 
 import importlib
 import os
-from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from candle_spec.callbacks._recording.loop import policy_of
-from candle_spec.callbacks._recording.recorder import Options, Recorder
+from candle_spec.callbacks._recording.recorder import Recorder
+from candle_spec.callbacks._recording.settings import DEFAULTS, Params, Settings
 from candle_spec.callbacks._recording.team import TeamRecorder, TorchTeam
 from candle_spec.callbacks._states.lightning_state import LightningState, io_class
 from candle_spec.checkpoint.checkpoint import Checkpoint
 from candle_spec.errors import InvalidInputError
-from candle_spec.series.policy.params import CheckpointPolicy
-from candle_spec.series.store import RunIdentity
 
-__all__ = ["callback_class", "checkpoint_callback"]
+__all__ = ["checkpoint_callback"]
 
 
-def checkpoint_callback(folder: str | Path | None, *, package: str = "lightning.pytorch", **settings: Any) -> Any:
+def checkpoint_callback(
+    folder: str | Path | None,
+    *,
+    package: str = "lightning.pytorch",
+    params: Params = None,
+    settings: Settings = DEFAULTS,
+) -> Any:
     """Return the callback.
 
     Args:
         folder: Folder of the series; ``None``: as the policy says.
         package: ``lightning.pytorch``, or ``pytorch_lightning`` where the program uses that name.
-        settings: See :func:`callback_class`.
+        params: When to save and what to keep: ``ckpt_*`` hyperparameters or a policy; by default, all epochs are saved.
+        settings: See :class:`candle_spec.callbacks.Settings`.
     """
-    return callback_class(package)(folder, **settings)
+    state = LightningState(io_class(package)())
+    known = settings.filled(rank=_rank_by_environment())
+    return _callback_class(package)(state, Recorder.of(state, folder, params, known))
 
 
 @cache
-def callback_class(package: str = "lightning.pytorch") -> Any:
-    """Return the callback's class.
-
-    Its arguments are ``folder`` as in :func:`checkpoint_callback`; ``params`` (a policy, or hyperparameters with
-    ``ckpt_*`` keys), ``name``, ``model_description``, ``run``, ``asynchronous``, ``say``.
-    """
+def _callback_class(package: str) -> Any:
     library = importlib.import_module(package)
 
     class CheckpointCallback(_Hooks, library.Callback):  # type: ignore[misc, name-defined]
         """Saves the full state of a training in Lightning as a series, and restores it."""
-
-        io_class = io_class(package)
 
     return CheckpointCallback
 
@@ -60,27 +59,12 @@ def callback_class(package: str = "lightning.pytorch") -> Any:
 class _Hooks:
     """The hooks, without the class of Lightning that calls them."""
 
-    io_class: Any
-
-    def __init__(
-        self,
-        folder: str | Path | None,
-        *,
-        params: CheckpointPolicy | Mapping[str, Any] | None = None,
-        name: str = "",
-        model_description: Mapping[str, Any] | None = None,
-        run: RunIdentity | None = None,
-        rank: int | None = None,
-        asynchronous: bool | None = None,
-        say: Any = None,
-    ) -> None:
+    def __init__(self, state: LightningState, recorder: Recorder) -> None:
         super().__init__()
-        self.io = self.io_class()
+        self.io = state.io
         """The plugin for ``Trainer``: it gives states to the series and reads them from there."""
-        self._state = LightningState(self.io)
-        number = _rank_by_environment() if rank is None else rank
-        options = Options(folder, name, model_description, run, rank=number, asynchronous=asynchronous, say=say)
-        self.recorder: Recorder = Recorder(self._state, policy_of(params), options)
+        self.recorder = recorder
+        self._state = state
         self._pending: tuple[int, dict[str, float], int] | None = None
 
     @property
@@ -107,7 +91,7 @@ class _Hooks:
             self.recorder.is_alone()
         self._state.trainer = trainer
         self.recorder.epochs = trainer.max_epochs if trainer.max_epochs and trainer.max_epochs > 0 else None
-        self.recorder.options.name = self.recorder.options.name or type(pl_module).__name__
+        self.recorder.settings = self.recorder.settings.filled(name=type(pl_module).__name__)
         self.recorder.start()
 
     def _join(self, trainer: Any) -> None:
@@ -128,7 +112,7 @@ class _Hooks:
             self._state.restore(Checkpoint(found[0]), weights_only=self.recorder.policy.weights_only)
             self.io.loaded = (str(own), self.io.loaded[1])  # the trainer asks by the path that it was given
         self._state.team = team
-        self.recorder = TeamRecorder.of(self.recorder, team, crewed=False)
+        self.recorder = TeamRecorder.joined(self.recorder, team, crewed=False)
 
     def on_train_start(self, trainer: Any, pl_module: Any) -> None:
         """Let a restored training begin its epoch as one that was never interrupted.

@@ -13,20 +13,18 @@ Started again, the loop goes on behind the last completed epoch, bit for bit as 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from candle_spec.callbacks._recording.adapter import Restored
-from candle_spec.callbacks._recording.loop import Loop, policy_of
-from candle_spec.callbacks._recording.recorder import Options, Recorder
+from candle_spec.callbacks._recording.loop import Loop
+from candle_spec.callbacks._recording.recorder import Recorder
+from candle_spec.callbacks._recording.settings import DEFAULTS, Params, Settings
 from candle_spec.callbacks._recording.team import TeamRecorder, TorchTeam
 from candle_spec.callbacks._states.torch_state import TorchState
 from candle_spec.callbacks._states.torch_team import TorchTeamState
 from candle_spec.checkpoint.checkpoint import Checkpoint
 from candle_spec.errors import InvalidInputError
-from candle_spec.series.policy.params import CheckpointPolicy
-from candle_spec.series.store import RunIdentity
 
 __all__ = ["Checkpoints", "restore"]
 
@@ -43,13 +41,8 @@ class Checkpoints(Loop):
         ema: An average of the weights: a module, or anything with ``state_dict``.
         data: The loader or sampler that orders the training data, or several.
         generators: Further random generators by name.
-        params: A policy, or hyperparameters with ``ckpt_*`` keys; by default every epoch is saved.
-        name: Name of the model in the manifest.
-        model_description: What is true of the whole study.
-        run: Who the run is, for workflows.
-        rank: Number of this process; by default, all processes of ``torch.distributed`` save and restore together.
-        asynchronous: Whether to write in the background; the default is yes.
-        say: Where the lines for people go; by default the standard error.
+        params: When to save and what to keep: ``ckpt_*`` hyperparameters or a policy; by default, all epochs are saved.
+        settings: See :class:`candle_spec.callbacks.Settings`.
     """
 
     def __init__(
@@ -63,33 +56,19 @@ class Checkpoints(Loop):
         ema: Any = None,
         data: Any = None,
         generators: Mapping[str, Any] | None = None,
-        params: CheckpointPolicy | Mapping[str, Any] | None = None,
-        name: str = "",
-        model_description: Mapping[str, Any] | None = None,
-        run: RunIdentity | None = None,
-        rank: int | None = None,
-        asynchronous: bool | None = None,
-        say: Any = None,
+        params: Params = None,
+        settings: Settings = DEFAULTS,
     ) -> None:
-        chosen = policy_of(params)
-        state: Any = TorchState(model, optimizer, scheduler, scaler, ema, data, dict(generators or {}))
-        recorder: Any = Recorder
-        if rank is None and distributed_size() > 1:
+        known = settings.filled(name=_class_name(model), rank=distributed_rank())
+        if settings.rank is None and distributed_size() > 1:
             if isinstance(model, Mapping) or ema is not None or generators:
                 raise InvalidInputError("several models, an average or further generators need a single process")
             team = TorchTeam()
-            state = TorchTeamState(team, model, optimizer, scheduler, scaler, data)
-            recorder = partial(TeamRecorder, team=team)
-        options = Options(
-            folder,
-            name or _class_name(model),
-            model_description,
-            run,
-            rank=distributed_rank() if rank is None else rank,
-            asynchronous=asynchronous,
-            say=say,
-        )
-        super().__init__(state, chosen, options, recorder)
+            shared = TorchTeamState(team, model, optimizer, scheduler, scaler, data)
+            super().__init__(TeamRecorder.of(shared, folder, params, known, team=team))
+        else:
+            state = TorchState(model, optimizer, scheduler, scaler, ema, data, dict(generators or {}))
+            super().__init__(Recorder.of(state, folder, params, known))
 
 
 def restore(checkpoint: str | Path | Checkpoint, model: Any, optimizer: Any = None, **more: Any) -> Restored:

@@ -17,40 +17,35 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
-from candle_spec.callbacks._recording.loop import policy_of
-from candle_spec.callbacks._recording.recorder import Options, Recorder
+from candle_spec.callbacks._recording.recorder import Recorder
+from candle_spec.callbacks._recording.settings import DEFAULTS, Params, Settings
 from candle_spec.callbacks._recording.team import TeamRecorder, TorchTeam
 from candle_spec.callbacks._states.rng import restore_rng
 from candle_spec.callbacks._states.torch_state import TorchState
 from candle_spec.checkpoint.contents import SideFile, StatePart
 from candle_spec.errors import InvalidInputError
-from candle_spec.series.policy.params import CheckpointPolicy
-from candle_spec.series.store import RunIdentity
 
-__all__ = ["callback_class", "checkpoint_callback"]
+__all__ = ["checkpoint_callback"]
 
 _ROUNDING: Final = 1e-6
 _STATE: Final = "trainer_state.json"
 _ORDER: Final = StatePart("present")  # the order of an epoch follows from the seed and torch's generator
 
 
-def checkpoint_callback(folder: str | Path | None, **settings: Any) -> Any:
+def checkpoint_callback(folder: str | Path | None, *, params: Params = None, settings: Settings = DEFAULTS) -> Any:
     """Return the callback.
 
     Args:
         folder: Folder of the series; ``None``: as the policy says.
-        settings: See :func:`callback_class`.
+        params: When to save and what to keep: ``ckpt_*`` hyperparameters or a policy; by default, all epochs are saved.
+        settings: See :class:`candle_spec.callbacks.Settings`.
     """
-    return callback_class()(folder, **settings)
+    state = TorchState(None, order=_ORDER)
+    return _callback_class()(state, Recorder.of(state, folder, params, settings))
 
 
 @cache
-def callback_class() -> Any:
-    """Return the callback's class.
-
-    Its arguments are ``folder`` as in :func:`checkpoint_callback`; ``params`` (a policy, or hyperparameters with
-    ``ckpt_*`` keys), ``name``, ``model_description``, ``run``, ``asynchronous``, ``say``.
-    """
+def _callback_class() -> Any:
     import transformers
 
     class CheckpointCallback(_Hooks, transformers.TrainerCallback):
@@ -62,21 +57,11 @@ def callback_class() -> Any:
 class _Hooks:
     """The hooks, without the class of Transformers that calls them."""
 
-    def __init__(
-        self,
-        folder: str | Path | None,
-        *,
-        params: CheckpointPolicy | Mapping[str, Any] | None = None,
-        name: str = "",
-        model_description: Mapping[str, Any] | None = None,
-        run: RunIdentity | None = None,
-        asynchronous: bool | None = None,
-        say: Any = None,
-    ) -> None:
+    def __init__(self, state: TorchState, recorder: Recorder) -> None:
         super().__init__()
-        self._torch = TorchState(None, order=_ORDER, files=self._files)
-        options = Options(folder, name, model_description, run, asynchronous=asynchronous, say=say)
-        self.recorder: Recorder = Recorder(self._torch, policy_of(params), options)
+        state.files = self._files
+        self._torch = state
+        self.recorder = recorder
         self._trainer: Any = None
         self._rng: Mapping[str, Any] | None = None
         self._pending = False
@@ -100,8 +85,8 @@ class _Hooks:
         self._torch.model = trainer.model
         if trainer.args.world_size > 1:
             self._torch.team = TorchTeam()
-            self.recorder = TeamRecorder.of(self.recorder, self._torch.team, crewed=False)
-        self.recorder.options.name = self.recorder.options.name or type(trainer.model).__name__
+            self.recorder = TeamRecorder.joined(self.recorder, self._torch.team, crewed=False)
+        self.recorder.settings = self.recorder.settings.filled(name=type(trainer.model).__name__)
         self.recorder.epochs = int(trainer.args.num_train_epochs) if trainer.args.max_steps <= 0 else None
         try:
             point = self.recorder.peek()

@@ -12,16 +12,18 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from candle_spec.callbacks._recording.recorder import Recorder
 from candle_spec.callbacks._recording.rounds import Rounds
+from candle_spec.callbacks._recording.settings import DEFAULTS, Params, Settings
 from candle_spec.callbacks._states.booster_state import BoosterState
 from candle_spec.checkpoint.contents import Framework
 
-__all__ = ["callback_class", "checkpoint_callback"]
+__all__ = ["checkpoint_callback"]
 
 
 @cache
-def callback_class() -> Any:
-    """Return the callback's class, which XGBoost asks to be of its own; see :class:`Rounds` for its arguments."""
+def _callback_class() -> Any:
+    """XGBoost asks for a class of its own."""
     import xgboost
 
     class CheckpointCallback(Rounds, xgboost.callback.TrainingCallback):
@@ -40,12 +42,13 @@ def callback_class() -> Any:
     return CheckpointCallback
 
 
-def checkpoint_callback(folder: str | Path | None, **settings: Any) -> Any:
+def checkpoint_callback(folder: str | Path | None, *, params: Params = None, settings: Settings = DEFAULTS) -> Any:
     """Return the callback.
 
     Args:
         folder: Folder of the series; ``None``: as the policy says.
-        settings: See :class:`candle_spec.callbacks._recording.rounds.Rounds`.
+        params: When to save and what to keep: ``ckpt_*`` hyperparameters or a policy; by default, all rounds are saved.
+        settings: See :class:`candle_spec.callbacks.Settings`.
     """
     import xgboost
 
@@ -55,4 +58,4 @@ def checkpoint_callback(folder: str | Path | None, **settings: Any) -> Any:
         lambda booster: bytes(booster.save_raw("ubj")),
         lambda data: xgboost.Booster(model_file=bytearray(data)),
     )
-    return callback_class()(state, folder, **settings)
+    return _callback_class()(state, Recorder.of(state, folder, params, settings))

@@ -1,13 +1,24 @@
 """CANDLE's compliance API: ``from candle_spec import candle`` in place of ``import candle``.
 
 Programs in the CANDLE style run with that one line changed and candle_lib not installed. What a program does not use
-is not imported: a framework only when one of its names is asked for.
+is not imported: a framework only when one of its names is asked for. A name that is not here is candle_lib's own, where
+that is installed.
 """
 
 from __future__ import annotations
 
 from typing import Any, Final
 
+from candle_spec.candle.abstention import (
+    abstention_acc_class_i_metric,
+    abstention_acc_metric,
+    abstention_class,
+    abstention_class_i_metric,
+    abstention_loss,
+    abstention_metric,
+    acc_class_i_metric,
+    modify_labels,
+)
 from candle_spec.candle.arrays import (
     convert_to_class,
     discretize_array,
@@ -21,14 +32,12 @@ from candle_spec.candle.benchmark import (
     check_flag_conflicts,
     create_params,
     finalize_parameters,
-    initialize_parameters,
 )
+from candle_spec.candle.candle_lib import its_own
 from candle_spec.candle.cyclic import clr_callback, clr_check_args, clr_set_args, cyclic_class
 from candle_spec.candle.files import fetch_file, get_file, validate_file, verify_path
 from candle_spec.candle.helpers import (
     Progbar,
-    eval_string_as_list,
-    eval_string_as_list_of_lists,
     keras_default_config,
     set_parallelism_threads,
     set_seed,
@@ -39,7 +48,6 @@ from candle_spec.candle.keras import (
     build_keras_optimizer,
     compute_trainable_params,
     corr,
-    covariance,
     keras_class,
     mae,
     mse,
@@ -63,25 +71,13 @@ from candle_spec.candle.pytorch import (
     build_pytorch_optimizer,
     get_pytorch_function,
     pytorch_initialize,
-    pytorch_mse,
-    pytorch_xent,
-    set_pytorch_seed,
-    set_pytorch_threads,
 )
 from candle_spec.candle.tables import load_csv_data, load_Xy_data2, load_Xy_data_noheader, load_Xy_one_hot_data2
 from candle_spec.candle.uncertainty import (
-    abstention_acc_class_i_metric,
-    abstention_acc_metric,
-    abstention_class,
-    abstention_class_i_metric,
-    abstention_loss,
-    abstention_metric,
-    acc_class_i_metric,
     add_model_output,
     heteroscedastic_loss,
     mae_heteroscedastic_metric,
     meanS_heteroscedastic_metric,
-    modify_labels,
     mse_heteroscedastic_metric,
     quantile_loss,
     quantile_metric,
@@ -89,35 +85,28 @@ from candle_spec.candle.uncertainty import (
     triple_quantile_loss,
 )
 
-ListOfListsAction = ListOfLists
 build_activation = build_pytorch_activation
-get_function = get_pytorch_function
-initialize = pytorch_initialize
-xent = pytorch_xent
 
 _KERAS: Final = ("TerminateOnTimeOut", "LoggingCallback", "CandleRemoteMonitor", "PermanentDropout")
 _CHECKPOINTS: Final = (
-    "CandleCheckpointCallback", "CandleCkpt", "CandleCkptKeras", "CandleCkptPyTorch", "MultiGPUCheckpoint", "ModelType",
+    "CandleCheckpointCallback", "CandleCkpt", "CandleCkptKeras", "CandleCkptPyTorch", "MultiGPUCheckpoint",
     "ParamRequired", "ParamType", "restart",
 )  # fmt: skip
 
 __all__ = [
-    "ArgumentStruct", "Benchmark", "ListOfLists", "ListOfListsAction", "Progbar", "abstention_acc_class_i_metric",
-    "abstention_acc_metric", "abstention_class_i_metric", "abstention_loss", "abstention_metric",
-    "acc_class_i_metric", "add_cluster_noise", "add_column_noise", "add_gaussian_noise", "add_model_output",
-    "add_noise", "build_activation", "build_initializer", "build_keras_optimizer", "build_loss", "build_optimizer",
-    "build_pytorch_activation", "build_pytorch_optimizer", "check_flag_conflicts", "clr_callback", "clr_check_args",
-    "clr_set_args", "compute_trainable_params", "convert_to_class", "corr", "covariance", "create_params",
-    "directory_tree_from_parameters", "discretize_array", "eval_string_as_list", "eval_string_as_list_of_lists",
-    "fetch_file", "finalize_parameters", "get_file", "get_function", "get_pytorch_function", "heteroscedastic_loss",
-    "impute_and_scale_array", "initialize", "initialize_parameters", "keras_default_config", "label_flip",
-    "label_flip_correlated", "load_Xy_data2", "load_Xy_data_noheader", "load_Xy_one_hot_data2", "load_csv_data",
-    "mae", "mae_heteroscedastic_metric", "meanS_heteroscedastic_metric", "modify_labels", "mse",
-    "mse_heteroscedastic_metric", "parse_from_dictlist", "plot_array", "plot_history", "plot_metrics",
-    "plot_scatter", "pytorch_initialize", "pytorch_mse", "pytorch_xent", "quantile_loss", "quantile_metric", "r2",
-    "r2_heteroscedastic_metric", "register_permanent_dropout", "scale_array", "set_parallelism_threads",
-    "set_pytorch_seed", "set_pytorch_threads", "set_seed", "set_up_logger", "str2bool", "to_categorical",
-    "triple_quantile_loss", "validate_file", "verify_path", "xent",
+    "ArgumentStruct", "Benchmark", "ListOfLists", "Progbar", "abstention_acc_class_i_metric", "abstention_acc_metric",
+    "abstention_class_i_metric", "abstention_loss", "abstention_metric", "acc_class_i_metric", "add_cluster_noise",
+    "add_column_noise", "add_gaussian_noise", "add_model_output", "add_noise", "build_activation", "build_initializer",
+    "build_loss", "build_optimizer", "build_pytorch_activation", "build_pytorch_optimizer", "check_flag_conflicts",
+    "clr_callback", "clr_check_args", "clr_set_args", "compute_trainable_params", "convert_to_class", "corr",
+    "create_params", "directory_tree_from_parameters", "discretize_array", "fetch_file", "finalize_parameters",
+    "get_file", "get_pytorch_function", "heteroscedastic_loss", "impute_and_scale_array", "keras_default_config",
+    "label_flip", "label_flip_correlated", "load_Xy_data2", "load_Xy_data_noheader", "load_Xy_one_hot_data2",
+    "load_csv_data", "mae", "mae_heteroscedastic_metric", "meanS_heteroscedastic_metric", "modify_labels", "mse",
+    "mse_heteroscedastic_metric", "parse_from_dictlist", "plot_array", "plot_history", "plot_metrics", "plot_scatter",
+    "pytorch_initialize", "quantile_loss", "quantile_metric", "r2", "r2_heteroscedastic_metric",
+    "register_permanent_dropout", "scale_array", "set_parallelism_threads", "set_seed", "set_up_logger", "str2bool",
+    "to_categorical", "triple_quantile_loss", "validate_file", "verify_path",
 ]  # fmt: skip
 
 
@@ -131,7 +120,7 @@ def build_optimizer(*args: Any, **kwargs: Any) -> Any:
 
 
 def __getattr__(name: str) -> Any:
-    """Find what needs a framework, when a program asks for it."""
+    """Find what needs a framework, and what only candle_lib has, when a program asks for it."""
     if name in _KERAS:
         return keras_class(name)
     if name == "CyclicLR":
@@ -142,7 +131,4 @@ def __getattr__(name: str) -> Any:
         from candle_spec.candle.checkpoints import classes as candle_classes
 
         return getattr(candle_classes, name)
-    raise AttributeError(
-        f"candle_spec.candle has no {name!r}: it has what defines, runs and checkpoints a CANDLE program; "
-        "selection of features, correction of batch effects and calibration are in candle_lib"
-    )
+    return its_own(name)

@@ -223,14 +223,6 @@ def create_params(
     )
 
 
-def initialize_parameters(bmk: Benchmark | str, *args: Any, **keywords: Any) -> dict[str, Any]:
-    """Return the hyperparameters of a benchmark, as :func:`finalize_parameters` was called until 2019.
-
-    With the path of a program in place of the benchmark: see :func:`create_params`.
-    """
-    return finalize_parameters(bmk) if isinstance(bmk, Benchmark) else create_params(bmk, *args, **keywords)
-
-
 class ArgumentStruct:
     """Hyperparameters as attributes: ``args.epochs``; also by key."""
 

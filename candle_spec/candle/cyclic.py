@@ -9,7 +9,7 @@ from functools import cache
 from types import ModuleType
 from typing import Any, Final
 
-from candle_spec.callbacks._states.keras_module import keras_module
+from candle_spec.candle.keras_in_use import keras_module
 from candle_spec.errors import InvalidInputError
 
 _KEYS: Final = {"clr_mode": "mode", "clr_base_lr": "base_lr", "clr_max_lr": "max_lr", "clr_gamma": "gamma"}
@@ -120,7 +120,7 @@ def _cyclic(keras: ModuleType) -> type:
             super().__init__()
             own = (scale_fn, scale_mode) if scale_fn is not None else _scales(mode, gamma)
             self.scale_fn, self.scale_mode = own
-            self.base_lr, self.max_lr, self.step_size, self.mode, self.gamma = base_lr, max_lr, step_size, mode, gamma
+            self.base_lr, self.max_lr, self.step_size = base_lr, max_lr, step_size
             self.clr_iterations = 0
             self.history: dict[str, list[float]] = {}
 

@@ -7,11 +7,11 @@ import os
 import random
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Mapping
 from typing import Any, Final
 
-from candle_spec.candle import options
 from candle_spec.candle.files import verify_path
+from candle_spec.errors import InvalidInputError
 
 _DEFAULTS: Final = {
     "decay_lr": 0.0,
@@ -32,6 +32,17 @@ _DEFAULTS: Final = {
 def keras_default_config() -> dict[str, Any]:
     """Return the settings of optimizers and initializers that CANDLE uses in all frameworks alike."""
     return dict(_DEFAULTS)
+
+
+def chosen(what: str, name: str, table: Mapping[str, Any]) -> Any:
+    """Return what has a name in a table.
+
+    Raises:
+        InvalidInputError: Nothing has; the message says what there is.
+    """
+    if name not in table:
+        raise InvalidInputError(f"no {what} is called {name!r}", hint=f"there are {', '.join(table)}")
+    return table[name]
 
 
 def set_seed(seed: float) -> None:
@@ -85,18 +96,6 @@ def set_up_logger(
     logger.addHandler(screen)
 
 
-def eval_string_as_list(str_read: str, separator: str, dtype: Callable[[str], Any] | None) -> list[Any]:
-    """Return the elements between separators, each of a type (integers without one)."""
-    return [(dtype or int)(word) for word in str_read.split(separator)]
-
-
-def eval_string_as_list_of_lists(
-    str_read: str, separator_out: str, separator_in: str, dtype: Callable[[str], Any] | None
-) -> list[list[Any]]:
-    """Return the lists that stand in a text, each element of a type (integers without one)."""
-    return options.list_of_lists(str_read, dtype or int, separator_out, separator_in)
-
-
 class Progbar:
     """A line that says how far a loop is.
 
@@ -109,7 +108,6 @@ class Progbar:
 
     def __init__(self, target: int, width: int = 30, verbose: int = 1, interval: float = 0.01) -> None:
         self.target = target
-        self.width = width
         self.verbose = verbose
         self.interval = interval
         self.seen_so_far = 0

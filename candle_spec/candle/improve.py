@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -158,8 +157,3 @@ def log_parameters(params: Mapping[str, Any], folder: str | Path) -> None:
 def write_scores(scores: Mapping[str, float], folder: str | Path) -> None:
     """Write ``val_scores.json``."""
     replace_file(Path(folder) / "val_scores.json", json.dumps(dict(scores), indent=4).encode())
-
-
-def environment_folder() -> str:
-    """Return ``$IMPROVE_DATA_DIR``, the root of the data, or ``.``."""
-    return os.environ.get("IMPROVE_DATA_DIR", ".")

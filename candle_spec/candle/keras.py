@@ -12,14 +12,8 @@ from types import ModuleType
 from typing import Any
 
 from candle_spec.atomic import replace_file
-from candle_spec.callbacks._states.keras_module import keras_module
-from candle_spec.errors import InvalidInputError
-
-
-def _chosen(what: str, name: str, table: Mapping[str, Any]) -> Any:
-    if name not in table:
-        raise InvalidInputError(f"no {what} is called {name!r}", hint=f"there are {', '.join(table)}")
-    return table[name]
+from candle_spec.candle.helpers import chosen
+from candle_spec.candle.keras_in_use import keras_module, keras_operations
 
 
 def build_keras_optimizer(optimizer: str, lr: float | None, kerasDefaults: Mapping[str, Any]) -> Any:
@@ -44,7 +38,7 @@ def build_keras_optimizer(optimizer: str, lr: float | None, kerasDefaults: Mappi
             {"beta_1": about["beta_1"], "beta_2": about["beta_2"], "epsilon": about["epsilon"]},
         ),
     }
-    make, settings = _chosen("optimizer", optimizer, table)
+    make, settings = chosen("optimizer", optimizer, table)
     if lr is None:
         return make(**settings)
     decay = about.get("decay_lr", 0.0)
@@ -71,7 +65,7 @@ def build_initializer(
         "lecun_uniform": lambda: initializers.LecunUniform(seed=number),
         "he_normal": lambda: initializers.HeNormal(seed=number),
     }
-    return _chosen("initializer", initializer, table)()
+    return chosen("initializer", initializer, table)()
 
 
 def compute_trainable_params(model: Any) -> dict[str, int]:
@@ -107,23 +101,11 @@ def r2(y_true: Any, y_pred: Any) -> Any:
     return 1 - rest / (total + 1e-7)
 
 
-def covariance(x: Any, y: Any) -> Any:
-    """Return the covariance of a batch."""
-    ops = keras_operations()
-    return ops.mean(x * y) - ops.mean(x) * ops.mean(y)
-
-
 def corr(y_true: Any, y_pred: Any) -> Any:
     """Return Pearson's correlation of a batch."""
     ops = keras_operations()
     left, right = y_true - ops.mean(y_true), y_pred - ops.mean(y_pred)
     return ops.mean(left * right) / (ops.sqrt(ops.mean(left * left) * ops.mean(right * right)) + 1e-7)
-
-
-def keras_operations() -> Any:
-    """Return the functions on tensors of the Keras in use: ``keras.ops``, or the back end of tf_keras."""
-    keras = keras_module()
-    return keras.ops if hasattr(keras, "ops") else keras.backend
 
 
 @cache

@@ -64,22 +64,18 @@ class ListOfLists(argparse.Action):
         setattr(namespace, self.dest, lists)
 
 
-def list_of_lists(
-    text: str, element: Callable[[str], Any] = int, outer: str = ":", inner: str = ","
-) -> list[list[Any]]:
+def list_of_lists(text: str, element: Callable[[str], Any] = int) -> list[list[Any]]:
     """Return the lists that stand in a text.
 
     Args:
-        text: Lists between ``outer``, elements between ``inner``.
+        text: Lists between colons, elements between commas.
         element: Makes an element of its text.
-        outer: Separator of lists.
-        inner: Separator of elements.
 
     Raises:
         ValueError: An element is not of its type.
     """
     plain = text.replace("[", "").replace("]", "")
-    return [[element(word.strip()) for word in line.split(inner)] for line in plain.split(outer)]
+    return [[element(word.strip()) for word in line.split(",")] for line in plain.split(":")]
 
 
 def common_definitions() -> list[dict[str, Any]]:

@@ -8,18 +8,11 @@ from types import ModuleType
 from typing import Any
 
 from candle_spec import optional
-from candle_spec.candle.helpers import set_seed
-from candle_spec.errors import InvalidInputError
+from candle_spec.candle.helpers import chosen
 
 
 def _torch() -> ModuleType:
     return optional.require("torch", extra="torch", purpose="train PyTorch models")
-
-
-def _chosen(what: str, name: str, table: Mapping[str, Any]) -> Any:
-    if name not in table:
-        raise InvalidInputError(f"no {what} is called {name!r}", hint=f"there are {', '.join(table)}")
-    return table[name]
 
 
 def build_loss(name: str) -> Any:
@@ -36,7 +29,7 @@ def build_loss(name: str) -> Any:
         "smoothL1": nn.SmoothL1Loss,
         "mae": nn.L1Loss,
     }
-    return _chosen("loss", name, table)()
+    return chosen("loss", name, table)()
 
 
 get_pytorch_function = build_loss
@@ -57,7 +50,7 @@ def build_pytorch_activation(activation: str) -> Any:
         "elu": nn.ELU,
         "softplus": nn.Softplus,
     }
-    return _chosen("activation", activation, table)()
+    return chosen("activation", activation, table)()
 
 
 def build_pytorch_optimizer(
@@ -83,7 +76,7 @@ def build_pytorch_optimizer(
         "adadelta": (optim.Adadelta, {"rho": about["rho"], "eps": about["epsilon"]}),
         "adam": (optim.Adam, {"betas": (about["beta_1"], about["beta_2"]), "eps": about["epsilon"]}),
     }
-    make, settings = _chosen("optimizer", optimizer, table)
+    make, settings = chosen("optimizer", optimizer, table)
     trained = [each for each in model.parameters() if each.requires_grad or not trainable_only]
     return make(trained, **settings, **({} if lr is None else {"lr": lr}))
 
@@ -119,24 +112,4 @@ def pytorch_initialize(
         "lecun_uniform": lecun,
         "he_normal": lambda tensor: init.kaiming_normal_(tensor, nonlinearity="relu"),
     }
-    return _chosen("initializer", initializer, table)(weights)
-
-
-def pytorch_xent(y_true: Any, y_pred: Any) -> Any:
-    """Return the cross-entropy of predicted scores."""
-    return _torch().nn.functional.cross_entropy(y_pred, y_true)
-
-
-def pytorch_mse(y_true: Any, y_pred: Any) -> Any:
-    """Return the mean squared error."""
-    return _torch().nn.functional.mse_loss(y_pred, y_true)
-
-
-def set_pytorch_seed(seed: float) -> None:
-    """Seed PyTorch, numpy and Python."""
-    _torch()
-    set_seed(seed)
-
-
-def set_pytorch_threads() -> None:
-    """Do nothing: PyTorch takes its number of threads from ``OMP_NUM_THREADS``."""
+    return chosen("initializer", initializer, table)(weights)

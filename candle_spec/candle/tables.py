@@ -77,10 +77,7 @@ def load_csv_data(
     both = pandas.concat(tables)
     one_hot = _named(header, onehot_cols)
     y = _one_hot(both[targets], one_hot)
-    x = _one_hot(both[features], one_hot)
-    if scaling is not None or dtype is not None:
-        scaled = scale_array(x.to_numpy(), scaling)
-        x = pandas.DataFrame(scaled, index=x.index, columns=x.columns).astype(dtype or scaled.dtype)
+    x = _scaled(_one_hot(both[features], one_hot), scaling, dtype)
     total = len(tables[0])
     held = int(total * validation_split) if validation_split and 0 < validation_split < 1 else 0
     ends = [(0, total - held), *([(total - held, total)] if held else []), *([(total, len(both))] if test_path else [])]
@@ -88,6 +85,13 @@ def load_csv_data(
     found = parts if return_dataframe else [part.to_numpy() for part in parts]
     found += [x.columns.tolist(), y.columns.tolist()] if return_header else []
     return tuple(found) if len(found) > 1 else found
+
+
+def _scaled(table: Any, scaling: str | None, dtype: Any) -> Any:
+    if scaling is None and dtype is None:
+        return table
+    values = scale_array(table.to_numpy(), scaling)
+    return _pandas().DataFrame(values, index=table.index, columns=table.columns).astype(dtype or values.dtype)
 
 
 def _features(

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 from candle_spec.canonical import load_file
 from candle_spec.checkpoint import inventory, manifest_file
-from candle_spec.checkpoint.build import build_model
 from candle_spec.checkpoint.layout import MANIFEST, resolve
+from candle_spec.checkpoint.model_builder import build_model
 from candle_spec.errors import CorruptFileError, InvalidInputError, MissingPathError
 from candle_spec.problems import Severity
 from candle_spec.weights.reader import SafetensorsFile

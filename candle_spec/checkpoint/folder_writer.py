@@ -182,7 +182,7 @@ class FolderWriter:
 
     # The manifest
 
-    def describe(
+    def manifest(
         self, contents: Contents, plans: Sequence[GroupPlan], conversion: Mapping[str, Any]
     ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         """Return the manifest of what was written, and its inventory, which is written if it is a file of its own.

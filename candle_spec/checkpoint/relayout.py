@@ -141,13 +141,13 @@ def _same_arrays(checkpoint: Checkpoint, headers: Mapping[str, Header]) -> None:
 
 def _source(checkpoint: Checkpoint, tensor: Tensor, headers: Mapping[str, Header]) -> TensorSource:
     return TensorSource(
-        tensor.group,
-        tensor.name,
-        tensor.dtype,
-        tensor.shape,
-        {name: _part(checkpoint, array, headers[array.file]) for name, array in tensor.arrays.items()},
-        Encoding(tensor.encoding, tensor.params) if tensor.encoding else None,
-        tensor.alias_of,
+        group=tensor.group,
+        name=tensor.name,
+        dtype=tensor.dtype,
+        shape=tensor.shape,
+        parts={name: _part(checkpoint, array, headers[array.file]) for name, array in tensor.arrays.items()},
+        encoding=Encoding(tensor.encoding, tensor.params) if tensor.encoding else None,
+        alias_of=tensor.alias_of,
     )
 
 

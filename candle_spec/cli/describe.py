@@ -11,7 +11,7 @@ import click
 
 from candle_spec.cli import exit_codes
 from candle_spec.cli.output.words import error_text, plural
-from candle_spec.cli.repository_options import choose_pack, open_source, shared
+from candle_spec.cli.repository_options import shared
 from candle_spec.errors import InvalidInputError
 
 if TYPE_CHECKING:
@@ -57,13 +57,15 @@ def command(
     Several answers stand with commas between them, one that has a comma itself in double quotes. Suggestions come from
     the training's settings, git, and the job's environment; one that is taken keeps where it is from.
     """
+    from candle_spec.publish.registry import template
+    from candle_spec.publish.sources import source_of
     from candle_spec.repositories.packs import search
     from candle_spec.repositories.questions import description, interview, readiness
     from candle_spec.repositories.questions import suggestions as suggesting
 
     library = search.library(templates)
-    packs = [choose_pack(library, name) for name in wanted or search.newest(library)]
-    source = open_source(checkpoint, model_file if model_file and model_file.exists() else None, site)
+    packs = [template(library, name) for name in wanted or search.newest(library)]
+    source = source_of(checkpoint, model_file if model_file and model_file.exists() else None, site)
     questions = readiness.questions([readiness.row(pack, source) for pack in packs], recommended=all_questions)
     around = suggesting.surroundings(checkpoint.resolve().parent, source, config)
     talk = _Talk(source, packs, around)
@@ -93,18 +95,19 @@ def command(
     if into_manifest:
         _into_manifest(checkpoint, path, site)
     described = path if path.exists() else None
-    after = [readiness.row(pack, open_source(checkpoint, described, site)) for pack in packs]
+    after = [readiness.row(pack, source_of(checkpoint, described, site)) for pack in packs]
     click.echo(", ".join(f"{row.template.partition('/')[0]}: {'ready' if row.ready else 'not ready'}" for row in after))
     return exit_codes.OK
 
 
 def _into_manifest(checkpoint: Path, described: Path, site: Path | None) -> None:
     from candle_spec.checkpoint.checkpoint import Checkpoint
+    from candle_spec.publish.sources import source_of
     from candle_spec.repositories.engine.importer import store
     from candle_spec.repositories.questions.description import described_manifest
 
     opened = Checkpoint(checkpoint)
-    source = open_source(checkpoint, described if described.exists() else None, site)
+    source = source_of(checkpoint, described if described.exists() else None, site)
     wrong = store(opened.path, opened.manifest, described_manifest(opened.manifest, source))
     if wrong:
         raise InvalidInputError("; ".join(wrong), location=str(opened.path), hint="the manifest was left as it is")

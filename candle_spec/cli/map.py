@@ -10,7 +10,7 @@ import click
 
 from candle_spec.cli import exit_codes
 from candle_spec.cli.output.repository_words import finding_json, record_lines, schema_lines
-from candle_spec.cli.repository_options import choose_pack, epoch_option, expand, open_source, shared
+from candle_spec.cli.repository_options import epoch_option, shared
 
 if TYPE_CHECKING:
     from candle_spec.repositories.engine.record import Record
@@ -43,14 +43,16 @@ def command(
     site: Path | None,
 ) -> int:
     """Make a repository's record of each of the CHECKPOINTS, and say what is missing, changed or lost."""
+    from candle_spec.publish.registry import template
+    from candle_spec.publish.sources import chosen, source_of
     from candle_spec.repositories.engine.mapper import map_source
     from candle_spec.repositories.packs import search
 
-    pack = choose_pack(search.library(templates), wanted)
-    checkpoints = tuple(expand(checkpoints, epoch))
+    pack = template(search.library(templates), wanted)
+    checkpoints = tuple(chosen(checkpoints, epoch))
     reports, refused = [], 0
     for path in checkpoints:
-        record = map_source(pack, open_source(path, model_file, site))
+        record = map_source(pack, source_of(path, model_file, site))
         blocked = _blocked(record, accept_inferred)
         refused += blocked
         written: list[str] = []

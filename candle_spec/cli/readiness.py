@@ -16,7 +16,7 @@ from candle_spec.cli.output.repository_words import (
     matrix_lines,
     question_lines,
 )
-from candle_spec.cli.repository_options import choose_pack, epoch_option, expand, open_source, shared
+from candle_spec.cli.repository_options import epoch_option, shared
 
 if TYPE_CHECKING:
     from candle_spec.repositories.questions.readiness import Question, Row
@@ -40,15 +40,17 @@ def command(
     site: Path | None,
 ) -> int:
     """Say how far each of the CHECKPOINTS is from a record of each repository, and what to ask."""
+    from candle_spec.publish.registry import template
+    from candle_spec.publish.sources import chosen, source_of
     from candle_spec.repositories.packs import search
     from candle_spec.repositories.questions import readiness
 
     library = search.library(templates)
-    packs = [choose_pack(library, name) for name in wanted or search.newest(library)]
-    checkpoints = tuple(expand(checkpoints, epoch))
+    packs = [template(library, name) for name in wanted or search.newest(library)]
+    checkpoints = tuple(chosen(checkpoints, epoch))
     reports, ready = [], True
     for path in checkpoints:
-        source = open_source(path, model_file, site)
+        source = source_of(path, model_file, site)
         rows = [readiness.row(pack, source) for pack in packs]
         questions = readiness.questions(rows, recommended=all_questions)
         ready = ready and all(row.ready for row in rows)

@@ -1,22 +1,13 @@
-"""Options that the commands about repositories share, and what they lead to."""
+"""Options that the commands about repositories share."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import Any, TypeVar
 
 import click
 
-from candle_spec.errors import InvalidInputError
-
-if TYPE_CHECKING:
-    from candle_spec.repositories.engine.source import Source
-    from candle_spec.repositories.packs.library import Library
-    from candle_spec.repositories.packs.pack import Pack
-
-_ALL: Final = "all"
-_SHOWN: Final = 20
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
@@ -40,56 +31,3 @@ def epoch_option(command: Command) -> Command:
         "--epoch",
         help="Of a series: last, best, all, or the number of a checkpoint (default: the newest, as publish takes it).",
     )(command)
-
-
-def expand(paths: Sequence[Path], epoch: str | None) -> list[Path]:
-    """Return the checkpoints that are meant: a series stands for those of its checkpoints that ``--epoch`` names.
-
-    Raises:
-        InvalidInputError: The series has no such checkpoint.
-        MissingPathError: It has none at all.
-    """
-    if epoch is None:
-        return list(paths)
-    from candle_spec.series.layout import Layout
-    from candle_spec.series.outline import epochs_of, is_series
-    from candle_spec.series.pointers import NAMES, target
-
-    found: list[Path] = []
-    for path in paths:
-        if not is_series(path):
-            found.append(path)
-            continue
-        epochs = epochs_of(path)
-        if epoch in NAMES:
-            named = target(Layout(path), epoch)
-            chosen = [] if named is None else [named]
-        else:
-            chosen = [one for one in epochs if epoch == _ALL or (epoch.isdigit() and int(one.name) == int(epoch))]
-        if not chosen:
-            numbers = ", ".join(str(int(one.name)) for one in epochs[:20])
-            raise InvalidInputError(
-                f"the series has no checkpoint {epoch!r}",
-                location=str(path),
-                hint=f"last, best, all or one of {numbers}",
-            )
-        found += chosen
-    return found
-
-
-def open_source(path: Path, model_file: Path | None, site: Path | None) -> Source:
-    """Return what a mapping reads of one checkpoint; of a series, of its last one."""
-    from candle_spec.modac.mapping import source_of
-
-    return source_of(path, model_file, site)
-
-
-def choose_pack(library: Library, wanted: str) -> Pack:
-    """Return a template; that of MoDaC with what was learnt of the service's lists."""
-    from candle_spec.modac.mapping import TEMPLATE, informed
-    from candle_spec.modac.settings import load_settings
-    from candle_spec.modac.vocabulary import Knowledge
-    from candle_spec.repositories.packs import search
-
-    pack = search.choose(library, wanted)
-    return informed(pack, Knowledge(load_settings().place)) if pack.id == TEMPLATE else pack

@@ -6,12 +6,14 @@
 * ``detect.py`` has ``detect(source)``, which looks at some bytes.
 * ``read.py`` has ``read(source)``, which looks at the structure and gives tensors of which no byte was touched yet.
 * ``rebuild.py``, if there is one, has ``rebuild(…)``, which makes a fresh native file from the weights alone.
-* ``tests/converters/<name>/test_<name>.py`` has a subclass of ``candle_spec.testing.ConverterContract``.
+* ``tests/converters/<name>/test_<name>.py`` has a subclass of ``candle_spec.testing.ConverterContract``. Where
+  ``natives.py`` beside it has ``FUZZED``, the fuzzer damages these files too.
 
-Nothing else: discovery finds the folder; the commands, the certificate and the byte-exact restore follow. A command
-that gets a path loads ``detect`` of all formats to ask who knows it, so what only reading needs stands in ``read``.
-Neither imports a framework, runs or imports what the file names, or follows a link. What several formats need stands in
-``converters/_shared``; no format knows another.
+Nothing else: discovery finds the folder; the commands, the certificate, the byte-exact restore and ``docs/formats.md``
+(``make regen``) follow. A command that gets a path loads ``__init__`` and ``detect`` of all formats to ask who knows
+it: constants that both halves need stand in ``__init__``, and ``detect`` loads a reader only for a file that begins as
+one of its own. Neither half imports a framework, runs or imports what the file names, or follows a link. What several
+formats need stands in ``converters/_shared``; what one needs alone, in its folder; no format knows another.
 """
 
 from __future__ import annotations

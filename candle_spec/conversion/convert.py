@@ -197,7 +197,7 @@ class _Conversion:
         writer.settle()
         self.warnings = compare_checksums(native, [future.result() for future in checks])
         complete(certificate, proofs, plans, writer)
-        manifest, _ = writer.describe(native.contents(), plans, certificate.to_json())
+        manifest, _ = writer.manifest(native.contents(), plans, certificate.to_json())
         _add_values(manifest, self.options.values)
         return writer.finish(manifest, sealed=False)
 

@@ -49,14 +49,11 @@ class FormatPackage:
 
     def rebuilt_name(self, manifest: Mapping[str, Any]) -> str:
         """Return the name of the file that is rebuilt: that of the native file, unless ``rebuild`` says otherwise."""
-        named = getattr(self._half("rebuild"), "rebuilt_name", None)
-        return str(
-            named(manifest) if named else manifest["conversion"]["native"]["files"][0]["path"].rpartition("/")[2]
-        )
+        return str(getattr(self._half("rebuild"), "rebuilt_name", _native_name)(manifest))
 
     def _half(self, name: str) -> Any:
         return importlib.import_module(f"{self.package}.{name}")
 
 
-def _own_name(manifest: Mapping[str, Any]) -> str:
+def _native_name(manifest: Mapping[str, Any]) -> str:
     return str(manifest["conversion"]["native"]["files"][0]["path"].rpartition("/")[2])

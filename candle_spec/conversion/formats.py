@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from candle_spec.conversion.registry import converters
 
@@ -24,16 +24,7 @@ class Format:
 def formats() -> list[Format]:
     """Return all formats, sorted by family and name."""
     rows = [
-        Format(
-            converter.name,
-            converter.card.family,
-            converter.title,
-            tuple(converter.suffixes),
-            converter.card.kept,
-            converter.card.not_kept,
-            converter.card.restore,
-            converter.card.extra,
-        )
+        Format(id=converter.name, title=converter.title, suffixes=tuple(converter.suffixes), **asdict(converter.card))
         for converter in converters()
     ]
     return sorted(rows, key=lambda row: (row.family.lower(), row.id))

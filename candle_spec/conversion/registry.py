@@ -22,8 +22,8 @@ from candle_spec.plugins import entry_points
 
 GROUP: Final = "candle_spec.converters"
 
-_SURE: Final = 60
-"""Confidence from which on a file of an unknown folder is worth naming."""
+SURE: Final = 60
+"""Confidence from which on a converter is sure of a file among others; below it only guesses."""
 _LOOKED: Final = 200
 """How many files of an unknown folder are looked at."""
 
@@ -93,7 +93,7 @@ def _unknown(source: Source) -> ForeignContentError:
 def is_checkpoint(source: Source) -> bool:
     """Whether the one file of a source is surely a checkpoint of a known format."""
     found = recognise(source) if source.files[0].size else None
-    return found is not None and found[1].confidence >= _SURE
+    return found is not None and found[1].confidence >= SURE
 
 
 def recognise(source: Source) -> tuple[Converter, Detection] | None:

@@ -76,15 +76,7 @@ def reshard(
     """
     opened = Checkpoint(checkpoint).checked()
     refuse_newer(opened)
-    target = Path(output).parent.resolve() / Path(output).name
-    if not target.parent.is_dir():
-        raise MissingPathError(
-            "the folder for the output does not exist", location=str(target.parent), hint="make it first"
-        )
-    if target == opened.path or opened.path in target.parents:
-        raise InvalidInputError(
-            "the output would lie in the checkpoint", location=str(target), hint="name another output"
-        )
+    target = _target(output, opened)
     new = relayout(opened, shard_bytes)
     with (
         Staging(target, fs=fs) as staging,
@@ -94,17 +86,34 @@ def reshard(
         writer = FolderWriter(files)
         manifest = _Copying(opened, new, writer, progress).run()
         report = validate(staging.path, jobs=jobs, known_digests=writer.known_digests)
-        if report.errors:
-            raise InvalidInputError(
-                f"the new checkpoint would not be valid: {report.errors[0].message}",
-                location=str(opened.path),
-                hint="candle-spec validate says what is wrong with the old one",
-                code=report.errors[0].code,
-            )
+        _refuse_invalid(report, opened)
         staging.commit()
     report.path = str(target)
     weights = {file.name: file.header.file_size for plan in new.plans for file in plan.files}
     return Resharded(target, manifest, report, weights)
+
+
+def _target(output: str | Path, checkpoint: Checkpoint) -> Path:
+    target = Path(output).parent.resolve() / Path(output).name
+    if not target.parent.is_dir():
+        raise MissingPathError(
+            "the folder for the output does not exist", location=str(target.parent), hint="make it first"
+        )
+    if target == checkpoint.path or checkpoint.path in target.parents:
+        raise InvalidInputError(
+            "the output would lie in the checkpoint", location=str(target), hint="name another output"
+        )
+    return target
+
+
+def _refuse_invalid(report: Report, checkpoint: Checkpoint) -> None:
+    for found in report.errors:
+        raise InvalidInputError(
+            f"the new checkpoint would not be valid: {found.message}",
+            location=str(checkpoint.path),
+            hint="candle-spec validate says what is wrong with the old one",
+            code=found.code,
+        )
 
 
 class _Copying:

@@ -75,8 +75,9 @@ def restore(
             location=str(opened.path),
             hint="candle_spec.load(path).state_dict() gives its tensors",
         )
+    work = _Restore(opened, output, overwrite, progress, fs or Fs())
     if how == "rebuilt":
-        return [_rebuild(opened, conversion, output, overwrite, fs or Fs())]
+        return [work.rebuilt(conversion["native"])]
     originals = conversion["restore"].get("originals", [])
     if not originals:
         raise InvalidInputError(
@@ -85,10 +86,7 @@ def restore(
             hint="add --rebuild for a fresh native file from the weights",
         )
     documents = [_document(opened, original) for original in originals]
-    if len(documents) == 1:
-        target = _file_target(output, documents[0]["native"].rpartition("/")[2], overwrite)
-        return [_write_file(opened, documents[0], target, progress, overwrite, fs or Fs())]
-    return _restore_folder(opened, documents, output, overwrite, progress, fs)
+    return [work.file(documents[0])] if len(documents) == 1 else work.folder(documents)
 
 
 def _document(checkpoint: Checkpoint, original: dict[str, Any]) -> dict[str, Any]:
@@ -104,121 +102,140 @@ def _document(checkpoint: Checkpoint, original: dict[str, Any]) -> dict[str, Any
     return document
 
 
-def _file_target(output: str | Path | None, name: str, overwrite: bool) -> Path:
-    target = Path(output) if output is not None else Path.cwd() / name
-    if target.is_dir():
-        target = target / name
-    _refuse_existing(target, overwrite)
-    return target.parent.resolve() / target.name
-
-
-def _refuse_existing(target: Path, overwrite: bool) -> None:
-    if os.path.lexists(target) and not overwrite:
-        raise OutputExistsError(
-            "the output exists already", location=str(target), hint="name another output, or add --overwrite"
-        )
-
-
 def splice_of(checkpoint: Checkpoint, document: dict[str, Any]) -> Splice:
     """Return the virtual native file that an extents document describes."""
     extents = [StoredExtent.from_json(about) for about in document["extents"]]
     return Splice(checkpoint.path, document["residue"]["path"], document["size"], extents)
 
 
-def _write_file(
-    checkpoint: Checkpoint, document: dict[str, Any], target: Path, progress: Progress, overwrite: bool, fs: Fs
-) -> RestoredFile:
-    splice = splice_of(checkpoint, document)
-    digest = _publish(target, lambda path: _write_splice(splice, document, path, progress, fs), overwrite, fs)
-    return RestoredFile(target, document["size"], digest, byte_exact=True)
+@dataclass(frozen=True, slots=True)
+class _Restore:
+    """One restore: of what, where to, and how it is written."""
+
+    checkpoint: Checkpoint
+    output: str | Path | None
+    overwrite: bool
+    progress: Progress
+    fs: Fs
+
+    def file(self, document: dict[str, Any]) -> RestoredFile:
+        """Restore a single file byte for byte."""
+        target = self._target(document["native"].rpartition("/")[2])
+        publish(target, lambda path: self._write(document, path), overwrite=self.overwrite, fs=self.fs)
+        return RestoredFile(target, document["size"], document["sha256"], byte_exact=True)
+
+    def folder(self, documents: Sequence[dict[str, Any]]) -> list[RestoredFile]:
+        """Restore all files of a folder byte for byte."""
+        target = Path(self.output) if self.output is not None else Path.cwd() / f"{self.checkpoint.path.name}.restored"
+        if self.overwrite and target.exists():
+            raise OutputExistsError(
+                "a folder is never replaced by a restore", location=str(target), hint="name a new folder"
+            )
+        target = target.parent.resolve() / target.name
+        restored: list[RestoredFile] = []
+        with Staging(target, fs=self.fs) as staging, write_errors(target):
+            for document in documents:
+                path = staging.path.joinpath(*document["native"].split("/"))
+                path.parent.mkdir(parents=True, exist_ok=True)
+                self._write(document, path)
+                size, digest = document["size"], document["sha256"]
+                restored.append(RestoredFile(target / document["native"], size, digest, byte_exact=True))
+            staging.commit()
+        return restored
+
+    def rebuilt(self, native: dict[str, Any]) -> RestoredFile:
+        """Let the converter of the format make a fresh file."""
+        converter = registry.named(native["format"])
+        rebuild: Rebuild | None = getattr(converter, "rebuild", None)
+        if rebuild is None:
+            raise UnsupportedFormatError(
+                f"a fresh file of {native['title']} cannot be made", hint="restore it byte for byte, without --rebuild"
+            )
+        name = converter.rebuilt_name(self.checkpoint.manifest)  # type: ignore[union-attr]
+        target = self._target(f"rebuilt-{name}")
+
+        def write(path: Path) -> None:
+            rebuild(
+                manifest=self.checkpoint.manifest,
+                state=self.checkpoint.state_tree,
+                read_file=self.checkpoint.read_file,
+                tensor=self.checkpoint.loader(),
+                target=path,
+            )
+            sync_made(path, self.fs)
+
+        publish(target, write, overwrite=self.overwrite, fs=self.fs)
+        digest = digest_file(target)
+        exact = any(digest == file["sha256"] for file in native["files"])
+        return RestoredFile(target, target.stat().st_size, digest, exact)
+
+    def _target(self, name: str) -> Path:
+        """Return the file to write: as the user named it, else of that name in the current folder."""
+        target = Path(self.output) if self.output is not None else Path.cwd() / name
+        if target.is_dir():
+            target = target / name
+        refuse_existing(target, overwrite=self.overwrite)
+        return target.parent.resolve() / target.name
+
+    def _write(self, document: dict[str, Any], path: Path) -> None:
+        """Write a native file; its digest must be the one of the certificate."""
+        state = hashlib.sha256()
+        with self.fs.open_new(path) as file:
+            for block in splice_of(self.checkpoint, document).blocks():
+                self.fs.write(file, block)
+                state.update(block)
+                self.progress(len(block))
+            self.fs.sync_file(file)
+        digest = "sha256:" + state.hexdigest()
+        if digest != document["sha256"]:
+            raise ProofFailedError(
+                f"the restored bytes have {digest}, the native file had {document['sha256']}",
+                location=document["native"],
+                hint="the checkpoint was changed: candle-spec validate says where",
+            )
 
 
-def _write_splice(splice: Splice, document: dict[str, Any], path: Path, progress: Progress, fs: Fs) -> str:
-    state = hashlib.sha256()
-    with fs.open_new(path) as file:
-        for block in splice.blocks():
-            fs.write(file, block)
-            state.update(block)
-            progress(len(block))
-        fs.sync_file(file)
-    digest = "sha256:" + state.hexdigest()
-    if digest != document["sha256"]:
-        raise ProofFailedError(
-            f"the restored bytes have {digest}, the native file had {document['sha256']}",
-            location=document["native"],
-            hint="the checkpoint was changed: candle-spec validate says where",
+def refuse_existing(target: Path, *, overwrite: bool) -> None:
+    """Refuse to write over a file, unless it may be replaced.
+
+    Raises:
+        OutputExistsError: It exists.
+    """
+    if os.path.lexists(target) and not overwrite:
+        raise OutputExistsError(
+            "the output exists already", location=str(target), hint="name another output, or add --overwrite"
         )
-    return digest
 
 
-def _publish(target: Path, write: Callable[[Path], str], overwrite: bool, fs: Fs) -> str:
-    """Write under a private name, then give the file its name."""
+def publish(target: Path, write: Callable[[Path], None], *, overwrite: bool, fs: Fs) -> None:
+    """Write a file under a private name, then give it its name.
+
+    Args:
+        target: The file.
+        write: Writes it to a path, durably.
+        overwrite: Whether an existing file is replaced.
+        fs: The file system.
+    """
     recover(target, fs)
     private = private_name(target)
     with write_errors(target):
         try:
-            digest = write(private)
-            _refuse_existing(target, overwrite)  # another process may have made it since
+            write(private)
+            refuse_existing(target, overwrite=overwrite)  # another process may have made it since
             fs.rename(private, target)
             fs.sync_folder(target.parent)
         finally:
             if private.exists():
                 fs.remove_file(private)
-    return digest
 
 
-def _restore_folder(
-    checkpoint: Checkpoint,
-    documents: Sequence[dict[str, Any]],
-    output: str | Path | None,
-    overwrite: bool,
-    progress: Progress,
-    fs: Fs | None,
-) -> list[RestoredFile]:
-    target = Path(output) if output is not None else Path.cwd() / f"{checkpoint.path.name}.restored"
-    if overwrite and target.exists():
-        raise OutputExistsError(
-            "a folder is never replaced by a restore", location=str(target), hint="name a new folder"
-        )
-    target = target.parent.resolve() / target.name
-    restored: list[RestoredFile] = []
-    with Staging(target, fs=fs) as staging, write_errors(target):
-        for document in documents:
-            path = staging.path.joinpath(*document["native"].split("/"))
-            path.parent.mkdir(parents=True, exist_ok=True)
-            digest = _write_splice(splice_of(checkpoint, document), document, path, progress, staging.fs)
-            restored.append(RestoredFile(target / document["native"], document["size"], digest, byte_exact=True))
-        staging.commit()
-    return restored
+def sync_made(path: Path, fs: Fs) -> None:
+    """Make a file durable that somebody else's code wrote.
 
-
-def _rebuild(
-    checkpoint: Checkpoint, conversion: dict[str, Any], output: str | Path | None, overwrite: bool, fs: Fs
-) -> RestoredFile:
-    native = conversion["native"]
-    converter = registry.named(native["format"])
-    rebuild: Rebuild | None = getattr(converter, "rebuild", None)
-    if rebuild is None:
-        raise UnsupportedFormatError(
-            f"a fresh file of {native['title']} cannot be made", hint="restore it byte for byte, without --rebuild"
-        )
-    name = converter.rebuilt_name(checkpoint.manifest)  # type: ignore[union-attr]
-    target = _file_target(output, f"rebuilt-{name}", overwrite)
-
-    def write(path: Path) -> str:
-        rebuild(
-            manifest=checkpoint.manifest,
-            state=checkpoint.state_tree,
-            read_file=checkpoint.read_file,
-            tensor=checkpoint.loader(),
-            target=path,
-        )
-        if not path.is_file():
-            raise CorruptFileError("the converter wrote nothing", location=str(path))
-        with path.open("r+b") as file:
-            fs.sync_file(file)
-        return digest_file(path)
-
-    digest = _publish(target, write, overwrite, fs)
-    exact = any(digest == file["sha256"] for file in native["files"])
-    return RestoredFile(target, target.stat().st_size, digest, exact)
+    Raises:
+        CorruptFileError: It wrote none.
+    """
+    if not path.is_file():
+        raise CorruptFileError("the converter wrote nothing", location=str(path))
+    with path.open("r+b") as file:
+        fs.sync_file(file)

@@ -14,7 +14,9 @@ from candle_spec.weights.dtypes import DTYPES
 
 if TYPE_CHECKING:
     from candle_spec.checkpoint.checkpoint import Checkpoint
+    from candle_spec.checkpoint.inventory import Tensor
     from candle_spec.conversion.contract import Native
+    from candle_spec.weights.sources import TensorSource
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,19 +94,7 @@ class Summary:
 def summarize_native(native: Native) -> Summary:
     """Summarise what a converter found; no weights are read."""
     about = native.format
-    lines = [
-        TensorLine(
-            tensor.group,
-            tensor.name,
-            tensor.dtype,
-            tensor.shape,
-            tensor.size,
-            tensor.label,
-            "/".join(tensor.alias_of) if tensor.alias_of else "",
-            tensor.encoding.name if tensor.encoding else "",
-        )
-        for tensor in native.tensors
-    ]
+    lines = [_line(tensor, tensor.size, tensor.encoding.name if tensor.encoding else "") for tensor in native.tensors]
     summary = Summary(
         path=str(native.source.path),
         kind="native",
@@ -128,6 +118,19 @@ def summarize_native(native: Native) -> Summary:
     return summary
 
 
+def _line(tensor: TensorSource | Tensor, size: int, note: str) -> TensorLine:
+    return TensorLine(
+        group=tensor.group,
+        name=tensor.name,
+        dtype=tensor.dtype,
+        shape=tensor.shape,
+        size=size,
+        label=tensor.label,
+        alias_of="/".join(tensor.alias_of) if tensor.alias_of else "",
+        note=note,
+    )
+
+
 def _part(part: Any) -> dict[str, Any]:
     return {key: getattr(part, key) for key in ("what", "status", "reason", "count", "size")}
 
@@ -137,16 +140,7 @@ def summarize_checkpoint(checkpoint: Checkpoint) -> Summary:
     manifest = checkpoint.manifest
     framework = manifest["model"]["framework"]
     lines = [
-        TensorLine(
-            tensor.group,
-            tensor.name,
-            tensor.dtype,
-            tensor.shape,
-            0 if tensor.alias_of else _stored_size(tensor.arrays.values()),
-            tensor.label,
-            "/".join(tensor.alias_of) if tensor.alias_of else "",
-            tensor.encoding,
-        )
+        _line(tensor, 0 if tensor.alias_of else _stored_size(tensor.arrays.values()), tensor.encoding)
         for tensor in checkpoint.tensors
     ]
     conversion = manifest.get("conversion", {})

@@ -6,31 +6,30 @@ lists (:class:`candle_spec.modac.vocabulary.Knowledge`) takes the place of the p
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
 from dataclasses import replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from candle_spec import pointer as pointers
-from candle_spec.checkpoint.checkpoint import Checkpoint
 from candle_spec.errors import InvalidInputError
 from candle_spec.modac.records import AssetRecord, read_record
+from candle_spec.modac.settings import load_settings
 from candle_spec.modac.vocabulary import NAMES, Knowledge
-from candle_spec.repositories.engine.record import Finding, Kind, Record
+from candle_spec.repositories.engine.record import Record
 from candle_spec.repositories.engine.source import Origin, Source
 from candle_spec.repositories.engine.vocabulary import Vocabulary
 from candle_spec.repositories.packs.pack import Pack
-from candle_spec.repositories.questions.description import gather
-from candle_spec.series.outline import epochs_of, is_series
-
-if TYPE_CHECKING:
-    from candle_spec.modac.checks import PlanProblem
 
 TEMPLATE: Final = "modac"
 
 
-def informed(pack: Pack, knowledge: Knowledge) -> Pack:
-    """Return the template with the lists of values that are known of the service."""
+def informed(pack: Pack, knowledge: Knowledge | None = None) -> Pack:
+    """Return the template with the lists of values that are known of the service.
+
+    Args:
+        pack: The template.
+        knowledge: What is known; by default of the service that environment and settings name.
+    """
+    knowledge = knowledge or Knowledge(load_settings().place)
     lists = dict(pack.vocabularies)
     for attribute, name in NAMES.items():
         known = knowledge.vocabulary(attribute)
@@ -38,17 +37,6 @@ def informed(pack: Pack, knowledge: Knowledge) -> Pack:
             terms = {value: lists[name].terms.get(value, ()) for value in known.values}
             lists[name] = Vocabulary(name, known.state, terms)
     return replace(pack, vocabularies=lists)
-
-
-def source_of(path: Path, model_file: Path | None = None, site: Path | None = None) -> Source:
-    """Return what a mapping reads of a checkpoint; of a series, of its last checkpoint.
-
-    Raises:
-        MissingPathError: It is neither.
-        CorruptFileError: A description says what no manifest may.
-    """
-    checkpoint = Checkpoint(epochs_of(path)[-1] if is_series(path) else path)
-    return gather(checkpoint.manifest, path.resolve(), model_file, site)
 
 
 def place_at(pack: Pack, source: Source, study: str) -> None:
@@ -80,41 +68,3 @@ def asset_of(record: Record) -> AssetRecord | None:
     if not isinstance(document, dict) or "path" not in document or "metadataEntries" not in document:
         return None
     return read_record(record.documents, location=record.template)
-
-
-def problems_of(record: Record, *, given: Collection[str] = (), accept_inferred: bool = False) -> Iterator[PlanProblem]:
-    """Yield what keeps a record from being sent, as ``map`` and ``readiness`` find it.
-
-    Args:
-        record: The record.
-        given: Attributes of the asset that the caller states beside the record.
-        accept_inferred: Whether mandatory values count that were only inferred.
-    """
-    for finding in record.blocking:
-        if attribute_of(record, finding) not in given:
-            yield _problem(record, finding)
-    for finding in () if accept_inferred else record.inferred_mandatory:
-        if attribute_of(record, finding) not in given:
-            words = "the value was only inferred: answer it, or add --accept-inferred"
-            yield replace(_problem(record, finding), message=words)
-
-
-def attribute_of(record: Record, finding: Finding) -> str:
-    """Return the attribute that a finding is about: by its name, or by its place in the list of entries."""
-    document, _, at = finding.target.partition(":")
-    *above, last = at.split("/")
-    if above[-1:] == ["metadataEntries"] and last.isdigit():
-        return str(pointers.get(record.documents, f"/{document}{at}/attribute"))
-    return last
-
-
-def _problem(record: Record, finding: Finding) -> PlanProblem:
-    from candle_spec.modac.checks import PlanProblem  # brings validation along, which readiness does without
-
-    attribute = attribute_of(record, finding)
-    words = finding.message or finding.kind.value
-    if finding.kind is Kind.MISSING_MANDATORY:
-        words = f"{attribute} is missing" + (f": {finding.ask.question}" if finding.ask else "")
-    elif attribute and attribute not in words:
-        words = f"{attribute}: {words}"
-    return PlanProblem(finding.target or finding.source, words, True, attribute)

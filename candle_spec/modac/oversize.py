@@ -39,6 +39,19 @@ def reshard_command(checkpoint: Path, settings: Settings) -> str:
     return f"candle-spec reshard {checkpoint} {checkpoint}{COPY} --shard-size {size}"
 
 
+def too_large(source: Path, settings: Settings) -> dict[Path, int]:
+    """Return each checkpoint with a weights file that does not fit into one upload, and the bytes of its weights.
+
+    Args:
+        source: A checkpoint, or a series.
+        settings: They say how much one upload takes.
+    """
+    checkpoints = epochs_of(source) if is_series(source) else [source]
+    sizes = {checkpoint: _weights(Checkpoint(checkpoint).manifest).values() for checkpoint in checkpoints}
+    most = largest_file(settings)
+    return {checkpoint: sum(each) for checkpoint, each in sizes.items() if max(each, default=0) > most}
+
+
 def fitting_copies(source: Path, settings: Settings, progress: Progress = no_progress) -> dict[Path, Path]:
     """Make a copy that fits of every checkpoint of ``source`` that does not; returns the copies by checkpoint.
 
@@ -54,13 +67,10 @@ def fitting_copies(source: Path, settings: Settings, progress: Progress = no_pro
     """
     most, made = largest_file(settings), {}
     home = source.with_name(source.name + COPY)
-    for checkpoint in epochs_of(source) if is_series(source) else [source]:
-        opened = Checkpoint(checkpoint)
-        if all(size <= most for size in _weights(opened.manifest).values()):
-            continue
+    for checkpoint in too_large(source, settings):
         target = home if checkpoint == source else home / checkpoint.name
         if target.exists():
-            _refuse_other(opened, target, most)
+            _refuse_other(Checkpoint(checkpoint), target, most)
         else:
             if not target.parent.exists():
                 Fs().make_folder(target.parent)

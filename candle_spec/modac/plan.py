@@ -73,6 +73,11 @@ class Plan:
         return [step for step in self.steps if step.kind == "file"]
 
     @property
+    def size(self) -> int:
+        """Bytes of all files."""
+        return sum(step.size for step in self.files)
+
+    @property
     def collections(self) -> list[Step]:
         """The steps that need a collection."""
         return [step for step in self.steps if step.kind != "file"]

@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
-from candle_spec.atomic import Fs, replace_file
-from candle_spec.canonical import pretty
+from candle_spec.atomic import Fs
 from candle_spec.digests import Progress, no_progress
 from candle_spec.errors import InvalidInputError, ServiceRefusedError
 from candle_spec.modac.client import NOT_PERMITTED, Client, Collection
 from candle_spec.modac.metadata import trim
 from candle_spec.modac.plan import Plan, Step
 from candle_spec.modac.upload import Uploaded, upload_file
-
-RECEIPT: Final = ".modac-receipt.json"
-"""Behind the name of a checkpoint, beside it: what is published stays byte for byte what is here."""
+from candle_spec.publish.receipts import keep
 
 Tell = Callable[[str], None]
 
@@ -47,11 +43,6 @@ class Receipt:
     content_digests: list[str] = field(default_factory=list)
     checkpoints: list[dict[str, Any]] = field(default_factory=list)
     files: list[dict[str, Any]] = field(default_factory=list)
-
-
-def receipt_path(source: Path) -> Path:
-    """Return where the receipt of a checkpoint stands."""
-    return source.with_name(source.name + RECEIPT)
 
 
 def publish(
@@ -84,11 +75,6 @@ def publish(
     made = Receipt(client.settings.url, plan.asset, content_digests=list(plan.content_digests))
     made.checkpoints = [dict(one) for one in plan.checkpoints]
 
-    def keep() -> None:
-        made.date = datetime.fromtimestamp(now(), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        if receipt is not None:
-            replace_file(receipt, pretty(asdict(made), one_line=("files",)), fs=fs)
-
     with tempfile.TemporaryDirectory(prefix="candle-spec-modac-") as scratch:
         for number, step in enumerate(plan.steps):
             if step.kind == "file":
@@ -97,11 +83,11 @@ def publish(
                 tell(f"{sent.status:<8} {step.path}")
             else:
                 tell(f"{_collection(client, step, plan, create_parents):<8} {step.path}")
-            keep()
+            keep(made, receipt, now, fs)
     found = client.collection(plan.asset)
     made.dme_data_id = found.metadata.get("dme_data_id", "") if found else ""
     made.state = "complete"
-    keep()
+    keep(made, receipt, now, fs)
     return made
 
 
@@ -192,12 +178,3 @@ def _not_more_public(above: Collection, plan: Plan) -> None:
                 f"access_group public is more than that of {above.path}: {above.metadata['access_group']}",
                 location=step.path,
             )
-
-
-def summary(plan: Plan) -> Mapping[str, int]:
-    """Return how many collections, files and bytes a plan has."""
-    return {
-        "collections": len({step.path for step in plan.collections}),
-        "files": len(plan.files),
-        "bytes": sum(step.size for step in plan.files),
-    }

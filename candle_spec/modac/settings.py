@@ -68,6 +68,12 @@ class Settings:
         """The folder for what is known of this one service."""
         return self.state / self.host.replace(":", "_")
 
+    def full_path(self, path: str) -> str:
+        """Return a path at the service: its base path may be left out."""
+        path = "/" + path.strip("/")
+        base = self.base_path
+        return path if path == base or path.startswith(f"{base}/") else base + path
+
 
 def load_settings(
     *,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -27,8 +27,9 @@ from candle_spec.errors import (
     UnsafeContentError,
 )
 from candle_spec.problems import Report
-from candle_spec.publish.published import Part, safe_local_path
-from candle_spec.remote.incoming import partial_of, receive_file
+from candle_spec.publish.destination import Audience
+from candle_spec.publish.published import Part, Published, safe_local_path
+from candle_spec.remote.incoming import Fetched, partial_of, receive_file
 from candle_spec.series.outline import EPOCHS
 from candle_spec.validation import validate
 
@@ -44,20 +45,39 @@ class Received:
     reports: tuple[Report, ...]
 
 
+def fetch(
+    published: Published, target: Path | None = None, audience: Audience | None = None, *, fs: Fs | None = None
+) -> Received | Fetched:
+    """Bring here what a service holds: checkpoints that are validated, or the one file that was asked for.
+
+    Args:
+        published: What there is.
+        target: The new folder, or the new file; by default one in the current folder, named as the service names it.
+        audience: Who is told of each file.
+        fs: The file system; replaced by tests.
+
+    Raises:
+        CandleSpecError: See :func:`assemble`, and for one file :func:`candle_spec.remote.incoming.receive_file`.
+    """
+    target, audience = target or Path(published.name), audience or Audience()
+    if published.file is None:
+        return assemble(published, target, tell=audience.tell, fs=fs)
+    with audience.bar("downloading", published.file.size or 0) as progress:
+        return receive_file(published.file, target, progress=progress, fs=fs)
+
+
 def assemble(
-    parts: Iterable[Part],
-    pointers: Mapping[str, str],
+    published: Published,
     target: Path,
     *,
     tell: Callable[[str], None] = lambda line: None,
     progress: Progress = no_progress,
     fs: Fs | None = None,
 ) -> Received:
-    """Fetch all parts into a new folder.
+    """Fetch all checkpoints into a new folder.
 
     Args:
-        parts: The checkpoints.
-        pointers: What ``best`` and ``last`` of a series name (``epochs/002``).
+        published: What there is.
         target: The new folder.
         tell: Called with a line for each file.
         progress: Called with bytes that came in.
@@ -65,7 +85,7 @@ def assemble(
 
     Raises:
         OutputExistsError: The target is there.
-        MissingPathError: A part holds no manifest, or not all that it lists.
+        MissingPathError: A checkpoint has no manifest, or not all that it lists.
         CorruptFileError: What came in is not what the manifest lists, or does not validate.
         UnsafeContentError: It names a path outside the target.
         ServiceError: It broke off; what came in is kept for the next run.
@@ -77,13 +97,13 @@ def assemble(
     private = target.with_name(f".{target.name}{PRIVATE}")
     with write_errors(target):
         prefixes = []
-        for part in parts:
+        for part in published.parts:
             _folders(private, fs)
             _checkpoint(part, private, tell, progress, fs)
             prefixes.append(part.prefix)
         reports = tuple(_validated(private / prefix) for prefix in prefixes)
         if any(prefixes):
-            _pointers(pointers, private, fs)
+            _pointers(published.pointers, private, fs)
         fs.sync_folder(private)
         fs.rename(private, target)
         fs.sync_folder(target.parent)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 
 from candle_spec.checkpoint.layout import path_fault
 from candle_spec.errors import UnsafeContentError
@@ -25,6 +25,23 @@ class Part:
     location: str
     find: Callable[[str], str | None]
     incoming: Callable[[str], Incoming]
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What there is to fetch.
+
+    Attributes:
+        name: What it is called here, where nobody says otherwise.
+        parts: The checkpoints.
+        pointers: What ``best`` and ``last`` of a series name (``epochs/002``).
+        file: One file that is no checkpoint, where that is what was asked for.
+    """
+
+    name: str
+    parts: Iterable[Part] = ()
+    pointers: Mapping[str, str] = field(default_factory=dict)
+    file: Incoming | None = None
 
 
 def safe_local_path(path: str, *, location: str) -> str:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import Field, asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
 
 from candle_spec.atomic import Fs, replace_file
 from candle_spec.canonical import loads, pretty
 from candle_spec.errors import CorruptFileError
+
+if TYPE_CHECKING:
+    from candle_spec.publish.draft import Draft
 
 
 @dataclass(slots=True)
@@ -37,11 +40,32 @@ class Receipt:
     checkpoints: list[dict[str, Any]] = field(default_factory=list)
     files: list[dict[str, Any]] = field(default_factory=list)
 
-    def keep(self, path: Path | None, now: Callable[[], float], fs: Fs | None = None) -> None:
-        """Write it."""
-        self.date = datetime.fromtimestamp(now(), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        if path is not None:
-            replace_file(path, pretty(asdict(self), one_line=("files",)), fs=fs)
+    @classmethod
+    def of(cls, draft: Draft, service: str, repository: str) -> Self:
+        """Return the receipt of a draft before anything of it was sent."""
+        checkpoints = [dict(about) for about in draft.checkpoints]
+        return cls(service, repository, content_digest=draft.content_digest, checkpoints=checkpoints)
+
+
+class Dated(Protocol):
+    """A receipt of some service: a dataclass that says of when it is."""
+
+    date: str
+    __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
+
+
+def keep(receipt: Dated, path: Path | None, now: Callable[[], float], fs: Fs | None = None) -> None:
+    """Write a receipt with its date, where it has a place.
+
+    Args:
+        receipt: The receipt.
+        path: Its place.
+        now: Seconds since 1970.
+        fs: The file system; replaced by tests.
+    """
+    receipt.date = datetime.fromtimestamp(now(), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    if path is not None:
+        replace_file(path, pretty(asdict(receipt), one_line=("files",)), fs=fs)
 
 
 def receipt_path(checkpoint: Path, service: str) -> Path:

@@ -1,7 +1,8 @@
-"""First bytes that say what a file is, for a look that loads no reader."""
+"""Bytes at the beginning or the end of a file that say what it is, for a look that loads no reader."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import BinaryIO, Final
 
 HDF5: Final = b"\x89HDF\r\n\x1a\n"
@@ -9,6 +10,9 @@ NPY: Final = b"\x93NUMPY"
 ZIP: Final = b"PK\x03\x04"
 TORCH_STREAM: Final = bytes.fromhex("80028a0a6cfc9c46f9206aa85019")
 """What ``torch.save`` wrote before 1.6: a pickle of its magic number."""
+SSTABLE: Final = bytes.fromhex("57fb808b247547db")
+"""The last bytes of a sorted string table, which end its footer."""
+SSTABLE_FOOTER: Final = 48
 
 
 def hdf5_at(file: BinaryIO, size: int) -> int | None:
@@ -23,3 +27,12 @@ def hdf5_at(file: BinaryIO, size: int) -> int | None:
             return at
         at = at * 2 or 512
     return None
+
+
+def is_sstable(path: Path) -> bool:
+    """Whether a file ends as a sorted string table does."""
+    with path.open("rb") as file:
+        if file.seek(0, 2) < SSTABLE_FOOTER:
+            return False
+        file.seek(-len(SSTABLE), 2)
+        return file.read() == SSTABLE

@@ -14,21 +14,11 @@ from typing import Final
 from candle_spec import limits
 from candle_spec.errors import CorruptFileError, LimitExceededError, TruncatedFileError, UnsupportedFormatError
 from candle_spec.readers.crc32c import crc32c, masked
+from candle_spec.readers.signatures import SSTABLE, SSTABLE_FOOTER
 from candle_spec.readers.snappy import unpack
 
-MAGIC: Final = struct.pack("<Q", 0xDB4775248B80FB57)
-_FOOTER: Final = 48
 _TRAILER: Final = 5
 _STORED, _SNAPPY = 0, 1
-
-
-def is_table(path: Path) -> bool:
-    """Whether a file ends as such a table does."""
-    with path.open("rb") as file:
-        if file.seek(0, 2) < _FOOTER:
-            return False
-        file.seek(-len(MAGIC), 2)
-        return file.read() == MAGIC
 
 
 def header_kind(path: Path) -> int:
@@ -77,13 +67,13 @@ class _Table:
         self._name = name
         self._data = data
         self._unpacked = 0
-        if len(data) < _FOOTER or not data.endswith(MAGIC):
+        if len(data) < SSTABLE_FOOTER or not data.endswith(SSTABLE):
             raise TruncatedFileError("the table has no end", location=name)
 
     def rows(self) -> Iterator[tuple[bytes, bytes, int | None]]:
         """Yield all keys and values, and where the values stand."""
-        end = len(self._data) - _FOOTER
-        footer = self._data[end : end + _FOOTER - len(MAGIC)]
+        end = len(self._data) - SSTABLE_FOOTER
+        footer = self._data[end : end + SSTABLE_FOOTER - len(SSTABLE)]
         position = self._varint(footer, self._varint(footer, 0)[1])[1]  # the first handle is that of the meta index
         last: bytes | None = None
         for _, handle, _ in self._block(footer[position:], end):

@@ -132,7 +132,7 @@ def _entry(message: Window) -> Entry:
     dtype, shard, offset, size, checksum = numbers.values()
     if shape is None or offset < 0 or size < 0:
         raise CorruptFileError("the entry states no place and shape", location=message.location)
-    return Entry(dtype, shape, shard, offset, size, checksum, tuple(pieces))
+    return Entry(dtype, shape, shard, offset, size, checksum=checksum, pieces=tuple(pieces))
 
 
 def shape_of(message: Window) -> tuple[int, ...] | None:

@@ -25,6 +25,7 @@ from candle_spec.errors import (
     UnsafeContentError,
     UnsupportedFormatError,
 )
+from candle_spec.readers.signatures import ZIP
 from candle_spec.readers.windows import opened_part
 
 _LOCAL_HEADER: Final = 30
@@ -131,7 +132,7 @@ class ZipArchive:
         return {name: replace(entry, offset=self._start + entry.offset) for name, entry in entries.items()}
 
     def _entry(self, info: zipfile.ZipInfo, header: bytes, file_size: int) -> Entry:
-        if len(header) < _LOCAL_HEADER or header[:4] != b"PK\x03\x04":
+        if len(header) < _LOCAL_HEADER or header[:4] != ZIP:
             raise CorruptFileError(
                 f"the entry {info.filename!r} has no header where it should be", location=str(self.path)
             )
@@ -149,7 +150,8 @@ class ZipArchive:
                 f"the entry {info.filename!r} states {info.file_size} bytes packed into {info.compress_size}: a bomb",
                 location=str(self.path),
             )
-        return Entry(info.filename, offset, info.compress_size, info.file_size, stored, info.CRC, _modified(info))
+        packed, size = info.compress_size, info.file_size
+        return Entry(info.filename, offset, packed, size, stored, crc=info.CRC, modified=_modified(info))
 
     def _check_overlap(self, entries: Mapping[str, Entry], directory: int) -> None:
         position = 0

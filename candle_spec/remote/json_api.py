@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from typing import Any, Final, Protocol, Self
 from urllib.parse import urljoin
 
 from candle_spec.errors import LimitExceededError, LoginError, MissingPathError, ServiceError, ServiceRefusedError
 from candle_spec.remote.addresses import Secret
 from candle_spec.remote.answers import Answer, content_from
+from candle_spec.remote.checks import HashCheck
 from candle_spec.remote.client import REDIRECTS, Content, HttpClient, Request
+from candle_spec.remote.incoming import Incoming
 
 _PAGES: Final = 1_000
 _NEXT: Final = re.compile(r'<([^<>]{1,4096})>;\s*rel="next"')
@@ -29,6 +33,30 @@ class Upload(Protocol):
     def blocks(self) -> Iterator[bytes]:
         """Yield the content from its start."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFile:
+    """A file at a service.
+
+    Attributes:
+        path: Where its content is, behind the address of the service.
+        size: Bytes.
+        algorithm: Of its checksum: a hash of :mod:`hashlib`, or ``sha1-blob`` for its identity in git.
+        checksum: Its checksum, lower-case hex.
+    """
+
+    path: str
+    size: int
+    algorithm: str
+    checksum: str
+
+    def check(self) -> HashCheck:
+        """Return a fresh check of its content."""
+        state = hashlib.new(self.algorithm.removesuffix("-blob"), usedforsecurity=False)
+        if self.algorithm.endswith("-blob"):
+            state.update(f"blob {self.size}\0".encode())  # https://git-scm.com/book/en/v2/Git-Internals-Git-Objects
+        return HashCheck(state, self.checksum)
 
 
 class JsonApi:
@@ -113,6 +141,15 @@ class JsonApi:
             if response.status_code == 404:
                 raise MissingPathError("there is no such file", location=location)
             yield content_from(response, start, location)
+
+    def incoming(self, files: Mapping[str, StoredFile], name: str) -> Incoming:
+        """Return the file of a name as one that is to come in."""
+        stored, location, http = files[name], f"{self.host}: {name}", self.http
+
+        def opened(start: int) -> AbstractContextManager[Iterator[bytes]]:
+            return self.content(stored.path, start, location)
+
+        return Incoming(location, stored.size, stored.check, opened, http.patience.attempts, http.wait)
 
     def _answer(
         self,

@@ -36,3 +36,12 @@ def token_from(variable: str, file: Path | None, *, environ: Mapping[str, str] =
     if not text.isascii() or not text.isprintable() or " " in text:
         raise InvalidInputError("this is no token: it holds spaces or other letters", location=str(named or variable))
     return Secret(text)
+
+
+def token_if_given(
+    variable: str, file: Path | None, *, environ: Mapping[str, str] = os.environ, where: str
+) -> Secret | None:
+    """Return the token where one is given, as :func:`token_from` takes it; what is public needs none."""
+    if file is None and not (environ.get(variable) or environ.get(f"{variable}_FILE")):
+        return None
+    return token_from(variable, file, environ=environ, where=where)

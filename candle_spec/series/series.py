@@ -26,7 +26,7 @@ from candle_spec.series.saves import save as saves
 from candle_spec.series.saves.crew import Crew
 from candle_spec.series.saves.save import Saved
 from candle_spec.series.saves.training_state import TrainingState
-from candle_spec.series.store import Certify, Describe, RunIdentity, Store, StoreSettings
+from candle_spec.series.store import Certify, Documents, RunIdentity, Store, StoreSettings
 from candle_spec.series.verify import Fault
 from candle_spec.weights.shards import GroupPlan
 
@@ -118,7 +118,7 @@ class Series:
         state: TrainingState,
         *,
         best: bool = False,
-        document: Describe | None = None,
+        document: Documents | None = None,
         certify: Certify | None = None,
         crew: Crew | None = None,
     ) -> Saved:

@@ -30,7 +30,7 @@ GROUP_SAVES: Final = 10
 GROUP_SECONDS: Final = 60.0
 """With durability ``group``: so old may the newest durable checkpoint become."""
 
-Describe = Callable[[Path, Sequence[FileRecord]], Sequence[SideFile]]
+Documents = Callable[[Path, Sequence[FileRecord]], Sequence[SideFile]]
 """Makes files that describe what was just written: called with the private folder and the records of its files."""
 
 Certify = Callable[[FolderWriter, Sequence[GroupPlan]], dict[str, Any]]

@@ -94,13 +94,13 @@ class Leaf:
         """Return the tensor under a name; an alias has no bytes of its own."""
         parts = {} if alias_of else self.parts
         return TensorSource(
-            group,
-            name,
-            self.dtype,
-            self.shape,
-            parts,
-            self.encoding,
-            alias_of,
+            group=group,
+            name=name,
+            dtype=self.dtype,
+            shape=self.shape,
+            parts=parts,
+            encoding=self.encoding,
+            alias_of=alias_of,
             role=self.role,
             label=label,
             attributes=self.attributes,

@@ -7,6 +7,7 @@ The parts and parameters of encoded tensors are those of :mod:`candle_spec.weigh
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from candle_spec.errors import UnsupportedFormatError
@@ -45,21 +46,21 @@ def torch_leaf(tensor: Any, *, location: str = "") -> Leaf:
     layout, kind = str(value.layout).removeprefix("torch."), str(value.dtype).removeprefix("torch.")
     dtype = DTYPES.get(kind, "")
     shape = tuple(int(n) for n in value.shape)
+    leaf = Leaf(dtype, shape, {}, role=role, attributes=about)
     if layout == "sparse_coo":
-        return _sparse(value, layout, {"indices": value._indices(), "values": value._values()}, role, about, location)
+        return _sparse(leaf, value, layout, {"indices": value._indices(), "values": value._values()}, location)
     if layout in _COMPRESSED:
         compressed, plain = (getattr(value, method)() for method in _COMPRESSED[layout])
         parts = {"compressed": compressed, "plain": plain, "values": value.values()}
-        return _sparse(value, layout, parts, role, about, location)
+        return _sparse(leaf, value, layout, parts, location)
     if dtype in _QUANTIZED:
-        return _quantized(torch, value, dtype, role, about)
+        return _quantized(leaf, torch, value)
     if not dtype or layout != "strided":
         raise UnsupportedFormatError(f"torch's {kind} with layout {layout} cannot be saved", location=location)
     if dtype in _PAIRS:
         part = Part(_PAIRS[dtype], (*shape, 2), _bytes(torch, torch.view_as_real(value.resolve_conj())))
-        return Leaf(dtype, shape, {"values": part}, Encoding("complex_pairs"), identity, role, about)
-    part = Part(dtype, shape, _bytes(torch, value))
-    return Leaf(dtype, shape, {"": part}, None, identity, role, about)
+        return replace(leaf, parts={"values": part}, encoding=Encoding("complex_pairs"), identity=identity)
+    return replace(leaf, parts={"": Part(dtype, shape, _bytes(torch, value))}, identity=identity)
 
 
 def _bytes(torch: Any, tensor: Any) -> Bytes:
@@ -89,23 +90,20 @@ def _identity(whole: Any) -> Hashable:
     return ("torch", str(tensor.device), start, str(tensor.dtype), tuple(tensor.shape), tensor.stride(), *flags)
 
 
-def _sparse(
-    tensor: Any, layout: str, parts: Mapping[str, Any], role: str, about: dict[str, Any], location: str
-) -> Leaf:
+def _sparse(leaf: Leaf, tensor: Any, layout: str, parts: Mapping[str, Any], location: str) -> Leaf:
     leaves = {name: torch_leaf(part, location=location) for name, part in parts.items()}
     params: dict[str, Any] = {}
     if layout == "sparse_coo":
         params["coalesced"] = bool(tensor.is_coalesced())
     if layout in ("sparse_bsr", "sparse_bsc"):
         params["blocksize"] = [int(n) for n in parts["values"].shape[-2:]]
-    stored = {name: leaf.parts[""] for name, leaf in leaves.items() if "" in leaf.parts}
+    stored = {name: part.parts[""] for name, part in leaves.items() if "" in part.parts}
     if len(stored) != len(leaves):
         raise UnsupportedFormatError(f"sparse tensors of {tensor.dtype} cannot be saved", location=location)
-    shape = tuple(int(n) for n in tensor.shape)
-    return Leaf(leaves["values"].dtype, shape, stored, Encoding(layout, params), None, role, about)
+    return replace(leaf, dtype=leaves["values"].dtype, parts=stored, encoding=Encoding(layout, params))
 
 
-def _quantized(torch: Any, tensor: Any, dtype: str, role: str, about: dict[str, Any]) -> Leaf:
+def _quantized(leaf: Leaf, torch: Any, tensor: Any) -> Leaf:
     params: dict[str, Any] = {"scheme": "per_tensor"}
     if tensor.qscheme() in (torch.per_channel_affine, torch.per_channel_symmetric):
         params = {"scheme": "per_channel", "axis": int(tensor.q_per_channel_axis())}
@@ -113,10 +111,9 @@ def _quantized(torch: Any, tensor: Any, dtype: str, role: str, about: dict[str, 
     else:
         scales = torch.tensor([tensor.q_scale()], dtype=torch.float64)
         zeros = torch.tensor([tensor.q_zero_point()], dtype=torch.int64)
-    shape = tuple(int(n) for n in tensor.shape)
     parts = {
-        "values": Part(_QUANTIZED[dtype], shape, _bytes(torch, tensor.int_repr())),
+        "values": Part(_QUANTIZED[leaf.dtype], leaf.shape, _bytes(torch, tensor.int_repr())),
         "scales": Part("F64", tuple(scales.shape), _bytes(torch, scales)),
         "zero_points": Part("I64", tuple(zeros.shape), _bytes(torch, zeros)),
     }
-    return Leaf(dtype, shape, parts, Encoding("quantized", params), None, role, about)
+    return replace(leaf, parts=parts, encoding=Encoding("quantized", params))

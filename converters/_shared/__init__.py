@@ -1,1 +1,4 @@
-"""What several formats share: a look at a source, values, tiles; and a folder for each library that wrote the files."""
+"""What several formats share: the files and documents of a source, values for the manifest, names, encodings, tiles.
+
+A folder each: what is around a checkpoint, and the libraries that wrote the files.
+"""

@@ -211,8 +211,8 @@ def evaluation(metric: Any, value: Any, origin: str, **about: Any) -> dict[str, 
     return measured(named, found, origin, **about) if named is not None and found is not None else None
 
 
-class Found:
-    """Collects fields: a value that is ``None`` or empty makes none, the first value for a place stays."""
+class Fields:
+    """Fields from one document: a value that is ``None`` or empty makes none, the first value for a place stays."""
 
     def __init__(self, origin: str, source: str = "file") -> None:
         self._origin = origin

@@ -41,7 +41,7 @@ def model_fields(about: Mapping[str, Any], origin: str, key: str, paths: Mapping
         key: The weights that were taken.
         paths: Where files are kept in the checkpoint, by their names.
     """
-    found = values.Found(origin)
+    found = values.Fields(origin)
     found.add("/version", values.name(about.get("version")), "version")
     found.add("/description", values.text(about.get("description")), "description")
     found.add("/license/weights", values.spdx(about.get("license")), "license")
@@ -128,7 +128,7 @@ def _implementation(about: Mapping[str, Any], weights: Mapping[str, Any], paths:
     return found | ({"repository": repository} if repository and found else {})
 
 
-def _config(found: values.Found, config: Mapping[str, Any], origin: str) -> None:
+def _config(found: values.Fields, config: Mapping[str, Any], origin: str) -> None:
     """Add what the model card of 0.5 holds under ``config.bioimageio``."""
     found.add("/model/architecture_family", values.line(config.get("architecture_type")), "config/architecture_type")
     found.add("/model/task", values.line(config.get("task")), "config/task")

@@ -22,7 +22,7 @@ _IMAGE: Final = frozenset("xyz")
 
 def tensor_fields(about: Mapping[str, Any], origin: str) -> list[Field]:
     """Return the inputs and outputs."""
-    found = values.Found(origin)
+    found = values.Fields(origin)
     for side, steps in (("inputs", "preprocessing"), ("outputs", "postprocessing")):
         rows = [mapping(row) for row in sequence(about.get(side))][:1000]
         found.add(f"/{side}", [_tensor(row, number, steps) for number, row in enumerate(rows)], side)

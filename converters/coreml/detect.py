@@ -8,7 +8,6 @@ from candle_spec.conversion.contract import Detection, NativeFile, Source
 from candle_spec.converters._shared.source_files import file_named, first_bytes
 from candle_spec.converters.coreml import MANIFEST
 from candle_spec.errors import CandleSpecError
-from candle_spec.readers import protobuf
 
 _NEWEST: Final = 20
 _KINDS: Final = range(200, 3001)
@@ -29,6 +28,8 @@ def detect(source: Source) -> Detection | None:
 
 def _is_model(file: NativeFile) -> bool:
     """Whether a message has a version, a description and one model, in this order."""
+    from candle_spec.readers import protobuf
+
     try:
         with protobuf.open_message(file.path) as message:
             found = [

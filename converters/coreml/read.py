@@ -81,20 +81,21 @@ def _arrays(file: NativeFile, first: int) -> Iterator[TensorSource]:
         position = _BLOB
         for number in range(count):
             opened.seek(position)
-            sentinel, code, size, offset = struct.unpack("<IIQQ", opened.read(24).ljust(24, b"\0"))
-            if sentinel != _SENTINEL or offset < position + _BLOB or offset + size > file.size:
-                raise CorruptFileError("a malformed header of an array", location=f"{location}, byte {position}")
+            code, offset, size = _place(opened.read(24), position, file)
             dtype = _DTYPES.get(code, "U8")
-            if size % item_size(dtype):
-                raise CorruptFileError(f"an array of {size} bytes of {dtype}", location=f"{location}, byte {position}")
-            about = {"blob_dtype": code} if code not in _DTYPES else {}
-            name = f"blob_{first + number:03d}"
-            yield plain(
-                "derived",
-                name,
-                dtype,
-                (size // item_size(dtype),),
-                FileBytes(file.path, offset, size),
-                attributes=about,
-            )
+            about = {} if code in _DTYPES else {"blob_dtype": code}
+            shape, data = (size // item_size(dtype),), FileBytes(file.path, offset, size)
+            yield plain("derived", f"blob_{first + number:03d}", dtype, shape, data, attributes=about)
             position = -(-(offset + size) // _BLOB) * _BLOB
+
+
+def _place(header: bytes, position: int, file: NativeFile) -> tuple[int, int, int]:
+    """Return the number of an array's dtype, its first byte and its size, from the header at ``position``."""
+    location = f"{file.path}, byte {position}"
+    sentinel, code, size, offset = struct.unpack("<IIQQ", header.ljust(24, b"\0"))
+    if sentinel != _SENTINEL or offset < position + _BLOB or offset + size > file.size:
+        raise CorruptFileError("a malformed header of an array", location=location)
+    dtype = _DTYPES.get(code, "U8")
+    if size % item_size(dtype):
+        raise CorruptFileError(f"an array of {size} bytes of {dtype}", location=location)
+    return code, offset, size

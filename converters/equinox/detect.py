@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from candle_spec import limits
 from candle_spec.canonical import loads
 from candle_spec.conversion.contract import Detection, NativeFile, Source
 from candle_spec.converters._shared.source_files import only_file
 from candle_spec.errors import CandleSpecError, CorruptFileError, LimitExceededError, TruncatedFileError
-from candle_spec.readers.npy_header import START, NpyHeader, header_end, parse_header
 from candle_spec.readers.signatures import NPY
+
+if TYPE_CHECKING:
+    from candle_spec.readers.npy_header import NpyHeader
 
 _MOST: Final = 1_000_000
 """Leaves of one file."""
@@ -49,6 +51,8 @@ def first_leaf(file: NativeFile) -> tuple[int, Any]:
 
 def leaf_headers(file: NativeFile, position: int) -> Iterator[tuple[int, NpyHeader]]:
     """Yield where each leaf begins, and its header."""
+    from candle_spec.readers.npy_header import START, header_end, parse_header
+
     with file.path.open("rb") as opened:
         for count in range(_MOST + 1):
             if position == file.size:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -34,22 +35,26 @@ def read(source: Source) -> Native:
         groups=[Group("model", "model")],
         weights_metadata={"format": "flax"},
     )
-    for name, (position, header) in zip(names, headers, strict=True):
-        native.tensors.append(_leaf(file, name, position, header))
+    rows = zip(names, headers, strict=True)
+    native.tensors = [_leaf(file, name, position, header) for name, (position, header) in rows]
     settings = as_json(line) if isinstance(line, dict) else {}
     if settings and _fits(settings):
         native.fields.append(Field("/training/hyperparameters", settings, "file", "first line"))
-    size = sum(header.size for _, header in headers)
-    reason = "" if source.topology else "the file holds no names: --topology with a JSON list gives them"
-    native.parts = [Part("model", "kept", reason, len(headers), size)]
-    nameless = sum(tensor.dtype == "BYTES" for tensor in native.tensors)
-    if nameless:
-        reason = "items of one byte without a name (float8, int4): which of them, the program knows"
-        native.parts.append(Part("dtypes", "absent", reason, nameless))
+    native.parts = list(_parts(native, sum(header.size for _, header in headers)))
     if line and not native.fields:
         native.parts.append(Part("first line", "residue", "JSON that the manifest does not hold as hyperparameters"))
     native.parts.append(Part("topology", "absent", "the tree is in the program that wrote the file"))
     return native
+
+
+def _parts(native: Native, size: int) -> Iterator[Part]:
+    named = native.source.topology is not None
+    reason = "" if named else "the file holds no names: --topology with a JSON list gives them"
+    yield Part("model", "kept", reason, len(native.tensors), size)
+    nameless = sum(tensor.dtype == "BYTES" for tensor in native.tensors)
+    if nameless:
+        reason = "items of one byte without a name (float8, int4): which of them, the program knows"
+        yield Part("dtypes", "absent", reason, nameless)
 
 
 def _fits(settings: dict[str, Any]) -> bool:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import mmap
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from candle_spec.conversion.contract import Detection, NativeFile, Source
 from candle_spec.converters._shared.source_files import first_bytes, only_file
 from candle_spec.errors import CandleSpecError, TruncatedFileError
-from candle_spec.readers.msgpack import Data, Reader
+
+if TYPE_CHECKING:
+    from candle_spec.readers.msgpack import Data
 
 
 def detect(source: Source) -> Detection | None:
@@ -18,6 +21,8 @@ def detect(source: Source) -> Detection | None:
     first = first_bytes(file.path, 1) if file is not None else b""
     if file is None or not first or not (0x80 <= first[0] <= 0x8F or first[0] in (0xDE, 0xDF)):
         return None
+    from candle_spec.readers.msgpack import Reader
+
     with mapped(file) as data:
         reader = Reader(data, 0, file.size, str(file.path))
         try:

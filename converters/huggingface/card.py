@@ -62,7 +62,7 @@ def card_fields(about: Mapping[str, Any], text: str, origin: str) -> list[Field]
         text: Its text.
         origin: Its name.
     """
-    found = values.Found(origin)
+    found = values.Fields(origin)
     found.add("/license/weights", license_of(about), "license")
     found.add("/model/task", values.line(about.get("pipeline_tag")), "pipeline_tag")
     found.add("/keywords", values.names(about.get("tags", [])), "tags")
@@ -72,7 +72,7 @@ def card_fields(about: Mapping[str, Any], text: str, origin: str) -> list[Field]
     newer = values.identifier("hf", about.get("new_version"))
     found.add("/related_identifiers", [newer | {"relation": "IsPreviousVersionOf"}] if newer else None, "new_version")
     found.add("/evaluation", list(_results(about, origin))[:10_000], "model-index")
-    written = values.Found(origin, "inferred")
+    written = values.Fields(origin, "inferred")
     sections = _sections(text)
     written.add("/description", values.text(_paragraph(text)), "first paragraph")
     for pointer, pattern in _SECTIONS:

@@ -21,7 +21,7 @@ _EMBEDDED: Final = re.compile(r"LABEL_\d+")
 
 def config_fields(about: Mapping[str, Any], origin: str) -> list[Field]:
     """Return what ``config.json`` says."""
-    found = values.Found(origin, "config")
+    found = values.Fields(origin, "config")
     classes = [item for item in sequence(about.get("architectures")) if isinstance(item, str)]
     found.add("/model/architecture", values.line(classes[0]) if classes else None, "architectures")
     found.add("/model/architecture", values.line(about.get("_class_name")), "_class_name")
@@ -59,7 +59,7 @@ def tied(about: Mapping[str, Any], names: set[str]) -> bool:
 
 def adapter_fields(about: Mapping[str, Any], origin: str) -> list[Field]:
     """Return what ``adapter_config.json`` of peft says."""
-    found = values.Found(origin, "config")
+    found = values.Fields(origin, "config")
     base = values.identifier("hf", about.get("base_model_name_or_path"))
     found.add("/base_model", [{"identifier": base, "relation": "adapter"}] if base else None, "base_model_name_or_path")
     found.add("/model/architecture_family", values.line(about.get("peft_type")), "peft_type")
@@ -78,7 +78,7 @@ def input_fields(
         described: The configurations by their file names.
         paths: Where files are kept in the checkpoint, by their names.
     """
-    found = values.Found("tokenizer and processor files", "config")
+    found = values.Fields("tokenizer and processor files", "config")
     inputs: list[dict[str, Any]] = []
     if "tokenizer_config.json" in described or "tokenizer.json" in paths:
         inputs.append(_tokens(config, described.get("tokenizer_config.json", {}), paths))
@@ -118,7 +118,7 @@ def _image(processor: Mapping[str, Any], paths: Mapping[str, str]) -> dict[str, 
 
 def trainer_fields(about: Mapping[str, Any], origin: str) -> list[Field]:
     """Return what ``trainer_state.json`` says of the training so far."""
-    found = values.Found(origin)
+    found = values.Fields(origin)
     found.add("/training_state/step", values.count(about.get("global_step")), "global_step")
     epoch = values.number(about.get("epoch"))
     whole = int(epoch) if epoch is not None and epoch >= 0 and float(epoch).is_integer() else None

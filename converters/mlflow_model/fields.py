@@ -35,7 +35,7 @@ def model_fields(
         environment: Python and packages that requirements pin.
         columns: The file in which the names of many columns are kept.
     """
-    found = values.Found(origin)
+    found = values.Fields(origin)
     match = _UUID.fullmatch(str(about.get("model_uuid", "")))
     found.add("/identifier", [{"scheme": "uuid", "value": "-".join(match.groups())}] if match else None, "model_uuid")
     found.add("/lineage/run_id", values.name(about.get("run_id")), "run_id")
@@ -51,7 +51,7 @@ def model_fields(
 
 def registered_fields(about: Mapping[str, Any], origin: str) -> list[Field]:
     """Return what the registry noted: name and version of the registered model."""
-    found = values.Found(origin)
+    found = values.Fields(origin)
     found.add("/name", values.name(about.get("model_name")), "model_name")
     found.add("/version", values.name(about.get("model_version")), "model_version")
     return found.fields

@@ -21,7 +21,7 @@ _SPACE: Final = ("x", "y", "z")
 
 def metadata_fields(about: Mapping[str, Any], origin: str) -> list[Field]:
     """Return what the metadata says."""
-    found = values.Found(origin)
+    found = values.Fields(origin)
     found.add("/version", values.name(about.get("version")), "version")
     found.add("/description", values.text(about.get("description")), "description")
     found.add("/model/task", values.line(about.get("task")), "task")

@@ -10,7 +10,6 @@ from typing import Final
 from candle_spec.conversion.contract import Detection, NativeFile, Source
 from candle_spec.converters._shared.source_files import first_bytes
 from candle_spec.errors import CandleSpecError
-from candle_spec.readers import protobuf
 
 _TEXTS: Final = (".json", ".txt", ".md", ".yaml", ".yml", ".csv")
 _FIELDS: Final = frozenset({1, 2, 3, 4, 5, 6, 7, 8, 14, 20, 25, 26})
@@ -33,6 +32,8 @@ def _detect(file: NativeFile) -> Detection | None:
     head = first_bytes(file.path, 3)
     if len(head) < 3 or head[0] != 0x08 or not 0 < head[1] < 0x20:
         return None
+    from candle_spec.readers import protobuf
+
     found: set[int] = set()
     try:
         with protobuf.open_message(file.path) as message:
@@ -53,6 +54,7 @@ def _belonging(model: NativeFile) -> set[str]:
     """Return the names of the files in which a model says its values are."""
     from candle_spec.converters.onnx.graph import read_model
     from candle_spec.converters.onnx.tensors import external_names
+    from candle_spec.readers import protobuf
 
     folder = model.name.rpartition("/")[0]
     with protobuf.open_message(model.path) as message:

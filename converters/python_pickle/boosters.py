@@ -59,10 +59,13 @@ class Boosters:
         data, stored = self._bytes(record)
         where = f"{self._location}: {'.'.join(path) or 'root'}"
         if framework == "lightgbm":
-            from candle_spec.converters._shared.lightgbm.model import lightgbm_booster as read
+            from candle_spec.converters._shared.lightgbm.model import lightgbm_booster
+
+            booster = lightgbm_booster(data, where, key=key, stored=stored)
         else:
-            from candle_spec.converters._shared.xgboost.model import xgboost_booster as read  # type: ignore[assignment]
-        booster = read(data, where, key=key, stored=stored)
+            from candle_spec.converters._shared.xgboost.model import xgboost_booster
+
+            booster = xgboost_booster(data, where, key=key, stored=stored)
         self.found.append(booster)
         return {id(record): {"$object": "payload", "args": [booster.payload.path]}}
 

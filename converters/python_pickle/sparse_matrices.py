@@ -1,4 +1,4 @@
-"""Sparse matrices of SciPy in pickles and skops archives, as sparse tensors; never made dense.
+"""Sparse matrices of SciPy in pickles, as sparse tensors; never made dense.
 
 Attributes of the classes: https://github.com/scipy/scipy/tree/main/scipy/sparse. Kept as they are where their arrays do
 not fit each other; formats other than CSR, CSC, BSR and COO are kept as the arrays that they consist of.

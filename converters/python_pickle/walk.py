@@ -1,4 +1,4 @@
-"""One walk over what a plain pickle, a joblib dump or a skops archive describes: state tree and tensors.
+"""One walk over what a plain pickle or a joblib dump describes: state tree and tensors.
 
 Names are native: keys and attributes joined by dots. Items of a list of pairs ``(name, object)``, as the steps of a
 pipeline are, go by their names; items of other lists and arrays of objects by their indices.

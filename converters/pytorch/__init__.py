@@ -1,9 +1,9 @@
 """PyTorch: files of ``torch.save``, ``torch.jit.save`` and Lightning, read without torch.
 
 Formats: zip (torch >= 1.6), legacy stream (before, or asked for), TorchScript, whole pickled modules; the layouts are
-described in ``_shared/torch/files.py``. Kept: every tensor under its native name (dotted path of keys), aliases, views,
-strides and flags; the whole structure with integer keys, tuples and foreign objects in the state tree; TorchScript's
-sources. Nothing that a file names is imported or called.
+described in :mod:`candle_spec.converters._shared.torch.files`. Kept: every tensor under its native name (dotted path of
+keys), aliases, views, strides and flags; the whole structure with integer keys, tuples and foreign objects in the state
+tree; TorchScript's sources. Nothing that a file names is imported or called.
 
 Not in the state tree, only in the native bytes: TorchScript's debug records. Refused: ``.pt2`` (torch.export), tar
 files of torch before 0.2, tensors without bytes of their own (nested, wrapped, foreign devices).

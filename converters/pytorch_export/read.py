@@ -143,6 +143,15 @@ class _Reading:
         if about.get("use_pickle") is True or about.get("tensor_meta") is None:
             self.unread.append(name)
             return
+        view = self._view(entry_name, about, location)
+        source = tensor_source(group, name, view, "parameter" if view.parameter else "buffer")
+        owner = self.owners.setdefault(view.identity, (group, name))
+        if owner != (group, name) and view.storage.size:
+            source = replace(source, parts={}, alias_of=owner)
+        self.tensors.append(source)
+
+    def _view(self, entry_name: str, about: Mapping[str, Any], location: str) -> TensorView:
+        """Return the tensor whose bytes an entry holds."""
         meta = about["tensor_meta"]
         dtype = _DTYPES.get(meta["dtype"])
         if dtype is None or meta["layout"] != _STRIDED:
@@ -166,11 +175,7 @@ class _Reading:
             parameter=about.get("is_param") is True,
         )
         check_view(view, location)
-        source = tensor_source(group, name, view, "parameter" if view.parameter else "buffer")
-        owner = self.owners.setdefault(view.identity, (group, name))
-        if owner != (group, name) and entry.size:
-            source = replace(source, parts={}, alias_of=owner)
-        self.tensors.append(source)
+        return view
 
     def _is_big(self) -> bool:
         name = f"{self.root}byteorder"

@@ -23,7 +23,7 @@ _SPEC: Final = {
 
 def metadata_fields(metadata: Mapping[str, str]) -> list[Field]:
     """Return what the keys of the ModelSpec say, but for the name."""
-    found = values.Found("__metadata__")
+    found = values.Fields("__metadata__")
     for pointer, (key, read) in _SPEC.items():
         found.add(pointer, read(metadata.get(f"modelspec.{key}")), f"modelspec.{key}")
     author = values.person({"name": metadata.get("modelspec.author")})

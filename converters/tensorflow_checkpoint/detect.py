@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import posixpath
 import re
+from pathlib import Path
 from typing import Final
 
 from candle_spec.conversion.contract import Detection, Source
 from candle_spec.converters.tensorflow_checkpoint import TITLE
-from candle_spec.readers.sstable import header_kind, is_table
+from candle_spec.readers.signatures import is_sstable
 
 _SHARD: Final = re.compile(r"(.+)\.data-\d{5}-of-\d{5}\Z")
 _COMPANIONS: Final = re.compile(r"(.*/)?(checkpoint|graph\.pbtxt|events\.out\.tfevents\..*)\Z")
@@ -44,9 +45,17 @@ def prefixes_of(source: Source) -> list[str]:
         alone = len(names) == 1
         if posixpath.dirname(file.name) == base and (alone or file.name.endswith(".index")):
             prefix = file.name.removesuffix(".index")
-            if (alone or prefix in shards) and is_table(file.path) and header_kind(file.path) == _HEADER:
+            if (alone or prefix in shards) and _is_index(file.path):
                 found.append(prefix)
     return found
+
+
+def _is_index(path: Path) -> bool:
+    if not is_sstable(path):
+        return False
+    from candle_spec.readers.sstable import header_kind
+
+    return header_kind(path) == _HEADER
 
 
 def belongs_to(name: str, prefix: str) -> bool:

@@ -7,11 +7,8 @@ from typing import Final
 
 from candle_spec.conversion.contract import Detection, Source
 from candle_spec.converters._shared.source_files import first_bytes
-from candle_spec.converters._shared.tensorflow.graph import GraphNode, read_node
 from candle_spec.converters.tensorflow_graph import TITLE
 from candle_spec.errors import CandleSpecError
-from candle_spec.readers import protobuf
-from candle_spec.readers.protobuf import open_message
 
 _OP: Final = re.compile(r"[A-Z_][A-Za-z0-9_>]*\Z")
 _MEMBERS: Final = (1, 2, 3, 4, 5)
@@ -35,17 +32,18 @@ def form_of(source: Source) -> str:
         return "text"
     if not head or head[0] not in (0x0A, 0x12, 0x22):
         return ""
+    from candle_spec.converters._shared.tensorflow.graph import read_node
+    from candle_spec.readers import protobuf
+
     try:
-        with open_message(source.files[0].path) as message:
+        with protobuf.open_message(source.files[0].path) as message:
             for number, item in enumerate(protobuf.fields(message)):
                 if item.number == 1 and item.wire == protobuf.BYTES:
-                    return "binary" if _is_node(read_node(item.window)) else ""
+                    node = read_node(item.window)
+                    named = node.name and node.name.isprintable() and _OP.match(node.op)
+                    return "binary" if named else ""
                 if item.number not in _MEMBERS or number > len(_MEMBERS):
                     return ""
     except CandleSpecError:
         return ""
     return ""
-
-
-def _is_node(node: GraphNode) -> bool:
-    return bool(node.name) and node.name.isprintable() and bool(_OP.match(node.op))

@@ -12,8 +12,6 @@ from candle_spec.conversion.contract import Detection, NativeFile, Source
 from candle_spec.converters._shared.source_files import first_bytes
 from candle_spec.converters.tensorflow_savedmodel import MODEL, TITLE
 from candle_spec.errors import CandleSpecError
-from candle_spec.readers import protobuf
-from candle_spec.readers.protobuf import open_message
 
 _OTHER_FORMS: Final = {"saved_model.pbtxt": "text", "saved_model.cpb": "chunks"}
 _SCHEMA: Final = b"\x08\x01\x12"
@@ -46,6 +44,8 @@ def is_model(file: NativeFile) -> bool:
     if first_bytes(file.path, len(_SCHEMA)) != _SCHEMA:
         return False
     from candle_spec.converters.tensorflow_savedmodel.graphs import meta_graphs
+    from candle_spec.readers import protobuf
+    from candle_spec.readers.protobuf import open_message
 
     try:
         with open_message(file.path) as message:

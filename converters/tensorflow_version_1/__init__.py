@@ -1,8 +1,8 @@
 """TensorFlow checkpoints of the first version: one file, ``PREFIX``, written before TensorFlow 1.0 and on demand since.
 
-Layout: see ``table.py``. Kept: every tensor under its variable's name, put together where it is kept in
-pieces; ``PREFIX.meta``, the graph, with its large constants as tensors. Refused: checkpoints in several shards,
-several checkpoints in one folder.
+Layout: see :mod:`candle_spec.converters.tensorflow_version_1.table`. Kept: every tensor under its variable's name, put
+together where it is kept in pieces; ``PREFIX.meta``, the graph, with its large constants as tensors. Refused:
+checkpoints in several shards, several checkpoints in one folder.
 """
 
 from __future__ import annotations

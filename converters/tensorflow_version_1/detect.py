@@ -8,7 +8,7 @@ from typing import Final
 
 from candle_spec.conversion.contract import Detection, NativeFile, Source
 from candle_spec.converters.tensorflow_version_1 import TITLE
-from candle_spec.readers.sstable import header_kind, is_table
+from candle_spec.readers.signatures import is_sstable
 
 _HEADER: Final = 0x0A
 """First byte of the header: a message about the tensors."""
@@ -29,5 +29,9 @@ def detect(source: Source) -> Detection | None:
 def tables_of(source: Source) -> list[NativeFile]:
     """Return the tables that hold variables."""
     base = posixpath.commonpath([posixpath.dirname(file.name) for file in source.files]) if source.files else ""
-    own = [file for file in source.files if posixpath.dirname(file.name) == base]
-    return [file for file in own if is_table(file.path) and header_kind(file.path) == _HEADER]
+    own = [file for file in source.files if posixpath.dirname(file.name) == base and is_sstable(file.path)]
+    if not own:
+        return []
+    from candle_spec.readers.sstable import header_kind
+
+    return [file for file in own if header_kind(file.path) == _HEADER]

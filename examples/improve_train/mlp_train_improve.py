@@ -13,6 +13,7 @@ from pathlib import Path
 
 import torch
 
+from candle_spec.callbacks import Settings
 from candle_spec.callbacks.pytorch import Checkpoints
 from candle_spec.candle import improve
 
@@ -53,7 +54,7 @@ def train(params, folder):
     )
     optimizer = torch.optim.Adam(model.parameters(), params["learning_rate"])
     scores = {}
-    with Checkpoints(folder / "ckpts", model, optimizer, params=params, name="mlp") as checkpoints:
+    with Checkpoints(folder / "ckpts", model, optimizer, params=params, settings=Settings(name="mlp")) as checkpoints:
         for epoch in checkpoints.epochs(params["epochs"]):
             model.train()
             for x, y in loader:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import candle_spec
+from candle_spec.callbacks import Settings
 from candle_spec.callbacks._states.keras_state import KerasState
 from candle_spec.callbacks.keras import checkpoint_callback, order_of
 from candle_spec.checkpoint.contents import StatePart
@@ -19,6 +20,7 @@ pytestmark = pytest.mark.framework
 
 X = np.random.default_rng(0).normal(size=(16, 4)).astype("float32")
 Y = X.sum(1, keepdims=True)
+QUIET = Settings(say=lambda line: None)
 
 
 @pytest.fixture(params=["keras", "tf_keras"])
@@ -125,7 +127,7 @@ def test_counters_of_other_callbacks_come_back_behind_their_own_beginning(librar
     for planned, waited in ((2, 2), (3, 3)):
         model = build(library)
         stop = library.callbacks.EarlyStopping("loss", min_delta=1e9, patience=50)
-        checkpoints = checkpoint_callback(folder, model, callbacks=[stop], say=lambda line: None)
+        checkpoints = checkpoint_callback(folder, model, callbacks=[stop], settings=QUIET)
         start = checkpoints.initial_epoch
         model.fit(X, Y, 8, planned, initial_epoch=start, shuffle=False, verbose=0, callbacks=[stop, checkpoints])
         # The first epoch sets the best value; every further one waits.
@@ -135,9 +137,9 @@ def test_counters_of_other_callbacks_come_back_behind_their_own_beginning(librar
 def test_a_forgotten_initial_epoch_is_refused(library, tmp_path):
     folder = tmp_path / "ckpts"
     model = build(library)
-    model.fit(X, Y, verbose=0, callbacks=[checkpoint_callback(folder, model, say=lambda line: None)])
+    model.fit(X, Y, verbose=0, callbacks=[checkpoint_callback(folder, model, settings=QUIET)])
     again = build(library)
-    callback = checkpoint_callback(folder, again, say=lambda line: None)
+    callback = checkpoint_callback(folder, again, settings=QUIET)
     with pytest.raises(InvalidInputError, match="initial_epoch"):
         again.fit(X, Y, epochs=2, verbose=0, callbacks=[callback])
     callback.recorder.close(failed=True)

@@ -1,14 +1,13 @@
 """Every framework: trained, killed with SIGKILL in the middle, started again; the end is that of a whole training."""
 
 import signal
-import subprocess
-import sys
 
 import pytest
 
 import candle_spec
 from candle_spec.series.series import Series
-from tests.helpers.trainings.programs import BATCHES, EPOCHS
+from tests.helpers.trainings.killer import BATCHES, EPOCHS
+from tests.helpers.trainings.processes import result, run
 
 pytestmark = pytest.mark.framework
 
@@ -25,11 +24,6 @@ KINDS = {
     "lightgbm": "fine-tunable",  # sampling begins anew; the program does not sample
     "xgboost": "fine-tunable",
 }
-
-
-def run(framework, folder, kill_at):
-    call = [sys.executable, "-m", "tests.helpers.trainings.programs", framework, str(folder), str(kill_at)]
-    return subprocess.run(call, capture_output=True, text=True, timeout=240, check=False)
 
 
 @pytest.mark.parametrize("framework", KINDS)
@@ -49,10 +43,9 @@ def test_killed_and_started_again_it_ends_as_if_nothing_had_happened(framework, 
         reached = last.epoch
         assert saved[-1].epoch - reached <= 1
     again = run(framework, folder, 0)
-    assert again.returncode == 0, again.stderr[-3000:]
+    words = result(again)
     assert f"restarting from epoch {reached} " in again.stderr
-    words = next(line for line in again.stdout.splitlines() if line.startswith("result ")).split()
-    finished, trained, whole, all_of_it = words[1], int(words[2]), words[3], int(words[4])
+    finished, trained, whole, all_of_it = words[0], int(words[1]), words[2], int(words[3])
     total = EPOCHS * BATCHES if framework in ROUNDS else EPOCHS
     assert (trained, all_of_it) == (total - reached, total)
     assert finished == whole

@@ -7,68 +7,19 @@ import signal
 import numpy as np
 import pytest
 
-from candle_spec.callbacks._recording.adapter import Restored, RestoredPart, Snapshot
-from candle_spec.callbacks._recording.loop import Loop
-from candle_spec.callbacks._recording.recorder import Options, Recorder
-from candle_spec.callbacks._states.structure import capture, restored
-from candle_spec.checkpoint.contents import Contents, Framework, StatePart
 from candle_spec.errors import InvalidInputError, MissingPathError, WriteFailedError
 from candle_spec.series.candle_files import ckpt_info
-from candle_spec.series.policy.params import CheckpointPolicy
 from candle_spec.series.series import Series
-
-
-class Counter:
-    """A training that counts: the smallest state there is."""
-
-    framework = Framework("numpy", "2")
-
-    def __init__(self, inside: bool = False):
-        self.weights = np.zeros(4)
-        self.resumes_inside_epoch = inside
-
-    def capture(self, extra, *, inside_epoch=False):
-        captured = capture({"model": {"w": self.weights}, **extra}, lambda value, location: None)
-        parts = {"sampler": StatePart("partial", "inside an epoch")} if inside_epoch else {}
-        return Snapshot(
-            Contents(self.framework, captured.groups, captured.tensors, captured.state, parts),
-        )
-
-    def restore(self, checkpoint, *, weights_only=False):
-        structure = restored(checkpoint)
-        self.weights[:] = checkpoint.state_dict()["w"]
-        return Restored((RestoredPart("model", True),), {k: v for k, v in structure.items() if k != "model"})
-
-
-class Clock:
-    def __init__(self):
-        self.now = 0.0
-
-    def __call__(self):
-        return self.now
-
-
-def recorder(folder, lines=None, *, adapter=None, rank=0, clock=None, **params):
-    policy = CheckpointPolicy.from_params({"ckpt_save_interval": 1, **params})
-    say = lines.append if lines is not None else (lambda line: None)
-    options = Options(folder, say=say, rank=rank, clock=clock or Clock())
-    return Recorder(adapter or Counter(), policy, options)
+from tests.helpers.trainings.counter import Clock, Counter, recorder, recording
 
 
 def epochs_of(folder):
     return [entry.epoch for entry in Series.read(folder).entries()]
 
 
-def loop(folder, **more):
-    adapter = more.pop("adapter", None) or Counter()
-    made = recorder(folder, adapter=adapter, **more)
-    found = Loop(adapter, made.policy, made.options)
-    return adapter, found
-
-
 def test_one_line_at_the_start_says_everything(tmp_path):
     lines = []
-    with recorder(tmp_path / "ckpts", lines, ckpt_keep_limit=3):
+    with recording(recorder(tmp_path / "ckpts", lines, ckpt_keep_limit=3)):
         pass
     assert len(lines) == 1
     for word in ("each epoch", "better val_loss", str(tmp_path / "ckpts"), "newest 3", "restart: auto"):
@@ -78,7 +29,7 @@ def test_one_line_at_the_start_says_everything(tmp_path):
 def test_what_a_repository_will_miss_is_said_at_the_start(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "no-site-profile"))
     lines = []
-    with recorder(tmp_path / "ckpts", lines, ckpt_repositories="modac nowhere"):
+    with recording(recorder(tmp_path / "ckpts", lines, ckpt_repositories="modac nowhere")):
         pass
     first = next(line for line in lines if line.startswith("modac: "))
     assert "access_group" in first
@@ -90,7 +41,7 @@ def test_what_a_repository_will_miss_is_said_at_the_start(tmp_path, monkeypatch)
         "extensions:\n  urn:candle-spec:repositories:modac:1:\n    access_group: Pilot_1\n"
     )
     lines.clear()
-    with recorder(tmp_path / "ckpts", lines, ckpt_repositories="modac"):
+    with recording(recorder(tmp_path / "ckpts", lines, ckpt_repositories="modac")):
         pass
     second = next(line for line in lines if line.startswith("modac: "))
     assert "access_group" not in second
@@ -99,7 +50,7 @@ def test_what_a_repository_will_miss_is_said_at_the_start(tmp_path, monkeypatch)
 
 def test_interval_and_keep_policy(tmp_path):
     folder = tmp_path / "ckpts"
-    with recorder(folder, ckpt_save_interval=2, ckpt_keep_limit=2, epochs=9) as made:
+    with recording(recorder(folder, ckpt_save_interval=2, ckpt_keep_limit=2, epochs=9)) as made:
         for epoch in range(1, 10):
             made.epoch_end(epoch, {"val_loss": abs(epoch - 3.0)})
     # 3 is the best; 8 and 9 (the planned end) are the newest.
@@ -109,7 +60,7 @@ def test_interval_and_keep_policy(tmp_path):
 
 def test_every_checkpoint_holds_the_note_that_candles_tools_read(tmp_path):
     folder = tmp_path / "ckpts"
-    with recorder(folder, ckpt_metadata="a study") as made:
+    with recording(recorder(folder, ckpt_metadata="a study")) as made:
         for epoch, loss in ((1, 3.0), (2, 1.0), (3, 2.0)):
             made.epoch_end(epoch, {"val_loss": loss}, step=epoch * 10)
         made.step_end(35)
@@ -131,12 +82,12 @@ def test_every_checkpoint_holds_the_note_that_candles_tools_read(tmp_path):
 def test_a_restart_goes_on_with_history_and_best(tmp_path):
     folder, lines = tmp_path / "ckpts", []
     first = Counter()
-    with recorder(folder, adapter=first) as made:
+    with recording(recorder(folder, adapter=first)) as made:
         for epoch, loss in ((1, 3.0), (2, 1.0)):
             first.weights += 1
             made.epoch_end(epoch, {"val_loss": loss}, step=epoch * 10)
     second = Counter()
-    with recorder(folder, lines, adapter=second) as made:
+    with recording(recorder(folder, lines, adapter=second)) as made:
         restart = made.restart()
         assert (restart.epoch, restart.step, restart.metrics) == (2, 20, {"val_loss": 1.0})
         assert made.history == [{"epoch": 1, "val_loss": 3.0}, {"epoch": 2, "val_loss": 1.0}]
@@ -149,12 +100,12 @@ def test_a_restart_goes_on_with_history_and_best(tmp_path):
 
 def test_mode_off_starts_anew_and_required_refuses_to(tmp_path):
     folder = tmp_path / "ckpts"
-    with recorder(folder) as made:
+    with recording(recorder(folder)) as made:
         made.epoch_end(1, {"val_loss": 1.0})
-    with recorder(folder, ckpt_restart_mode="off") as made:
+    with recording(recorder(folder, ckpt_restart_mode="off")) as made:
         assert made.restart() is None
     with (
-        recorder(tmp_path / "none", ckpt_restart_mode="required") as made,
+        recording(recorder(tmp_path / "none", ckpt_restart_mode="required")) as made,
         pytest.raises(MissingPathError),
     ):
         made.restart()
@@ -162,11 +113,11 @@ def test_mode_off_starts_anew_and_required_refuses_to(tmp_path):
 
 def test_other_ranks_restore_and_save_nothing(tmp_path):
     folder = tmp_path / "ckpts"
-    with recorder(folder, adapter=Counter()) as made:
+    with recording(recorder(folder, adapter=Counter())) as made:
         made.epoch_end(1, {"val_loss": 1.0})
     lines, other = [], Counter()
     other.weights += 7
-    with recorder(folder, lines, adapter=other, rank=1) as made:
+    with recording(recorder(folder, lines, adapter=other, rank=1)) as made:
         assert made.restart().epoch == 1
         assert made.epoch_end(2, {"val_loss": 0.5}) is False
     assert other.weights.tolist() == [0.0] * 4
@@ -176,7 +127,7 @@ def test_other_ranks_restore_and_save_nothing(tmp_path):
 
 def test_a_metric_that_is_not_measured_is_said_once(tmp_path):
     lines = []
-    with recorder(tmp_path / "ckpts", lines) as made:
+    with recording(recorder(tmp_path / "ckpts", lines)) as made:
         made.epoch_end(1, {"loss": 1.0})
         made.epoch_end(2, {"loss": 1.0})
     assert [line for line in lines if "val_loss is not measured (loss)" in line] == lines[1:]
@@ -184,7 +135,7 @@ def test_a_metric_that_is_not_measured_is_said_once(tmp_path):
 
 def test_interval_zero_saves_nothing_and_says_so_twice(tmp_path):
     lines = []
-    with recorder(tmp_path / "ckpts", lines, ckpt_save_interval=0) as made:
+    with recording(recorder(tmp_path / "ckpts", lines, ckpt_save_interval=0)) as made:
         made.epoch_end(1, {"val_loss": 1.0})
         made.train_end()
     assert sum("NO checkpoint" in line for line in lines) >= 2
@@ -193,7 +144,7 @@ def test_interval_zero_saves_nothing_and_says_so_twice(tmp_path):
 
 def test_sigterm_saves_and_stops_and_usr1_saves_and_goes_on(tmp_path):
     before = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGUSR1)
-    with recorder(tmp_path / "ckpts", ckpt_save_interval=100) as made:
+    with recording(recorder(tmp_path / "ckpts", ckpt_save_interval=100)) as made:
         assert made.epoch_end(1) is False
         os.kill(os.getpid(), signal.SIGUSR1)
         assert made.epoch_end(2) is True
@@ -208,7 +159,7 @@ def test_sigterm_saves_and_stops_and_usr1_saves_and_goes_on(tmp_path):
 def test_the_wall_time_limit_saves_and_stops(tmp_path):
     clock = Clock()
     limits = {"ckpt_save_interval": 100, "ckpt_wall_time": 100, "ckpt_wall_margin": 20}
-    with recorder(tmp_path / "ckpts", clock=clock, **limits) as made:
+    with recording(recorder(tmp_path / "ckpts", clock=clock, **limits)) as made:
         clock.now = 79
         assert made.epoch_end(1) is False
         clock.now = 81
@@ -219,7 +170,7 @@ def test_the_wall_time_limit_saves_and_stops(tmp_path):
 @pytest.mark.parametrize("inside", [False, True])
 def test_a_signal_inside_an_epoch(tmp_path, inside):
     folder = tmp_path / "ckpts"
-    with recorder(folder, adapter=Counter(inside)) as made:
+    with recording(recorder(folder, adapter=Counter(inside))) as made:
         made.epoch_end(1, {"val_loss": 1.0}, step=10)
         os.kill(os.getpid(), signal.SIGTERM)
         # Where the loader cannot go on inside an epoch, the checkpoint of its beginning is the better one.
@@ -230,21 +181,21 @@ def test_a_signal_inside_an_epoch(tmp_path, inside):
 
 def test_steps_are_a_reason_too(tmp_path):
     folder = tmp_path / "ckpts"
-    with recorder(folder, adapter=Counter(True), ckpt_save_interval=0, ckpt_save_steps=4) as made:
+    with recording(recorder(folder, adapter=Counter(True), ckpt_save_interval=0, ckpt_save_steps=4)) as made:
         saved = [step for step in range(1, 10) if made.step_end(step)]
     assert saved == [4, 8]
 
 
 def test_changed_hyperparameters_are_said_or_refused(tmp_path):
     folder, lines = tmp_path / "ckpts", []
-    with recorder(folder, learning_rate=0.1, epochs=3) as made:
+    with recording(recorder(folder, learning_rate=0.1, epochs=3)) as made:
         made.epoch_end(1, {"val_loss": 1.0})
-    with recorder(folder, lines, learning_rate=0.2, epochs=9) as made:
+    with recording(recorder(folder, lines, learning_rate=0.2, epochs=9)) as made:
         made.restart()
     assert any("learning_rate was 0.1, is 0.2" in line for line in lines)
     assert not any("epochs was" in line for line in lines)
     with (
-        recorder(folder, learning_rate=0.2, ckpt_on_change="refuse") as made,
+        recording(recorder(folder, learning_rate=0.2, ckpt_on_change="refuse")) as made,
         pytest.raises(InvalidInputError, match="hyperparameters changed"),
     ):
         made.restart()
@@ -252,7 +203,7 @@ def test_changed_hyperparameters_are_said_or_refused(tmp_path):
 
 def test_weights_only_keeps_no_training_state(tmp_path):
     folder = tmp_path / "ckpts"
-    with recorder(folder, ckpt_save_weights_only=True) as made:
+    with recording(recorder(folder, ckpt_save_weights_only=True)) as made:
         made.epoch_end(1, {"val_loss": 1.0})
     state = Series.read(folder).restart_point("last").checkpoint.manifest["training_state"]
     assert state["resume_grade"] == "inference-only"
@@ -262,7 +213,7 @@ def test_weights_only_keeps_no_training_state(tmp_path):
 
 def test_the_manifest_says_where_the_model_comes_from(tmp_path):
     folder = tmp_path / "study" / "ckpts"
-    with recorder(folder, learning_rate=0.1) as made:
+    with recording(recorder(folder, learning_rate=0.1)) as made:
         made.epoch_end(1, {"val_loss": 1.0})
     manifest = Series.read(folder).restart_point("last").checkpoint.manifest
     assert manifest["name"] == "study"
@@ -283,7 +234,7 @@ def test_a_failed_save_comes_up_at_the_next_epoch(tmp_path, monkeypatch):
         Series, "save", lambda *a, **k: (_ for _ in ()).throw(failures.pop()) if failures else real(*a, **k)
     )
     made.epoch_end(1, {"val_loss": 1.0})
-    made._writer._wait()
+    made._opened._writer._wait()
     with pytest.raises(WriteFailedError):
         made.epoch_end(2, {"val_loss": 1.0})
     made.epoch_end(3, {"val_loss": 0.5})
@@ -295,7 +246,7 @@ def test_a_full_disk_is_pruned_down_to_newest_and_best(tmp_path, monkeypatch):
     made = recorder(tmp_path / "ckpts", ckpt_keep_mode="all").start()
     for epoch, loss in ((1, 3.0), (2, 1.0), (3, 2.0), (4, 2.5)):
         made.epoch_end(epoch, {"val_loss": loss})
-    made._writer.drain()
+    made.series()
     error = WriteFailedError("cannot write")
     error.__cause__ = OSError(errno.ENOSPC, "full")
     real, failures = Series.save, [error]
@@ -306,75 +257,3 @@ def test_a_full_disk_is_pruned_down_to_newest_and_best(tmp_path, monkeypatch):
     made.epoch_end(5, {"val_loss": 4.0})
     made.close()
     assert epochs_of(tmp_path / "ckpts") == [2, 4, 5]
-
-
-def test_the_loop_goes_on_where_it_stopped(tmp_path):
-    folder = tmp_path / "ckpts"
-    adapter, first = loop(folder)
-    seen = []
-    with pytest.raises(RuntimeError, match="crash"), first:
-        for epoch in first.epochs(5):
-            seen.append(epoch)
-            if epoch == 3:
-                raise RuntimeError("crash")
-            adapter.weights += 1
-            first.log(val_loss=1.0)
-    adapter, second = loop(folder)
-    with second:
-        for epoch in second.epochs(5):
-            seen.append(epoch)
-            adapter.weights += 1
-            second.log(val_loss=1.0)
-    assert seen == [0, 1, 2, 3, 3, 4]
-    assert adapter.weights.tolist() == [5.0] * 4
-    assert epochs_of(folder)[-1] == 5
-    _, third = loop(folder)
-    with third:
-        assert list(third.epochs(5)) == []
-
-
-def test_a_break_behind_the_metrics_is_an_early_stop(tmp_path):
-    folder = tmp_path / "ckpts"
-    _, found = loop(folder, ckpt_save_interval=100)
-    with found:
-        for epoch in found.epochs(9):
-            found.log(val_loss=float("nan"))
-            if epoch == 2:
-                break
-    assert epochs_of(folder) == [3]
-
-
-def test_stop_ends_the_loop_after_the_epoch(tmp_path):
-    folder = tmp_path / "ckpts"
-    _, found = loop(folder, ckpt_save_interval=100)
-    with found:
-        for _ in found.epochs(9):
-            found.stop()
-    assert epochs_of(folder) == [1]
-
-
-def test_a_signal_leaves_an_open_epoch_out(tmp_path):
-    folder = tmp_path / "ckpts"
-    _, found = loop(folder)
-    with found:
-        for epoch in found.epochs(9):
-            for batch in range(4):
-                if (epoch, batch) == (2, 1):
-                    os.kill(os.getpid(), signal.SIGTERM)
-                if not found.step():
-                    break
-            found.log(val_loss=1.0)
-    assert found.stop_reason == "SIGTERM"
-    assert epochs_of(folder) == [1, 2]
-
-
-def test_an_epoch_that_goes_on_after_the_signal_counts(tmp_path):
-    folder = tmp_path / "ckpts"
-    _, found = loop(folder)
-    with found:
-        for epoch in found.epochs(9):
-            for batch in range(4):
-                if (epoch, batch) == (1, 1):
-                    os.kill(os.getpid(), signal.SIGTERM)
-                found.step()
-    assert epochs_of(folder) == [1, 2]

@@ -5,8 +5,8 @@ import signal
 import pytest
 
 from candle_spec.series.series import Series
-from tests.callbacks.test_killed import run
-from tests.helpers.trainings.programs import BATCHES, EPOCHS
+from tests.helpers.trainings.killer import BATCHES, EPOCHS
+from tests.helpers.trainings.processes import result, run
 
 pytestmark = pytest.mark.framework
 
@@ -18,10 +18,9 @@ def go(program, tmp_path, kill_at):
     assert killed.returncode == -signal.SIGKILL, killed.stderr[-3000:]
     before = [(entry.name, entry.epoch, entry.step) for entry in Series.read(folder).entries()]
     again = run(program, folder, 0)
-    assert again.returncode == 0, again.stderr[-3000:]
-    words = next(line for line in again.stdout.splitlines() if line.startswith("result ")).split()
-    assert words[1] == words[3], "it ends otherwise than without the interruption"
-    return before, Series.read(folder), again.stderr, int(words[2])
+    words = result(again)
+    assert words[0] == words[2], "it ends otherwise than without the interruption"
+    return before, Series.read(folder), again.stderr, int(words[1])
 
 
 def test_a_loop_of_steps_alone(tmp_path):

@@ -1,7 +1,6 @@
 """Several processes, one checkpoint: killed, restarted on as many and on another number, DDP and FSDP alike."""
 
 import json
-import os
 import subprocess
 import sys
 
@@ -10,22 +9,19 @@ import pytest
 import candle_spec
 from candle_spec.callbacks.pytorch import restore
 from candle_spec.series.series import Series
+from tests.helpers.trainings.processes import result, torchrun
 from tests.helpers.trainings.team_program import net
 
 torch = pytest.importorskip("torch")
 pytestmark = pytest.mark.framework
 
 
-def torchrun(processes, kind, folder, epochs, kill="never"):
-    call = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
-    call += ["-m", "tests.helpers.trainings.team_program", kind, str(folder), str(epochs), kill]
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    return subprocess.run(call, capture_output=True, text=True, timeout=240, check=False, env=environment)
+def train(processes, kind, folder, epochs, kill="never"):
+    return torchrun(processes, "team_program", kind, folder, epochs, kill)
 
 
-def result(run):
-    assert run.returncode == 0, run.stderr[-3000:]
-    finished, trained, whole = next(line for line in run.stdout.splitlines() if line.startswith("result ")).split()[1:]
+def outcome(run):
+    finished, trained, whole = result(run)
     return finished, int(trained), whole
 
 
@@ -33,16 +29,16 @@ def test_killed_restarted_and_restarted_on_more_processes(tmp_path):
     kind = "ddp"
     folder = tmp_path / "run" / "ckpts"
     folder.parent.mkdir()
-    killed = torchrun(2, kind, folder, 3, kill="1:step")
+    killed = train(2, kind, folder, 3, kill="1:step")
     assert killed.returncode != 0
     assert [entry.epoch for entry in Series.read(folder).entries()] == [1]
-    again = torchrun(2, kind, folder, 3)
-    finished, trained, whole = result(again)
+    again = train(2, kind, folder, 3)
+    finished, trained, whole = outcome(again)
     assert again.stderr.count("restarting from epoch 1 ") == 1
     assert trained == 2
     assert finished == whole
-    more = torchrun(4, kind, folder, 4)
-    _, trained, _ = result(more)
+    more = train(4, kind, folder, 4)
+    _, trained, _ = outcome(more)
     assert trained == 1
     assert "rng (2 processes saved theirs, 4 are here)" in more.stderr
     check(folder)
@@ -53,15 +49,15 @@ def test_sharded_parameters_are_saved_whole_and_sharded_anew(tmp_path):
     """A process dies in the middle of what it writes; nothing of it is seen, and the others write each byte once."""
     folder = tmp_path / "run" / "ckpts"
     folder.parent.mkdir()
-    killed = torchrun(2, "fsdp", folder, 3, kill="1:save")
+    killed = train(2, "fsdp", folder, 3, kill="1:save")
     assert killed.returncode != 0
     assert [entry.epoch for entry in Series.read(folder).entries()] == [1]
-    run = torchrun(2, "fsdp", folder, 3)
-    finished, trained, whole = result(run)
+    run = train(2, "fsdp", folder, 3)
+    finished, trained, whole = outcome(run)
     assert trained == 2
     assert finished == whole
     written_once(run, folder)
-    _, trained, _ = result(torchrun(4, "fsdp", folder, 4))
+    _, trained, _ = outcome(train(4, "fsdp", folder, 4))
     assert trained == 1
     check(folder)
 
@@ -71,8 +67,8 @@ def test_several_processes_go_on_from_what_one_saved(tmp_path):
     folder.parent.mkdir()
     call = [sys.executable, "-m", "tests.helpers.trainings.team_program", "plain", str(folder), "1", "never"]
     subprocess.run(call, check=True, capture_output=True, timeout=240)
-    run = torchrun(2, "fsdp", folder, 2)
-    assert result(run)[1] == 1
+    run = train(2, "fsdp", folder, 2)
+    assert outcome(run)[1] == 1
     assert "restored: model, optimizer" in run.stderr
     assert "rng (1 process saved its own, 2 are here)" in run.stderr
 

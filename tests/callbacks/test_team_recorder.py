@@ -3,19 +3,18 @@
 import numpy as np
 import pytest
 
-from candle_spec.callbacks._recording.options import Options
 from candle_spec.callbacks._recording.recorder import Recorder
+from candle_spec.callbacks._recording.settings import Settings
 from candle_spec.callbacks._recording.team import TeamRecorder
 from candle_spec.errors import CandleSpecError
-from candle_spec.series.policy.params import CheckpointPolicy
 from candle_spec.series.series import Series
-from tests.callbacks.test_recorder import Counter
 from tests.helpers.series.teams import together
+from tests.helpers.trainings.counter import Counter, recording
 
 
 def made(team, folder, lines, *, crewed=True, **params):
-    policy = CheckpointPolicy.from_params({"ckpt_save_interval": 1, **params})
-    return TeamRecorder(Counter(True), policy, Options(folder, say=lines.append), team=team, crewed=crewed)
+    params = {"ckpt_save_interval": 1, **params}
+    return TeamRecorder.of(Counter(True), folder, params, Settings(say=lines.append), team=team, crewed=crewed)
 
 
 @pytest.mark.parametrize("crewed", [True, False])
@@ -23,7 +22,7 @@ def test_steps_epochs_and_a_restart(crewed, tmp_path):
     folder, lines = tmp_path / "ckpts", []
 
     def train(team):
-        with made(team, folder, lines, crewed=crewed, ckpt_save_steps=4) as recorder:
+        with recording(made(team, folder, lines, crewed=crewed, ckpt_save_steps=4)) as recorder:
             recorder.restart()
             first = recorder.step or 0
             saved = [step for step in range(first + 1, first + 7) if recorder.step_end(step)]
@@ -40,7 +39,7 @@ def test_steps_epochs_and_a_restart(crewed, tmp_path):
 
 def test_what_asks_the_first_process_to_stop_stops_all(tmp_path):
     def train(team):
-        with made(team, tmp_path / "ckpts", []) as recorder:
+        with recording(made(team, tmp_path / "ckpts", [])) as recorder:
             if not team.rank:
                 recorder.stop("SIGTERM")
             return recorder.must_stop(), recorder.stop_reason
@@ -52,7 +51,7 @@ def test_a_state_that_one_process_cannot_open_fails_in_all(tmp_path):
     (tmp_path / "file").write_text("in the way")
 
     def train(team):
-        with made(team, tmp_path / "file" / "ckpts", []) as recorder:
+        with recording(made(team, tmp_path / "file" / "ckpts", [])) as recorder:
             return recorder
 
     outcome = together(2, train)
@@ -65,11 +64,11 @@ def test_a_recorder_that_began_alone_joins_the_others(tmp_path):
     folder = tmp_path / "ckpts"
 
     def train(team):
-        alone = Recorder(Counter(), CheckpointPolicy.from_params({"ckpt_save_interval": 1}), Options(folder))
-        alone.options.rank, alone.options.say = team.rank, [].append
+        settings = Settings(rank=team.rank, say=[].append)
+        alone = Recorder.of(Counter(), folder, {"ckpt_save_interval": 1}, settings)
         alone.start()
-        recorder = TeamRecorder.of(alone, team, crewed=False)
-        assert TeamRecorder.of(recorder, team, crewed=False) is recorder
+        recorder = TeamRecorder.joined(alone, team, crewed=False)
+        assert TeamRecorder.joined(recorder, team, crewed=False) is recorder
         recorder.adapter.weights = np.full(4, 7.0)
         recorder.epoch_end(1, {"val_loss": 1.0})
         recorder.close()

@@ -33,6 +33,10 @@ def pytorch() -> dict[str, Any]:
     return {"model": model, "optimizer": optimizer, "loader": loader, "train_step": train_step, "validate": lambda: 0.5}
 
 
+def settings() -> dict[str, Any]:
+    return pytorch()
+
+
 def candle() -> dict[str, Any]:
     names = pytorch()
     return {**names, "train_epoch": lambda: [names["train_step"](x, y) for x, y in names["loader"]]}
@@ -113,7 +117,17 @@ def lightgbm() -> dict[str, Any]:
     return {"lightgbm": lightgbm, "params": {"verbose": -1}, "data": lightgbm.Dataset(x, x[:, 0], free_raw_data=False)}
 
 
-MAKERS: list[Callable[[], dict[str, Any]]] = [pytorch, candle, own, keras, lightning, transformers, jax, lightgbm]
+MAKERS: list[Callable[[], dict[str, Any]]] = [
+    pytorch,
+    settings,
+    candle,
+    own,
+    keras,
+    lightning,
+    transformers,
+    jax,
+    lightgbm,
+]
 
 
 def test_every_block_is_run() -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from candle_spec.errors import CorruptFileError, ServiceRefusedError
 from candle_spec.modac import names
-from candle_spec.modac.checks import PlanProblem, check_plan
+from candle_spec.modac.checks import check_plan
 from candle_spec.modac.client import Client
 from candle_spec.modac.metadata import check_collection, entry_list, offered_values
 from candle_spec.modac.plan import Choices, make_plan
@@ -20,6 +20,7 @@ from candle_spec.modac.rules import dump, parse, starter
 from candle_spec.modac.service import Service
 from candle_spec.modac.settings import Settings
 from candle_spec.modac.vocabulary import Knowledge
+from candle_spec.publish.remarks import Remark
 from candle_spec.remote.addresses import Secret
 from candle_spec.standin.config import DEMO_PASSWORD, Config
 from candle_spec.standin.rules import RuleSet, packaged
@@ -43,12 +44,12 @@ def knowledge(tmp_path: Path) -> Knowledge:
     return Knowledge(tmp_path / "known")
 
 
-def _check(folder: Path, knowledge: Knowledge, settings: Settings | None = None, **asset: str) -> list[PlanProblem]:
+def _check(folder: Path, knowledge: Knowledge, settings: Settings | None = None, **asset: str) -> list[Remark]:
     plan = make_plan(folder, read_record(documents(**asset), location="record"), Choices())
     return check_plan(plan, settings or Settings(), knowledge)
 
 
-def _blocking(problems: list[PlanProblem]) -> list[str]:
+def _blocking(problems: list[Remark]) -> list[str]:
     return [one.message for one in problems if one.blocking]
 
 

@@ -6,6 +6,7 @@ import json
 import logging
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,14 +21,14 @@ from candle_spec.errors import (
     ServiceRefusedError,
 )
 from candle_spec.modac.client import Client
-from candle_spec.modac.download import download_file
+from candle_spec.modac.fetch import incoming_of
 from candle_spec.modac.service import Service
 from candle_spec.modac.settings import Settings
 from candle_spec.modac.tokens import TokenCache, read_token
 from candle_spec.modac.upload import upload_file
 from candle_spec.remote.addresses import Secret
 from candle_spec.remote.checks import Match
-from candle_spec.remote.incoming import PARTIAL
+from candle_spec.remote.incoming import PARTIAL, Fetched, receive_file
 from candle_spec.standin.config import DEMO_PASSWORD
 from candle_spec.standin.server import Server
 from tests.helpers.services.modac_calls import ASSET, BASE, STUDY, Caller, Clock
@@ -52,6 +53,10 @@ def local(tmp_path: Path) -> Path:
 def stored(uploader: Caller, asset: str) -> str:
     assert uploader.put_file(f"{asset[1:]}/m.bin", DATA).text == "201"
     return f"{asset}/m.bin"
+
+
+def _download(client: Client, path: str, target: Path, **more: Any) -> Fetched:
+    return receive_file(incoming_of(client, path), target, **more)
 
 
 class TestLogin:
@@ -220,41 +225,41 @@ class TestUpload:
 
 class TestDownload:
     def test_once(self, reading: Client, stored: str, tmp_path: Path) -> None:
-        fetched = download_file(reading, stored, tmp_path / "m")
+        fetched = _download(reading, stored, tmp_path / "m")
         assert fetched.path.read_bytes() == DATA
         assert fetched.match is Match.SAME
         with pytest.raises(MissingPathError):
-            download_file(reading, f"{stored}2", tmp_path / "n")
+            _download(reading, f"{stored}2", tmp_path / "n")
 
     def test_an_empty_file(self, uploader: Caller, reading: Client, asset: str, tmp_path: Path) -> None:
         uploader.put_file(f"{asset[1:]}/empty", b"")
-        assert download_file(reading, f"{asset}/empty", tmp_path / "e").size == 0
+        assert _download(reading, f"{asset}/empty", tmp_path / "e").size == 0
 
     @pytest.mark.parametrize("at", [0, 1, 999, 1_000, 1_001, len(DATA) - 1, len(DATA)])
     def test_a_connection_lost_at_any_byte(
         self, server: Server, reading: Client, stored: str, tmp_path: Path, at: int
     ) -> None:
         server.faults.add("drop-response", path="/presigned/", at=at, times=2)
-        assert download_file(reading, stored, tmp_path / "m").path.read_bytes() == DATA
+        assert _download(reading, stored, tmp_path / "m").path.read_bytes() == DATA
 
     def test_the_next_run_goes_on(self, server: Server, reading: Client, stored: str, tmp_path: Path) -> None:
         target = tmp_path / "m"
         server.faults.add("drop-response", path="/presigned/", at=1_500)
         server.faults.add("drop-response", path="/presigned/", times=0)
         with pytest.raises(ServiceError):
-            download_file(reading, stored, target)
+            _download(reading, stored, target)
         assert not target.exists()
         assert (tmp_path / f".m{PARTIAL}").stat().st_size == 1_500
         server.faults.clear()
         came = []
-        assert download_file(reading, stored, target, progress=came.append).path.read_bytes() == DATA
+        assert _download(reading, stored, target, progress=came.append).path.read_bytes() == DATA
         assert came[0] == 1_500
         assert [path.name for path in tmp_path.glob("*m*")] == ["m"]
 
     def test_an_archive_without_ranges(self, server: Server, reading: Client, stored: str, tmp_path: Path) -> None:
         server.faults.add("drop-response", path="/presigned/", at=1_500)
         server.faults.add("no-range", path="/presigned/", times=0)
-        assert download_file(reading, stored, tmp_path / "m").path.read_bytes() == DATA
+        assert _download(reading, stored, tmp_path / "m").path.read_bytes() == DATA
 
     def test_the_rest_of_another_file_is_dropped(self, reading: Client, stored: str, tmp_path: Path) -> None:
         for rest in (b"other", b"x" * (len(DATA) + 1), b"y" * len(DATA)):
@@ -264,30 +269,30 @@ class TestDownload:
                 from candle_spec.digests import digest_bytes
 
                 with pytest.raises(CorruptFileError, match="sha256"):
-                    download_file(reading, stored, tmp_path / "m", sha256=digest_bytes(DATA))
-            assert download_file(reading, stored, tmp_path / "m").path.read_bytes() == DATA
+                    _download(reading, stored, tmp_path / "m", sha256=digest_bytes(DATA))
+            assert _download(reading, stored, tmp_path / "m").path.read_bytes() == DATA
 
     def test_wrong_size(self, server: Server, reading: Client, stored: str, tmp_path: Path) -> None:
         server.faults.add("wrong-size", times=0)
         with pytest.raises(ServiceError):
-            download_file(reading, stored, tmp_path / "m")
+            _download(reading, stored, tmp_path / "m")
         assert not (tmp_path / "m").exists()
 
     def test_wrong_checksum(self, server: Server, reading: Client, stored: str, tmp_path: Path) -> None:
         server.faults.add("wrong-checksum")
         with pytest.raises(CorruptFileError, match="its checksum is not"):
-            download_file(reading, stored, tmp_path / "m")
+            _download(reading, stored, tmp_path / "m")
         assert [path.name for path in tmp_path.glob("*m*")] == []
 
     def test_an_endless_body(self, server: Server, reading: Client, stored: str, tmp_path: Path) -> None:
         server.faults.add("endless", path="/presigned/", times=0)
         with pytest.raises(LimitExceededError, match="more than the 3765 bytes"):
-            download_file(reading, stored, tmp_path / "m")
+            _download(reading, stored, tmp_path / "m")
         assert not (tmp_path / "m").exists()
 
     def test_a_slow_archive(self, server: Server, reading: Client, stored: str, tmp_path: Path) -> None:
         server.faults.add("slow", path="/presigned/", seconds=0.05)
-        assert download_file(reading, stored, tmp_path / "m").size == len(DATA)
+        assert _download(reading, stored, tmp_path / "m").size == len(DATA)
 
 
 class TestHostile:
@@ -300,7 +305,7 @@ class TestHostile:
             client.service.login()
         server.faults.add("redirect", path=path, to=spy.url, times=0)
         with pytest.raises(ServiceError):
-            client.collection(f"/{STUDY}") if "collection" in path else download_file(client, stored, tmp_path / "m")
+            client.collection(f"/{STUDY}") if "collection" in path else _download(client, stored, tmp_path / "m")
         spy.close()
         assert spy.heard == b""
 
@@ -337,7 +342,7 @@ class TestHostile:
         spy = Spy()
         monkeypatch.setattr(server.desk, "presigned", lambda node: spy.url)
         with pytest.raises(ServiceError):
-            download_file(client, stored, tmp_path / "m")
+            _download(client, stored, tmp_path / "m")
         spy.close()
         assert b"GET /x" in spy.heard
         assert b"uthorization" not in spy.heard
@@ -390,7 +395,7 @@ class TestHostile:
     ) -> None:
         caplog.set_level(logging.DEBUG)
         token = client.service.login().secret.reveal()
-        download_file(client, stored, tmp_path / "m")
+        _download(client, stored, tmp_path / "m")
         logged = json.dumps([record.getMessage() for record in caplog.records])
         assert token not in logged
         assert DEMO_PASSWORD not in logged

@@ -13,12 +13,12 @@ from candle_spec.checkpoint.seal import write_seal
 from candle_spec.digests import digest_file
 from candle_spec.errors import CandleSpecError, CorruptFileError, InvalidInputError, MissingPathError, OutputExistsError
 from candle_spec.modac.client import Client
+from candle_spec.modac.fetch import published_at
 from candle_spec.modac.plan import Choices, Plan, make_plan
 from candle_spec.modac.prepared import prepare, read_prepared
 from candle_spec.modac.publish import Receipt, publish
-from candle_spec.modac.receive import receive
 from candle_spec.modac.records import read_record
-from candle_spec.publish.assemble import PRIVATE
+from candle_spec.publish.assemble import PRIVATE, assemble
 from candle_spec.standin.server import Server
 from tests.helpers import checkpoints
 from tests.helpers.services.modac_calls import STUDY, Caller, Clock, entries
@@ -91,7 +91,7 @@ class TestCheckpoint:
         self, folder: Path, send: Callable[..., Receipt], reading: Client, tmp_path: Path, server: Server
     ) -> None:
         receipt = send(_plan(folder, access_group="public"))
-        received = receive(reading, ASSET_PATH, tmp_path / "back")
+        received = assemble(published_at(reading, ASSET_PATH), tmp_path / "back")
         assert _digest(received.path) == _digest(folder)
         assert not received.reports[0].errors
         assert receipt.state == "complete"
@@ -108,7 +108,7 @@ class TestCheckpoint:
     ) -> None:
         before = (folder / MANIFEST).read_bytes()
         send(_plan(folder))
-        back = receive(client, ASSET_PATH, tmp_path / "back").path
+        back = assemble(published_at(client, ASSET_PATH), tmp_path / "back").path
         rows = {row["path"]: row for row in checkpoints.read_manifest(back)["files"]}
         assert all(("withheld" in row) == path.startswith("original/") for path, row in rows.items())
         assert not (back / "original").exists()
@@ -119,7 +119,7 @@ class TestCheckpoint:
     ) -> None:
         write_seal(folder)
         (about,) = send(_plan(folder)).checkpoints
-        back = receive(client, ASSET_PATH, tmp_path / "back").path
+        back = assemble(published_at(client, ASSET_PATH), tmp_path / "back").path
         assert about["local_manifest"] == digest_file(folder / MANIFEST)
         assert about["published_manifest"] == digest_file(back / MANIFEST)
         assert about["withheld"] == ["original/0.extents.json", "original/0.residue.gz"]
@@ -139,7 +139,7 @@ class TestCheckpoint:
         self, folder: Path, send: Callable[..., Receipt], client: Client, tmp_path: Path
     ) -> None:
         send(_plan(folder, Choices(with_original=True)))
-        back = receive(client, ASSET_PATH, tmp_path / "back").path
+        back = assemble(published_at(client, ASSET_PATH), tmp_path / "back").path
         for path in (one for one in folder.rglob("*") if one.is_file()):
             assert (back / path.relative_to(folder)).read_bytes() == path.read_bytes()
 
@@ -204,11 +204,11 @@ class TestCheckpoint:
         if (tmp_path / "receipt.json").exists():
             assert json.loads((tmp_path / "receipt.json").read_bytes())["state"] == "incomplete"
         with pytest.raises(CandleSpecError):
-            receive(client, ASSET_PATH, tmp_path / "early")
+            assemble(published_at(client, ASSET_PATH), tmp_path / "early")
         assert not (tmp_path / "early").exists()
         server.faults.clear()
         assert send(_plan(folder)).state == "complete"
-        assert _digest(receive(client, ASSET_PATH, tmp_path / "back").path) == _digest(folder)
+        assert _digest(assemble(published_at(client, ASSET_PATH), tmp_path / "back").path) == _digest(folder)
 
     def test_prepared_on_another_machine(
         self, folder: Path, send: Callable[..., Receipt], client: Client, tmp_path: Path
@@ -217,7 +217,7 @@ class TestCheckpoint:
         for path in sorted(folder.rglob("*"), reverse=True):
             path.rmdir() if path.is_dir() else path.unlink()
         assert send(read_prepared(tmp_path / "ready")).state == "complete"
-        assert not receive(client, ASSET_PATH, tmp_path / "back").reports[0].errors
+        assert not assemble(published_at(client, ASSET_PATH), tmp_path / "back").reports[0].errors
 
     def test_a_prepared_file_that_was_changed(self, folder: Path, tmp_path: Path) -> None:
         prepare(_plan(folder), tmp_path / "ready")
@@ -232,7 +232,7 @@ class TestSeries:
     def test_there_and_back(self, series: Path, send: Callable[..., Receipt], reading: Client, tmp_path: Path) -> None:
         receipt = send(_plan(series, access_group="public"))
         assert len(receipt.content_digests) == 3
-        back = receive(reading, ASSET_PATH, tmp_path / "back").path
+        back = assemble(published_at(reading, ASSET_PATH), tmp_path / "back").path
         for number in ("001", "002", "003"):
             assert _digest(back / "epochs" / number) == _digest(series / "epochs" / number)
         assert (back / "last.txt").read_text().strip() == "epochs/003"
@@ -266,7 +266,7 @@ class TestHostileAsset:
     ) -> None:
         uploader.put_file(f"{published}/x", b"evil", metadataEntries=entries({"ckpt_path": path}))
         with pytest.raises(CandleSpecError, match="cannot be used"):
-            receive(client, f"/{published}", tmp_path / "deep" / "back")
+            assemble(published_at(client, f"/{published}"), tmp_path / "deep" / "back")
         assert not list(tmp_path.rglob("*evil*"))
         assert not (tmp_path / "deep" / "back").exists()
 
@@ -281,23 +281,23 @@ class TestHostileAsset:
         system["checksum"] = "0" * 32 + "-7"  # a checksum of parts proves nothing: the manifest's digest does
         server.desk.database.set_metadata(node.id, system, system=True)
         with pytest.raises(CorruptFileError, match="sha256 is not that of the manifest"):
-            receive(client, f"/{published}", tmp_path / "back")
+            assemble(published_at(client, f"/{published}"), tmp_path / "back")
         assert not (tmp_path / "back").exists()
 
     def test_an_asset_without_a_manifest(self, uploader: Caller, client: Client, tmp_path: Path) -> None:
         path = uploader.make_asset(asset_identifier="bare")
         uploader.put_file(f"{path}/m.h5")
         with pytest.raises(MissingPathError, match="no checkpoint, or its publication is not complete"):
-            receive(client, f"/{path}", tmp_path / "back")
+            assemble(published_at(client, f"/{path}"), tmp_path / "back")
 
     def test_a_broken_download_goes_on(self, published: str, server: Server, client: Client, tmp_path: Path) -> None:
         server.faults.add("drop-response", path="model.safetensors?", at=50)
         server.faults.add("drop-response", path="generateDownload", times=0)
         with pytest.raises(CandleSpecError):
-            receive(client, f"/{published}", tmp_path / "back")
+            assemble(published_at(client, f"/{published}"), tmp_path / "back")
         assert not (tmp_path / "back").exists()
         server.faults.clear()
-        assert not receive(client, f"/{published}", tmp_path / "back").reports[0].errors
+        assert not assemble(published_at(client, f"/{published}"), tmp_path / "back").reports[0].errors
         assert not list(tmp_path.glob(f"*{PRIVATE}"))
         with pytest.raises(OutputExistsError):
-            receive(client, f"/{published}", tmp_path / "back")
+            assemble(published_at(client, f"/{published}"), tmp_path / "back")

@@ -12,12 +12,13 @@ from candle_spec.checkpoint.layout import MANIFEST
 from candle_spec.conversion.convert import convert
 from candle_spec.errors import CandleSpecError
 from candle_spec.modac.client import Client
+from candle_spec.modac.fetch import published_at
 from candle_spec.modac.plan import Choices, make_plan
 from candle_spec.modac.publish import publish
-from candle_spec.modac.receive import receive
 from candle_spec.modac.records import read_record
 from candle_spec.modac.service import Service
 from candle_spec.modac.settings import Settings
+from candle_spec.publish.assemble import assemble
 from candle_spec.remote.addresses import Secret
 from candle_spec.standin.config import DEMO_PASSWORD
 from candle_spec.standin.server import Server
@@ -64,7 +65,7 @@ def test_a_publication(
     stored = list((server.desk.config.folder / "files").iterdir())
     assert len(stored) == len(plan.files), "nothing is there twice, nothing half"
     with Service(settings, password=Secret(DEMO_PASSWORD), clock=clock) as service:
-        back = receive(Client(service), ASSET_PATH, tmp_path / "back").path
+        back = assemble(published_at(Client(service), ASSET_PATH), tmp_path / "back").path
     assert checkpoints.read_manifest(back)["weights"] == checkpoints.read_manifest(folder)["weights"]
 
 
@@ -81,7 +82,7 @@ def test_a_download(
         for number in range(3):
             client = _client(settings, broken, clock)
             try:
-                back = receive(client, ASSET_PATH, tmp_path / "back").path
+                back = assemble(published_at(client, ASSET_PATH), tmp_path / "back").path
             except CandleSpecError:
                 assert not (tmp_path / "back").exists(), number
                 continue

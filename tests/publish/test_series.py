@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse
 
 from candle_spec.checkpoint.layout import MANIFEST
 from candle_spec.digests import digest_file
-from candle_spec.publish import zenodo as zenodo_publish
+from candle_spec.publish.zenodo import deposit
 from candle_spec.validation import validate
 from tests.helpers import checkpoints
 from tests.helpers.calls import run
@@ -185,7 +185,7 @@ class TestZenodo:
     def test_more_files_than_a_deposit_takes(
         self, series: Path, zenodo: Zenodo, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        monkeypatch.setattr(zenodo_publish, "MOST_FILES", 12)
+        monkeypatch.setattr(deposit, "MOST_FILES", 12)
         assert run("publish", "run", "--to", "zenodo", "--url", zenodo.url, "--dry-run") == 1
         err = capsys.readouterr().err
         assert "files are more than the 12 of a deposit" in err

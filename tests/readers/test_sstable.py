@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from candle_spec import limits
 from candle_spec.errors import CandleSpecError, CorruptFileError, LimitExceededError, UnsupportedFormatError
+from candle_spec.readers.signatures import SSTABLE, is_sstable
 from candle_spec.readers.snappy import unpack
-from candle_spec.readers.sstable import MAGIC, header_kind, is_table, read_table
+from candle_spec.readers.sstable import header_kind, read_table
 from tests.helpers.native.tensorflow_files import block, snappy, table, trailer, varint
 
 ROWS = [[(b"", b"header"), (b"a", b"1")], [(b"ab", b"xyxy" * 10), (b"b", b"")]]
@@ -27,14 +28,14 @@ def write(path: Path, data: bytes) -> Path:
 def test_reads_all_blocks(packed: bool, tmp_path: Path) -> None:
     path = write(tmp_path / "t", table(ROWS, packed=packed))
     assert list(read_table(path).items()) == [row for rows in ROWS for row in rows]
-    assert is_table(path)
+    assert is_sstable(path)
     assert header_kind(path) == ord("h")
 
 
 def test_a_database_is_told_apart(tmp_path: Path) -> None:
     assert not header_kind(write(tmp_path / "t", table([[(b"key", b"value")]])))
     assert not header_kind(write(tmp_path / "u", table([[(b"key", b"value")]], packed=True)))
-    assert not is_table(write(tmp_path / "v", b"short"))
+    assert not is_sstable(write(tmp_path / "v", b"short"))
 
 
 def whole(data: bytes, kind: int = 0, handle: bytes | None = None, seal: bytes | None = None) -> bytes:
@@ -42,7 +43,7 @@ def whole(data: bytes, kind: int = 0, handle: bytes | None = None, seal: bytes |
     out = data + (trailer(data, kind) if seal is None else seal)
     index = block([(b"\xff", handle or varint(0) + varint(len(data)))])
     place = varint(len(out)) + varint(len(index))
-    return out + index + trailer(index) + (varint(0) + varint(0) + place).ljust(40, b"\x00") + MAGIC
+    return out + index + trailer(index) + (varint(0) + varint(0) + place).ljust(40, b"\x00") + SSTABLE
 
 
 def raw(*entries: tuple[int, bytes, bytes], restarts: int = 1) -> bytes:

@@ -112,10 +112,11 @@ def test_another_plan_than_that_of_the_snapshot_has_no_image():
 @pytest.mark.parametrize("free", [0, 100 << 20])
 def test_short_memory_is_said_and_nothing_is_copied(free):
     arena = Arena(available=lambda: free)
-    frozen = arena.snapshot(state_of(**ARRAYS), planned)
+    live = state_of(**ARRAYS)
+    frozen = arena.snapshot(live, planned)
     assert "MiB of memory are free" in frozen.why_live
     assert arena.size == 0
-    assert frozen.copied == 0
+    assert frozen.state is live
 
 
 def test_an_arena_that_is_large_enough_asks_for_no_memory():

@@ -14,8 +14,9 @@ from candle_spec import resources
 from candle_spec.errors import InvalidInputError
 from candle_spec.readers import settings
 from candle_spec.series.policy import values
-from candle_spec.series.policy.decisions import KeepPolicy, SavePolicy
+from candle_spec.series.policy.decisions import SavePolicy
 from candle_spec.series.policy.params import TABLE, CheckpointPolicy, definitions, disabled_words
+from candle_spec.series.policy.retention import KeepPolicy
 
 from_params = CheckpointPolicy.from_params
 

@@ -11,20 +11,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from candle_spec.errors import InvalidInputError
+from candle_spec.series.policy.best import best, direction
 from candle_spec.series.policy.decisions import (
     History,
-    KeepPolicy,
     Moment,
     SavePolicy,
     advance,
-    best,
-    direction,
     history,
     improves,
-    keep,
     save_reason,
     wall_time_reached,
 )
+from candle_spec.series.policy.retention import KeepPolicy, keep
 
 NAN, INF = math.nan, math.inf
 

@@ -38,6 +38,11 @@ class RestoredPart:
     why: str = ""
 
 
+def not_asked_for(*names: str) -> list[RestoredPart]:
+    """Return the parts that stay as they are where only the weights were asked for."""
+    return [RestoredPart(name, restored=False, why="only the weights were asked for") for name in names]
+
+
 @dataclass(frozen=True, slots=True)
 class Restored:
     """What a restart gave back.

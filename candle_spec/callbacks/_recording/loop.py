@@ -2,35 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from types import TracebackType
 from typing import Any, Self
 
-from candle_spec.callbacks._recording.adapter import Adapter
-from candle_spec.callbacks._recording.recorder import Options, Recorder, Restart
+from candle_spec.callbacks._recording.recorder import Recorder
+from candle_spec.callbacks._recording.restart import Restart
 from candle_spec.errors import InvalidInputError
-from candle_spec.series.policy.params import CheckpointPolicy
 
 
 class Loop:
     """What the callbacks for plain loops share; a context manager.
 
     Args:
-        adapter: The training's objects.
-        policy: When to save and what to keep: a policy, hyperparameters with ``ckpt_*`` keys, or nothing for the
-            defaults.
-        options: Folder, name, rank and the like.
-        recorder: Makes the recorder.
+        recorder: Records the training.
     """
 
-    def __init__(
-        self,
-        adapter: Adapter,
-        policy: CheckpointPolicy | Mapping[str, Any] | None,
-        options: Options,
-        recorder: Callable[[Adapter, CheckpointPolicy, Options], Recorder] = Recorder,
-    ) -> None:
-        self.recorder = recorder(adapter, policy_of(policy), options)
+    def __init__(self, recorder: Recorder) -> None:
+        self.recorder = recorder
         self._measured: dict[str, float] = {}
         self._noted = False
         self._cut_short = False
@@ -122,10 +111,3 @@ class Loop:
             self._complete()
         if not self._cut_short:
             self.recorder.train_end(self.recorder.stop_reason or "train end")
-
-
-def policy_of(given: CheckpointPolicy | Mapping[str, Any] | None) -> CheckpointPolicy:
-    """Return a policy from whatever a callback was given."""
-    if isinstance(given, CheckpointPolicy):
-        return given
-    return CheckpointPolicy.from_params({"ckpt_save_interval": 1} if given is None else given)

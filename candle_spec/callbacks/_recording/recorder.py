@@ -1,43 +1,35 @@
-"""The recorder: what all callbacks share. It decides when to save, hands the state to the series, and restarts.
+"""The recorder: what all callbacks share. It decides when to save, and hands the state to the series.
 
 One process of a training records (rank 0); the others only restore. Everything that touches the series' folder after
-the start runs in one writer thread, in order.
+the start runs in one writer thread, in order (:mod:`candle_spec.callbacks._recording.open_series`).
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Self
 
 from candle_spec.callbacks._recording.adapter import Adapter, Snapshot
 from candle_spec.callbacks._recording.changes import compared
-from candle_spec.callbacks._recording.note import Notes
-from candle_spec.callbacks._recording.options import Options, Restart, weights_alone
-from candle_spec.callbacks._recording.provenance import provenance
-from candle_spec.callbacks._recording.readiness import readiness_lines
+from candle_spec.callbacks._recording.note import NoteMaker, Notes
+from candle_spec.callbacks._recording.open_series import OpenSeries
+from candle_spec.callbacks._recording.restart import HISTORY, Restart, restart_point, restored
+from candle_spec.callbacks._recording.saved_contents import described
+from candle_spec.callbacks._recording.settings import Params, Settings, policy_of
 from candle_spec.callbacks._recording.signals import SignalWatch
-from candle_spec.checkpoint.contents import Contents, StatePart
-from candle_spec.errors import InvalidInputError, MissingPathError
+from candle_spec.callbacks._recording.words import opening_lines, unmeasured
+from candle_spec.errors import InvalidInputError
 from candle_spec.series.entries import Entry
 from candle_spec.series.policy import decisions as policies
 from candle_spec.series.policy.decisions import History, Moment
 from candle_spec.series.policy.params import CheckpointPolicy
 from candle_spec.series.restart import RestartPoint
-from candle_spec.series.saves.background import BackgroundWriter
-from candle_spec.series.saves.save import Saved
 from candle_spec.series.saves.training_state import TrainingState
 from candle_spec.series.series import Series
-from candle_spec.series.store import Describe, StoreSettings
-
-__all__ = ["HISTORY", "Options", "Recorder", "Restart"]
-
-HISTORY: Final = "metric_history"
-"""Key of the metrics of all epochs in the saved state."""
+from candle_spec.series.store import Documents
 
 
 @dataclass(slots=True)
@@ -46,18 +38,25 @@ class Recorder:
 
     Attributes:
         adapter: The training as its framework has it.
+        folder: Folder of the series.
         policy: When to save and what to keep.
-        options: See :class:`Options`.
+        settings: What the callback was told besides.
+        notes: Makes the note in each checkpoint.
         epochs: Planned epochs; the last one is always saved.
         stop_reason: Why the training should stop now; empty if it should not.
         restarted: Where the training went on; ``None``: from the beginning.
         stopped_inside: Whether that was found inside an epoch, which is then not complete.
         history: Metrics of all epochs, those before a restart too.
+        epoch: Completed epochs.
+        step: Completed steps, where they are counted.
+        past: What the policy knows of the training so far.
     """
 
     adapter: Adapter
-    policy: CheckpointPolicy = field(default_factory=CheckpointPolicy)
-    options: Options = field(default_factory=Options)
+    folder: Path
+    policy: CheckpointPolicy
+    settings: Settings
+    notes: NoteMaker = field(default_factory=Notes)
     epochs: int | None = None
     stop_reason: str = ""
     restarted: Restart | None = None
@@ -65,96 +64,58 @@ class Recorder:
     history: list[dict[str, Any]] = field(default_factory=list)
     epoch: int = 0
     step: int | None = None
+    past: History = field(default_factory=History)
     _inside: bool = False
     _measured: dict[str, float] = field(default_factory=dict)
-    _past: History = field(default_factory=History)
-    _series: Series | None = None
-    _writer: BackgroundWriter | None = None
-    _notes: Notes = field(default_factory=Notes)
+    _opened: OpenSeries | None = None
     _signals: SignalWatch = field(default_factory=SignalWatch)
     _begun: float = 0.0
-    _saves: int = 0
     _started: bool = False
     _looked: bool = False
     _found: RestartPoint | None = None
-    _open: ExitStack = field(default_factory=ExitStack)
 
-    def __enter__(self) -> Self:
-        return self.start()
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close(failed=error is not None)
-
-    @property
-    def folder(self) -> Path:
-        """Folder of the series."""
-        return Path(self.options.folder or self.policy.folder())
+    @classmethod
+    def of(cls, adapter: Adapter, folder: str | Path | None, params: Params, settings: Settings, **more: Any) -> Self:
+        """Return the recorder of a training by what a callback was given; without a folder, the policy says where."""
+        policy = policy_of(params)
+        return cls(adapter, Path(folder or policy.folder()), policy, settings, **more)
 
     @property
     def records(self) -> bool:
         """Whether this process saves anything."""
-        return self.policy.enabled and self.options.rank == 0
-
-    @property
-    def past(self) -> History:
-        """What the policy knows of the training so far."""
-        return self._past
-
-    @past.setter
-    def past(self, value: History) -> None:
-        self._past = value
+        return self.policy.enabled and not self.settings.rank
 
     def forget_best(self) -> None:
         """Let ``best`` name nothing any more; called behind a save."""
-        if self._series is not None:
-            self._series.clear_best()
+        if self._opened is not None:
+            self._opened.series.clear_best()
 
     def series(self) -> Series | None:
         """Return the open series, behind all saves under way; ``None`` where this process does not record."""
         self.start()
-        if self._writer is not None:
-            self._writer.drain()
-        return self._series
+        if self._opened is None:
+            return None
+        self._opened.drain()
+        return self._opened.series
 
     def entries(self) -> tuple[Entry, ...]:
         """Return the checkpoints of the series; none where this process does not record."""
-        return self._series.entries() if self._series is not None else ()
+        return self._opened.series.entries() if self._opened is not None else ()
 
     def start(self) -> Self:
         """Open the series and say in one line what will be saved, when, where, and what is kept."""
         if self._started:
             return self
         self._started = True
-        self._begun = self.options.clock()
+        self._begun = self.settings.clock()
         self.epochs = self.epochs if self.epochs is not None else self.policy.epochs
-        if self.options.rank == 0:
-            for line in (self.policy.describe(str(self.folder)), *self.policy.warnings, *self._readiness()):
+        if not self.settings.rank:
+            for line in opening_lines(self.policy, self.folder, self.settings, self.adapter):
                 self.say(line)
         if self.records:
-            settings = StoreSettings(**dict(self.policy.store))
-            opened = Series.create_or_open(
-                self.folder,
-                settings=settings,
-                model_description=self.options.model_description,
-                run=self.options.run,
-                fs=self.options.fs,
-            )
-            self._series = self._open.enter_context(opened)
-            self._writer = self._new_writer(opened)
+            self._opened = OpenSeries(self.folder, self.policy, self.settings)
             self._signals.start()
-            self._open.callback(self._signals.stop)
         return self
-
-    def _readiness(self) -> Iterator[str]:
-        if self.policy.repositories and self.records:
-            fields = provenance(name=self._name(), hyperparameters=self.policy.hyperparameters or None)
-            described = self.options.model_description or {}
-            yield from readiness_lines(self.policy.repositories, self.folder, self.adapter.framework, fields, described)
-
-    def _name(self) -> str:
-        return self.options.name or self.folder.resolve().parent.name
 
     def peek(self) -> Path | None:
         """Return the checkpoint that :meth:`restart` will restore; nothing is restored yet."""
@@ -177,20 +138,20 @@ class Recorder:
             self.restarted = self._restart(self._found)
         return self.restarted
 
+    def _point(self) -> RestartPoint | None:
+        series = self._opened.series if self._opened is not None else None
+        return restart_point(series, self.folder, self.policy.restart_mode)
+
     def _restart(self, point: RestartPoint) -> Restart:
-        manifest = point.checkpoint.manifest
-        if said := compared(manifest, self.policy, self.folder):
+        if said := compared(point.checkpoint.manifest, self.policy, self.folder):
             self.say(said)
-        restored = self.adapter.restore(point.checkpoint, weights_only=self.policy.weights_only)
-        state = manifest.get("training_state", {})
-        self.epoch, self.step = int(state.get("epoch", 0)), state.get("step")
-        self.history = list(restored.extra.get(HISTORY, []))
-        if self._series is not None:
-            self._series.mark_restarted(point)
-            self._past = policies.history(self._series.entries(), self.policy.save)
-        self.say(f"restarting from epoch {self.epoch} ({point.checkpoint.path}): {point.why}; {restored.text()}")
-        metrics = {key: float(value) for key, value in self._metrics(state).items()}
-        return Restart(self.epoch, self.step, metrics, point.checkpoint.path, point.why, restored)
+        found = restored(point, self.adapter, weights_only=self.policy.weights_only)
+        self.epoch, self.step, self.history = found.epoch, found.step, [dict(row) for row in found.history]
+        if self._opened is not None:
+            self._opened.series.mark_restarted(point)
+            self.past = policies.history(self._opened.series.entries(), self.policy.save)
+        self.say(found.text())
+        return found
 
     def epoch_end(self, epoch: int, metrics: Mapping[str, float] | None = None, step: int | None = None) -> bool:
         """Note the end of an epoch and save if the policy says so.
@@ -212,10 +173,11 @@ class Recorder:
         values = {key: float(value) for key, value in (metrics or {}).items()}
         self.history.append({"epoch": epoch, **values})
         self._measured = values
-        self._look_for_metric(values)
+        if len(self.history) == 1 and self.records and (said := unmeasured(self.policy, values)):
+            self.say(said)
         final = self.epochs is not None and epoch >= self.epochs
         return self._consider(
-            Moment(epoch, self.step, self._seconds(), values, final, self.stop_reason or self._asked())
+            Moment(epoch, self.step, self._seconds(), values, final, self.stop_reason or self._signals.asked)
         )
 
     def step_end(self, step: int, metrics: Mapping[str, float] | None = None) -> bool:
@@ -223,7 +185,7 @@ class Recorder:
         self.start()
         self.step, self._inside = step, True
         values = self._measured = {key: float(value) for key, value in (metrics or {}).items()}
-        moment = Moment(self.epoch, step, self._seconds(), values, stop_reason=self._asked(), epoch_end=False)
+        moment = Moment(self.epoch, step, self._seconds(), values, stop_reason=self._signals.asked, epoch_end=False)
         return self._consider(moment)
 
     def poll(self) -> str:
@@ -241,8 +203,8 @@ class Recorder:
 
     def is_alone(self) -> None:
         """Say that this process is the only one, whatever its surroundings seemed to say: then it records."""
-        if self.options.rank:
-            self.options.rank, self._started = 0, False
+        if self.settings.rank:
+            self.settings, self._started = replace(self.settings, rank=0), False
 
     def stop(self, reason: str) -> None:
         """Ask the training to stop and to be saved at the end of this step or epoch."""
@@ -256,9 +218,9 @@ class Recorder:
         saved = False
         if self.epoch or self.step:
             saved = self._consider(Moment(self.epoch, self.step, self._seconds(), metrics, stop_reason=reason))
-        if self._writer is not None:
-            self._writer.drain()
-        if self.options.rank == 0 and not self.policy.enabled:
+        if self._opened is not None:
+            self._opened.drain()
+        if not self.settings.rank and not self.policy.enabled:
             self.say(self.policy.describe(str(self.folder)))
         return saved
 
@@ -268,17 +230,16 @@ class Recorder:
         Args:
             failed: Whether the training ends with an error of its own, which must not be hidden by another.
         """
-        writer, self._writer = self._writer, None
         try:
-            if writer is not None:
-                writer.close()
+            if self._opened is not None:
+                self._opened.close()
         except Exception as error:
             if not failed:
                 raise
             self.say(f"a checkpoint was not saved: {error}")
         finally:
-            self._open.close()
-            self._series = None
+            self._signals.stop()
+            self._opened = None
 
     def _consider(self, moment: Moment) -> bool:
         save = self.policy.save
@@ -287,113 +248,53 @@ class Recorder:
         self.stopped_inside = self.stopped_inside or (bool(asked) and not moment.epoch_end)
         if not self.records:
             return False
-        reason = policies.save_reason(save, moment, self._past)
+        reason = policies.save_reason(save, moment, self.past)
         if reason and not moment.epoch_end and self._prefers_epoch(moment):
             reason = ""
         if reason:
-            better = save.save_best and policies.improves(save, moment, self._past)
+            better = save.save_best and policies.improves(save, moment, self.past)
             self._save(moment, better=better)
             self._signals.saved()
-        self._past = policies.advance(save, moment, self._past, saved=bool(reason))
+        self.past = policies.advance(save, moment, self.past, saved=bool(reason))
         return bool(reason)
-
-    def _look_for_metric(self, values: Mapping[str, float]) -> None:
-        """Say once that the metric of the best checkpoint is none of those that are measured."""
-        save = self.policy.save
-        if len(self.history) == 1 and self.records and save.save_best and save.metric not in values:
-            measured = ", ".join(values) or "nothing"
-            self.say(f"no best checkpoint: {save.metric} is not measured ({measured}); set ckpt_save_best_metric")
 
     def _prefers_epoch(self, moment: Moment) -> bool:
         """A stop inside an epoch that cannot be entered again adds nothing to the checkpoint of its beginning."""
         return (
             bool(moment.stop_reason)
             and not self.adapter.resumes_inside_epoch
-            and self._past.epoch == moment.epoch
+            and self.past.epoch == moment.epoch
             and moment.epoch > 0
         )
 
     def _save(self, moment: Moment, *, better: bool) -> None:
-        extra = {"epoch": moment.epoch, "step": moment.step, HISTORY: self.history}
-        snapshot = self.adapter.capture(extra, inside_epoch=self._inside)
-        state = self._state(moment, snapshot)
-        if self._writer is None:
+        state = self._state(moment, self._capture(moment))
+        if self._opened is None:
             raise InvalidInputError("the recorder is closed")
-        self._writer.submit(state, self._after, best=better, document=self._document(moment))
-        self._saves += 1
+        self._opened.save(state, self.policy.keep, best=better, document=self._document(moment))
 
-    def _document(self, moment: Moment) -> Describe:
-        """What describes the save in the checkpoint: the caller's document, or a note of our own."""
-        if self.options.document is not None:
-            return self.options.document
-        past = policies.advance(self.policy.save, moment, self._past, saved=True)
-        return self._notes.of(moment, past.best, self.policy)
+    def _capture(self, moment: Moment) -> Snapshot:
+        extra = {"epoch": moment.epoch, "step": moment.step, HISTORY: self.history}
+        return self.adapter.capture(extra, inside_epoch=self._inside)
+
+    def _document(self, moment: Moment) -> Documents:
+        """What describes the save in the checkpoint."""
+        past = policies.advance(self.policy.save, moment, self.past, saved=True)
+        return self.notes.of(moment, past.best, self.policy, self.history)
 
     def _state(self, moment: Moment, snapshot: Snapshot) -> TrainingState:
-        contents = self._described(snapshot.contents, moment.metrics)
+        name, seconds = self.settings.title(self.folder), self._seconds()
+        contents = described(snapshot.contents, self.policy, name=name, metrics=moment.metrics, seconds=seconds)
         return TrainingState(moment.epoch, contents, moment.step, moment.metrics, snapshot.stable, self._inside)
 
-    def _described(self, contents: Contents, metrics: Mapping[str, float]) -> Contents:
-        seconds, settings = self._seconds() or None, self.policy.hyperparameters or None
-        fields = provenance(name=self._name(), hyperparameters=settings, metrics=metrics, seconds=seconds)
-        contents = replace(contents, fields=[*fields, *contents.fields])
-        parts = {**contents.state_parts, "metric": StatePart("present")}
-        return weights_alone(contents) if self.policy.weights_only else replace(contents, state_parts=parts)
-
-    def _after(self, saved: Saved) -> None:
-        """Behind a save, in the writer's thread."""
-        for listener in self.options.on_saved:
-            listener(saved)
-        self._prune(self.policy.keep)
-
-    def _prune(self, keep: policies.KeepPolicy) -> int:
-        if self._series is None:
-            return 0
-        plan = policies.keep(self._series.entries(), keep)
-        return self._series.prune([entry.name for entry in plan.keep]).freed_bytes if plan.remove else 0
-
-    def _new_writer(self, series: Series) -> BackgroundWriter:
-        policy = self.policy
-        chosen = (self.options.asynchronous, policy.asynchronous, True)
-        return BackgroundWriter(
-            series,
-            series.plan,
-            max_inflight=policy.max_inflight,
-            on_error=policy.on_error,  # type: ignore[arg-type]
-            on_full=policy.on_full,  # type: ignore[arg-type]
-            make_space=lambda: self._prune(replace(policy.keep, mode="linear", limit=1, every=0)),
-            background=next(value for value in chosen if value is not None),
-        )
-
-    def _point(self) -> RestartPoint | None:
-        mode = self.policy.restart_mode
-        if self._series is not None:
-            return self._series.restart_point(mode)
-        try:
-            series = Series.read(self.folder) if mode != "off" else None
-        except MissingPathError as error:  # or the process that records is just making it: it is empty then
-            if mode == "required":
-                message = "a restart is required, and there is no series"
-                raise InvalidInputError(message, location=str(self.folder)) from error
-            return None
-        return series.restart_point(mode) if series is not None else None
-
-    def _metrics(self, state: Mapping[str, Any]) -> dict[str, float]:
-        if self.history and self.history[-1].get("epoch") == self.epoch:
-            return {key: value for key, value in self.history[-1].items() if key != "epoch"}
-        return {key: value for key, value in state.get("metrics", {}).items() if isinstance(value, (int, float))}
-
-    def _asked(self) -> str:
-        return self._signals.stop_asked or self._signals.save_asked
-
     def _seconds(self) -> float:
-        return self.options.clock() - self._begun
+        return self.settings.clock() - self._begun
 
     def say(self, line: str) -> None:
         """Write a line for people; one process of a training speaks for all."""
-        if self.options.rank:
+        if self.settings.rank:
             return
-        if self.options.say is not None:
-            self.options.say(line)
+        if self.settings.say is not None:
+            self.settings.say(line)
         else:
             sys.stderr.write(f"{line}\n")

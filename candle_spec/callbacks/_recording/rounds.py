@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
-from candle_spec.callbacks._recording.loop import policy_of
-from candle_spec.callbacks._recording.recorder import Options, Recorder, Restart
+from candle_spec.callbacks._recording.recorder import Recorder
+from candle_spec.callbacks._recording.restart import Restart
 from candle_spec.callbacks._states.booster_state import BoosterState
-from candle_spec.series.policy.params import CheckpointPolicy
-from candle_spec.series.store import RunIdentity
 
 
 class Rounds:
@@ -18,32 +15,12 @@ class Rounds:
 
     Args:
         state: The booster.
-        folder: Folder of the series; ``None``: as the policy says.
-        params: A policy, or hyperparameters with ``ckpt_*`` keys; by default every round is saved.
-        name: Name of the model in the manifest.
-        model_description: What is true of the whole study.
-        run: Who the run is, for workflows.
-        rank: Number of this process.
-        asynchronous: Whether to write in the background; the default is yes.
-        say: Where the lines for people go; by default the standard error.
+        recorder: Records it.
     """
 
-    def __init__(
-        self,
-        state: BoosterState,
-        folder: str | Path | None,
-        *,
-        params: CheckpointPolicy | Mapping[str, Any] | None = None,
-        name: str = "",
-        model_description: Mapping[str, Any] | None = None,
-        run: RunIdentity | None = None,
-        rank: int = 0,
-        asynchronous: bool | None = None,
-        say: Any = None,
-    ) -> None:
-        options = Options(folder, name, model_description, run, rank=rank, asynchronous=asynchronous, say=say)
+    def __init__(self, state: BoosterState, recorder: Recorder) -> None:
         self._state = state
-        self.recorder = Recorder(state, policy_of(params), options)
+        self.recorder = recorder
 
     def restart(self) -> Restart | None:
         """Restore the newest booster, once.

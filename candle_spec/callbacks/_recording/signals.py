@@ -22,6 +22,11 @@ class SignalWatch:
         """Name of the signal after which the training has to save; empty if there was none."""
         self._before: dict[int, Any] = {}
 
+    @property
+    def asked(self) -> str:
+        """Name of a signal after which the training has to save, whether it stops then or not; empty: none."""
+        return self.stop_asked or self.save_asked
+
     def start(self) -> None:
         """Install the handlers, where this is the process's main thread (no other one gets signals)."""
         if self._before or threading.current_thread() is not threading.main_thread():

@@ -7,11 +7,12 @@ within the job, never by looking at what lies on the disk. The messages have a p
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-from candle_spec.callbacks._recording.recorder import HISTORY, Recorder, Restart
+from candle_spec.callbacks._recording.recorder import Recorder
+from candle_spec.callbacks._recording.restart import Restart
 from candle_spec.checkpoint.checkpoint import Checkpoint
 from candle_spec.errors import CandleSpecError, WriteFailedError
 from candle_spec.series.policy import decisions as policies
@@ -64,24 +65,23 @@ class TeamRecorder(Recorder):
     crewed: bool = True
 
     @classmethod
-    def of(cls, recorder: Recorder, team: Team, *, crewed: bool) -> TeamRecorder:
+    def joined(cls, recorder: Recorder, team: Team, *, crewed: bool) -> TeamRecorder:
         """Return what a recorder becomes where it turns out that it is one of several."""
         if isinstance(recorder, cls):
             return recorder
-        recorder.options.rank = team.rank
+        recorder.settings = replace(recorder.settings, rank=team.rank)
         known = {field.name: getattr(recorder, field.name) for field in fields(recorder)}
         made = cls(**known, team=team, crewed=crewed)
         if made._started:
             made._watch()
-            made._past = team.share(made._past)
+            made.past = team.share(made.past)
         return made
 
     def start(self) -> TeamRecorder:
         """Open the series in rank 0; if that fails, it fails in all processes."""
         if not self._started:
-            self.options.rank = self.team.rank
-            if self.crewed:
-                self.options.asynchronous = False
+            background = False if self.crewed else self.settings.asynchronous
+            self.settings = replace(self.settings, rank=self.team.rank, asynchronous=background)
             self._together(lambda: Recorder.start(self))
             self._watch()
         return self
@@ -90,7 +90,6 @@ class TeamRecorder(Recorder):
         """Take the signals that ask for a save: whoever else gets them must not die of them before it is made."""
         if self.policy.enabled and not self.records:
             self._signals.start()
-            self._open.callback(self._signals.stop)
 
     def must_stop(self) -> bool:
         """See :meth:`candle_spec.callbacks._recording.recorder.Recorder.must_stop`; process 0 decides."""
@@ -115,7 +114,7 @@ class TeamRecorder(Recorder):
 
     def _restart(self, point: RestartPoint) -> Restart:
         restart = Recorder._restart(self, point)
-        self._past = self.team.share(self._past)
+        self.past = self.team.share(self.past)
         return restart
 
     def _consider(self, moment: Moment) -> bool:
@@ -125,24 +124,23 @@ class TeamRecorder(Recorder):
         self.poll()
         reason, better = "", False
         if self.records:
-            reason = policies.save_reason(save, moment, self._past)
-            better = save.save_best and policies.improves(save, moment, self._past)
+            reason = policies.save_reason(save, moment, self.past)
+            better = save.save_best and policies.improves(save, moment, self.past)
         reason, better, self.stop_reason = self.team.share((reason, better, self.stop_reason))
         if reason:
             self._save(moment, better=better)
             self._signals.saved()
-        self._past = policies.advance(save, moment, self._past, saved=bool(reason))
+        self.past = policies.advance(save, moment, self.past, saved=bool(reason))
         return bool(reason)
 
     def _is_step_of_all(self, moment: Moment) -> bool:
         """Whether all processes know by themselves that this step is to be saved."""
         every = self.policy.save.every_steps
-        return self.policy.enabled and bool(every) and (moment.step or 0) - (self._past.step or 0) >= every
+        return self.policy.enabled and bool(every) and (moment.step or 0) - (self.past.step or 0) >= every
 
     def _save(self, moment: Moment, *, better: bool) -> None:
         """All give their part of the state; rank 0 commits and says how it went."""
-        extra = {"epoch": moment.epoch, "step": moment.step, HISTORY: self.history}
-        snapshot = self.adapter.capture(extra, inside_epoch=self._inside)
+        snapshot = self._capture(moment)
         crew = self._crew(snapshot.contents.tensors) if self.crewed else None
 
         def commit() -> None:
@@ -151,19 +149,18 @@ class TeamRecorder(Recorder):
                     crew.follow()
                 return
             try:
-                if self._writer is not None:
-                    how = {"best": better, "document": self._document(moment), "crew": crew}
-                    self._writer.submit(self._state(moment, snapshot), self._after, **how)
+                if self._opened is not None:
+                    document, state = self._document(moment), self._state(moment, snapshot)
+                    self._opened.save(state, self.policy.keep, best=better, document=document, crew=crew)
             finally:
                 if crew is not None:
                     crew.dismiss()
 
         self._together(commit)
-        self._saves += 1
 
     def _crew(self, tensors: Sequence[TensorSource]) -> Crew:
         store = StoreSettings(**dict(self.policy.store))
-        return Crew(self.team, tensors, self.options.fs, store.jobs, store.direct_io == "auto")
+        return Crew(self.team, tensors, self.settings.fs, store.jobs, store.direct_io == "auto")
 
     def _together(self, work: Any, *, only_first: bool = False) -> None:
         """Do something, and fail in all processes if it fails in one of them.

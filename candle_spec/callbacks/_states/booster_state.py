@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from candle_spec.callbacks._recording.adapter import Restored, RestoredPart, Snapshot
+from candle_spec.callbacks._recording.adapter import Restored, RestoredPart, Snapshot, not_asked_for
 from candle_spec.callbacks._states.rng import capture_rng, restore_rng
 from candle_spec.callbacks._states.structure import capture, restored
 from candle_spec.callbacks._states.torch_state import leaf_of
@@ -73,8 +73,7 @@ class BoosterState:
         self.booster = self.read(checkpoint.read_file(path))
         parts = [RestoredPart("model", restored=True)]
         if weights_only:
-            why = "only the weights were asked for"
-            return Restored((*parts, RestoredPart("host rng", restored=False, why=why)), {})
+            return Restored((*parts, *not_asked_for("host rng")), {})
         structure = restored(checkpoint)
         restore_rng(structure.get(RNG, {}))
         parts.append(RestoredPart("host rng", restored=RNG in structure))

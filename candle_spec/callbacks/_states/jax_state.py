@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from candle_spec.callbacks._recording.adapter import EXTRA, Restored, RestoredPart, Snapshot
+from candle_spec.callbacks._recording.adapter import EXTRA, Restored, RestoredPart, Snapshot, not_asked_for
 from candle_spec.callbacks._states.data import can_resume_inside, capture_data, restore_data
 from candle_spec.callbacks._states.rng import capture_rng, restore_rng
 from candle_spec.callbacks._states.structure import Naming, capture, restored
@@ -91,11 +91,9 @@ class JaxState:
             )
         self.state = jax.tree_util.tree_unflatten(jax.tree_util.tree_structure(self.state), leaves)
         tops = _tops(self._leaves())
-        reason = "only the weights were asked for"
-        parts = [RestoredPart(top, top not in kept, reason if top in kept else "") for top in tops]
+        parts = [part for top in tops for part in (not_asked_for(top) if top in kept else [RestoredPart(top, True)])]
         if weights_only:
-            parts += [RestoredPart(name, restored=False, why=reason) for name in ("sampler", "host rng")]
-            return Restored(tuple(parts), {})
+            return Restored((*parts, *not_asked_for("sampler", "host rng")), {})
         parts += restore_data(self.data, structure.get(SAMPLER))
         problems = restore_rng(structure.get(RNG, {}), self.generators)
         parts.append(RestoredPart("host rng", restored=RNG in structure, why="; ".join(problems)))

@@ -12,6 +12,7 @@ from candle_spec.callbacks._recording.adapter import EXTRA, Restored, RestoredPa
 from candle_spec.callbacks._states.data import capture_data, restore_data
 from candle_spec.callbacks._states.rng import capture_rng, of_process, restore_rng, rng_of_team
 from candle_spec.callbacks._states.structure import capture, restored
+from candle_spec.callbacks._states.torch_model import torch_framework
 from candle_spec.callbacks._states.torch_state import RNG, SAMPLER, leaf_of
 from candle_spec.checkpoint.contents import Contents, Framework, StatePart
 
@@ -71,9 +72,7 @@ class LightningState:
     @property
     def framework(self) -> Framework:
         """See :class:`candle_spec.callbacks._recording.adapter.Adapter`."""
-        import torch
-
-        return Framework("pytorch", torch.__version__)
+        return torch_framework()
 
     @property
     def resumes_inside_epoch(self) -> bool:

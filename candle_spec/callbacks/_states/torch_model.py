@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
+from candle_spec.checkpoint.contents import Framework
 from candle_spec.errors import InvalidInputError
 
 if TYPE_CHECKING:
@@ -12,6 +13,13 @@ if TYPE_CHECKING:
 
 _NAMED: Final = 3
 """Names that an error lists."""
+
+
+def torch_framework() -> Framework:
+    """Return PyTorch, in the version that trains."""
+    import torch
+
+    return Framework("pytorch", torch.__version__)
 
 
 def unwrapped(part: Any) -> Any:

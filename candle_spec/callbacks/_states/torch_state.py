@@ -12,11 +12,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from candle_spec.callbacks._recording.adapter import Restored, RestoredPart, Snapshot
+from candle_spec.callbacks._recording.adapter import Restored, RestoredPart, Snapshot, not_asked_for
 from candle_spec.callbacks._states.data import can_resume_inside, capture_data, restore_data
 from candle_spec.callbacks._states.rng import capture_rng, of_process, restore_rng, rng_of_team
 from candle_spec.callbacks._states.structure import capture, restored
-from candle_spec.callbacks._states.torch_model import load_model, unwrapped
+from candle_spec.callbacks._states.torch_model import load_model, torch_framework, unwrapped
 from candle_spec.callbacks._states.torch_optimizer import check_optimizer, load_optimizer
 from candle_spec.checkpoint.contents import Contents, Framework, SideFile, StatePart
 from candle_spec.weights.live import Leaf
@@ -77,9 +77,7 @@ class TorchState:
     @property
     def framework(self) -> Framework:
         """See :class:`candle_spec.callbacks._recording.adapter.Adapter`."""
-        import torch
-
-        return Framework("pytorch", torch.__version__)
+        return torch_framework()
 
     @property
     def resumes_inside_epoch(self) -> bool:
@@ -119,7 +117,7 @@ class TorchState:
         for key, kind, part in self._stateful():
             own.add(key)
             if kind != "model" and weights_only:
-                parts.append(RestoredPart(kind, restored=False, why="only the weights were asked for"))
+                parts += not_asked_for(kind)
             elif key not in structure and kind != "model":
                 parts.append(RestoredPart(kind, restored=False, why="the checkpoint holds none"))
             elif kind in ("model", "ema"):
@@ -132,9 +130,7 @@ class TorchState:
                     part.load_state_dict(structure[key])
                 parts.append(RestoredPart(kind, restored=True))
         if weights_only:
-            reason = "only the weights were asked for"
-            parts += [RestoredPart(name, restored=False, why=reason) for name in ("sampler", "rng")]
-            return Restored(tuple(parts), {})
+            return Restored((*parts, *not_asked_for("sampler", "rng")), {})
         parts += [*restore_data(self.data, structure.get(SAMPLER)), self._restore_rng(structure)]
         known = {key for key, _, _ in self._stateful()}
         unused = [key for key in structure if key.endswith("_state_dict") and key not in known]

@@ -13,14 +13,14 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from candle_spec.callbacks._recording.adapter import Restored, RestoredPart, Snapshot
+from candle_spec.callbacks._recording.adapter import Restored, RestoredPart, Snapshot, not_asked_for
 from candle_spec.callbacks._recording.team import TorchTeam
 from candle_spec.callbacks._states.data import can_resume_inside, capture_data, restore_data
 from candle_spec.callbacks._states.rng import of_process, restore_rng, rng_of_team
 from candle_spec.callbacks._states.structure import capture
-from candle_spec.callbacks._states.torch_model import compare_states
+from candle_spec.callbacks._states.torch_model import compare_states, torch_framework
 from candle_spec.callbacks._states.torch_optimizer import by_name, check_optimizer
-from candle_spec.callbacks._states.torch_reader import filled, load_into, mapped
+from candle_spec.callbacks._states.torch_reader import Place, filled, load_into, mapped
 from candle_spec.callbacks._states.torch_state import MODEL, OPTIMIZER, RNG, SAMPLER, SCALER, SCHEDULER
 from candle_spec.checkpoint.contents import Contents, Framework, StatePart
 from candle_spec.series.saves.crew import Apart, Team
@@ -114,9 +114,7 @@ class TorchTeamState:
     @property
     def framework(self) -> Framework:
         """See :class:`candle_spec.callbacks._recording.adapter.Adapter`."""
-        import torch
-
-        return Framework("pytorch", torch.__version__)
+        return torch_framework()
 
     @property
     def resumes_inside_epoch(self) -> bool:
@@ -153,16 +151,33 @@ class TorchTeamState:
 
     def restore(self, checkpoint: Checkpoint, *, weights_only: bool = False) -> Restored:
         """See :class:`candle_spec.callbacks._recording.adapter.Adapter`; all processes do so together."""
+        structure, places = mapped(checkpoint, ("model", "optimizer"))
+        parts = self._restore_tensors(checkpoint, structure, places, weights_only=weights_only)
+        if weights_only:
+            rest = not_asked_for("optimizer", "scheduler", "scaler", "sampler", "rng")
+            return Restored((*parts, *rest), {})
+        for key, part in self._others():
+            if key in structure:
+                part.load_state_dict(structure[key])
+            why = "" if key in structure else "none was saved"
+            parts.append(RestoredPart(key.partition("_")[0], restored=not why, why=why))
+        parts += [*restore_data(self.data, structure.get(SAMPLER)), self._restore_rng(structure.get(RNG, {}))]
+        own = {MODEL, OPTIMIZER, SCHEDULER, SCALER, SAMPLER, RNG}
+        return Restored(tuple(parts), {key: value for key, value in structure.items() if key not in own})
+
+    def _restore_tensors(
+        self, checkpoint: Checkpoint, structure: Mapping[str, Any], places: dict[int, Place], *, weights_only: bool
+    ) -> list[RestoredPart]:
+        """Restore the model and, if it is asked for, the optimizer: each process reads what it needs."""
         import torch.distributed.checkpoint.state_dict as states
 
-        structure, places = mapped(checkpoint, ("model", "optimizer"))
         saved, current = structure.get(MODEL), states.get_model_state_dict(self.model)
         if saved is None:
             saved = checkpoint.state_dict("model", framework="torch")
             places = {id(value): ("model", name) for name, value in reversed(saved.items())}
         notes = compare_states(saved, current, str(checkpoint.path), cast=weights_only)
         optimizer = self._optimizer_of(structure, str(checkpoint.path), weights_only=weights_only)
-        targets: dict[tuple[str, str], Any] = {}
+        targets: dict[Place, Any] = {}
         model = filled(saved, current, places, targets)
         parts = [RestoredPart("model", restored=True, why="; ".join(notes))]
         if optimizer is not None:
@@ -172,23 +187,10 @@ class TorchTeamState:
         states.set_model_state_dict(self.model, model)
         if optimizer is not None:
             states.set_optimizer_state_dict(self.model, self.optimizer, optimizer)
-        if weights_only:
-            reason = "only the weights were asked for"
-            names = ("optimizer", "scheduler", "scaler", "sampler", "rng")
-            return Restored((*parts, *(RestoredPart(name, restored=False, why=reason) for name in names)), {})
-        if self.optimizer is not None:
+        if self.optimizer is not None and not weights_only:
             why = "the checkpoint holds none" if optimizer is None else ""
             parts.append(RestoredPart("optimizer", restored=not why, why=why))
-        for key, part in self._others():
-            if key in structure:
-                part.load_state_dict(structure[key])
-            name = key.partition("_")[0]
-            parts.append(
-                RestoredPart(name, restored=key in structure, why="" if key in structure else "none was saved")
-            )
-        parts += [*restore_data(self.data, structure.get(SAMPLER)), self._restore_rng(structure.get(RNG, {}))]
-        own = {MODEL, OPTIMIZER, SCHEDULER, SCALER, SAMPLER, RNG}
-        return Restored(tuple(parts), {key: value for key, value in structure.items() if key not in own})
+        return parts
 
     def _optimizer_of(self, structure: Mapping[str, Any], location: str, *, weights_only: bool) -> Any:
         """Return the saved state of the optimizer by names, compared with the live one, if there is one."""

@@ -9,11 +9,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from candle_spec.candle.checkpoints.base import CandleCkpt
+from candle_spec.candle.checkpoints.hyperparameters import ParamRequired, ParamType
 from candle_spec.candle.checkpoints.keras import keras_class
-from candle_spec.candle.checkpoints.params import ModelType, ParamRequired, ParamType
 from candle_spec.candle.checkpoints.pytorch import CandleCkptPyTorch
 
-__all__ = ["CandleCkpt", "CandleCkptPyTorch", "ModelType", "ParamRequired", "ParamType", "restart"]
+__all__ = ["CandleCkpt", "CandleCkptPyTorch", "ParamRequired", "ParamType", "restart"]
 
 
 def restart(gParameters: Mapping[str, Any], model: Any, verbose: bool = True) -> dict[str, Any] | None:

@@ -5,67 +5,95 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from candle_spec.callbacks._recording.adapter import Adapter, Restored, Snapshot
-from candle_spec.callbacks._states.keras_module import keras_module
+from candle_spec.callbacks._recording.adapter import Adapter, Restored
 from candle_spec.callbacks._states.keras_state import KerasState
+from candle_spec.candle.checkpoints.back_end import BackEnd
 from candle_spec.candle.checkpoints.base import CandleCkpt
-from candle_spec.candle.checkpoints.notes import NativeWriter
+from candle_spec.candle.checkpoints.wrapped_state import WrappedState
+from candle_spec.candle.keras_in_use import keras_module
 from candle_spec.errors import InvalidInputError
-from candle_spec.series.candle_files.old_layouts import OldCheckpoint
 
 if TYPE_CHECKING:
     from candle_spec.checkpoint.checkpoint import Checkpoint
-    from candle_spec.checkpoint.contents import Framework
 
 
 @dataclass(slots=True)
-class CompiledLater:
+class CompiledLater(WrappedState):
     """A model that may not be compiled yet when it is restored: then its optimizer is restored when training begins.
 
     Attributes:
-        state: The model's adapter.
+        model: The model.
         waiting: The checkpoint whose other parts are still to be restored.
     """
 
-    state: KerasState
-    waiting: list[Checkpoint] = field(default_factory=list)
-
-    @property
-    def framework(self) -> Framework:
-        """See :class:`candle_spec.callbacks._recording.adapter.Adapter`."""
-        return self.state.framework
-
-    @property
-    def resumes_inside_epoch(self) -> bool:
-        """See :class:`candle_spec.callbacks._recording.adapter.Adapter`."""
-        return self.state.resumes_inside_epoch
-
-    def capture(self, extra: Mapping[str, Any], *, inside_epoch: bool = False) -> Snapshot:
-        """See :class:`candle_spec.callbacks._recording.adapter.Adapter`."""
-        return self.state.capture(extra, inside_epoch=inside_epoch)
+    model: Any
+    waiting: Checkpoint | None = None
 
     def restore(self, checkpoint: Checkpoint, *, weights_only: bool = False) -> Restored:
         """See :class:`candle_spec.callbacks._recording.adapter.Adapter`."""
-        if weights_only or getattr(self.state.model, "optimizer", None) is not None:
-            return self.state.restore(checkpoint, weights_only=weights_only)
+        if weights_only or getattr(self.model, "optimizer", None) is not None:
+            return self.inner.restore(checkpoint, weights_only=weights_only)
         from candle_spec.callbacks._states.structure import restored
 
-        self.waiting = [checkpoint]
-        done = self.state.restore(checkpoint, weights_only=True)
+        self.waiting = checkpoint
+        done = self.inner.restore(checkpoint, weights_only=True)
         return Restored(done.parts, restored(checkpoint))
 
 
-class _Mixin(CandleCkpt):
-    """What the Keras classes do; the class of the Keras in use is mixed in."""
+class KerasBackEnd:
+    """Keras, for CANDLE's class (:class:`candle_spec.candle.checkpoints.back_end.BackEnd`)."""
 
-    compiled_later: CompiledLater | None = None
+    def __init__(self) -> None:
+        self._state: CompiledLater | None = None
+
+    def state(self, objects: Any) -> Adapter:
+        """See :class:`candle_spec.candle.checkpoints.back_end.BackEnd`."""
+        self._state = CompiledLater(KerasState(objects), objects)
+        return self._state
+
+    def take_waiting(self) -> Checkpoint | None:
+        """Return the checkpoint of which only the weights could be restored before the model was compiled; once."""
+        if self._state is None:
+            return None
+        waiting, self._state.waiting = self._state.waiting, None
+        return waiting
+
+    def write(self, objects: Any, path: Path, epoch: int) -> None:
+        """Write the whole model as HDF5."""
+        objects.save(str(path))
+
+    def read(self, objects: Any, path: Path) -> str:
+        """Restore the weights of an HDF5 file, which holds no pickle."""
+        with path.open("rb") as file:
+            if file.read(4) != b"\x89HDF":
+                raise InvalidInputError("no HDF5 file of Keras", location=str(path))
+        objects.load_weights(str(path))
+        return "restored: model; not restored: optimizer (CANDLE does not restore it either)"
+
+    def rank(self) -> int:
+        """Return Horovod's number, where it runs."""
+        for name in ("horovod.keras", "horovod.tensorflow.keras", "horovod.tensorflow"):
+            horovod = sys.modules.get(name)
+            if horovod is not None and horovod.is_initialized():
+                return int(horovod.rank())
+        return 0
+
+
+class _Hooks(CandleCkpt):
+    """What the Keras classes do when Keras calls them; its own class comes beside."""
+
     cut_short: bool = False
+
+    def make_back_end(self) -> BackEnd:
+        """See :class:`CandleCkpt`."""
+        self._keras = KerasBackEnd()
+        return self._keras
 
     def set_model(self, model: Any) -> None:
         """Name the model; ``fit`` does so too."""
@@ -73,57 +101,14 @@ class _Mixin(CandleCkpt):
             self.close()
         super().set_model(model)
 
-    def make_adapter(self, model: Any) -> Adapter:
-        """See :class:`CandleCkpt`; a subclass with a ``write_model_backend`` of its own saves what that writes."""
-        if type(self).write_model_backend is not _Mixin.write_model_backend:
-            return super().make_adapter(model)
-        self.compiled_later = CompiledLater(KerasState(model))
-        return self.compiled_later
-
-    def native_writer(self, model: Any) -> NativeWriter | None:
-        """See :class:`CandleCkpt`: the whole model as HDF5."""
-        own = type(self).write_model_backend is not _Mixin.write_model_backend
-        return None if own else lambda path, epoch: model.save(str(path))
-
-    def write_model_backend(self, model: Any, epoch: int) -> None:
-        """Write the whole model as HDF5 to ``self.model_file``."""
-        self.objects.save(str(self.model_file))
-
-    def restore_old(self, old: OldCheckpoint) -> str:
-        """See :class:`CandleCkpt`."""
-        if type(self).build_model is not _Mixin.build_model:
-            return super().restore_old(old)
-        return self._restore_file(old.model)
-
-    def build_model(self, model_file: str) -> Any:
-        """Restore the weights from a native file."""
-        self._restore_file(Path(model_file))
-
-    def _restore_file(self, path: Path) -> str:
-        """Restore the weights of an HDF5 file, which holds no pickle."""
-        with path.open("rb") as file:
-            if file.read(4) != b"\x89HDF":
-                raise InvalidInputError("no HDF5 file of Keras", location=str(path))
-        self.objects.load_weights(str(path))
-        return "restored: model; not restored: optimizer (CANDLE does not restore it either)"
-
-    def rank(self) -> int:
-        """See :class:`CandleCkpt`: Horovod's, where it runs."""
-        for name in ("horovod.keras", "horovod.tensorflow.keras", "horovod.tensorflow"):
-            horovod = sys.modules.get(name)
-            if horovod is not None and horovod.is_initialized():
-                return int(horovod.rank())
-        return 0
-
     def on_train_begin(self, logs: Any = None) -> None:
         """Restore what could not be restored before the model was compiled."""
-        recorder = self._start()
-        later = self.compiled_later
+        recorder = self.opened().recorder
         planned = getattr(self, "params", None) or {}
         if recorder.epochs is None:
             recorder.epochs = planned.get("epochs")
-        if later is not None and later.waiting:
-            checkpoint, later.waiting = later.waiting[0], []
+        checkpoint = self._keras.take_waiting()
+        if checkpoint is not None:
             done = recorder.adapter.restore(checkpoint, weights_only=self.policy.weights_only)
             self.info(f"the model is compiled now; {done.text()}")
 
@@ -158,7 +143,7 @@ class _Mixin(CandleCkpt):
 def _classes(keras: ModuleType) -> dict[str, type]:
     base: Any = keras.callbacks.Callback
 
-    class CandleCkptKeras(_Mixin, base):  # type: ignore[misc]
+    class CandleCkptKeras(_Hooks, base):  # type: ignore[misc]
         """Checkpoints of a training in Keras: a callback.
 
         >>> ckpt = candle.CandleCkptKeras(gParameters)                       # doctest: +SKIP
@@ -179,12 +164,12 @@ def _classes(keras: ModuleType) -> dict[str, type]:
             self, gParams: Mapping[str, Any], logger: logging.Logger | str | None = "DEFAULT", verbose: bool = True
         ) -> None:
             base.__init__(self)
-            _Mixin.__init__(self, gParams, logger, verbose)
+            _Hooks.__init__(self, gParams, logger, verbose)
 
         def set_model(self, model: Any) -> None:
             """Name the model; ``fit`` does so too."""
             base.set_model(self, model)
-            _Mixin.set_model(self, model)
+            _Hooks.set_model(self, model)
 
     class CandleCheckpointCallback(CandleCkptKeras):
         """The name that the class had until 2022; it also takes a directory and the arguments of that time."""

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from candle_spec.callbacks._recording.adapter import Adapter
-from candle_spec.callbacks._states.native_copy import converted
 from candle_spec.callbacks._states.torch_state import TorchState
+from candle_spec.candle.checkpoints.back_end import BackEnd
 from candle_spec.candle.checkpoints.base import CandleCkpt
-from candle_spec.candle.checkpoints.notes import NativeWriter
+from candle_spec.candle.checkpoints.native_file import converted
 from candle_spec.errors import InvalidInputError
-from candle_spec.series.candle_files.old_layouts import OldCheckpoint
 
 _PARTS = ("model", "optimizer", "scheduler", "scaler", "ema", "data", "generators")
 
@@ -64,47 +62,34 @@ class CandleCkptPyTorch(CandleCkpt):
         """
         return super().ckpt_epoch(epoch, direction, metric_value, **metrics)
 
-    def make_adapter(self, model: Any) -> Adapter:
-        """See :class:`CandleCkpt`; a subclass with a ``write_model_backend`` of its own saves what that writes."""
-        if type(self).write_model_backend is not CandleCkptPyTorch.write_model_backend:
-            return super().make_adapter(model)
-        return TorchState(**model)
-
-    def native_writer(self, model: Any) -> NativeWriter | None:
+    def make_back_end(self) -> BackEnd:
         """See :class:`CandleCkpt`."""
-        own = type(self).write_model_backend is not CandleCkptPyTorch.write_model_backend
-        return None if own else partial(_write_native, model)
+        return TorchBackEnd()
 
-    def write_model_backend(self, model: Any, epoch: int) -> None:
-        """Write a dictionary as CANDLE saves it to ``self.model_file``."""
-        _write_native(self.objects, Path(self.model_file), epoch)
 
-    def restore_old(self, old: OldCheckpoint) -> str:
-        """See :class:`CandleCkpt`."""
-        if type(self).build_model is not CandleCkptPyTorch.build_model:
-            return super().restore_old(old)
-        return self._restore_file(old.model)
+class TorchBackEnd:
+    """PyTorch, for CANDLE's class (:class:`candle_spec.candle.checkpoints.back_end.BackEnd`)."""
 
-    def build_model(self, model_file: str) -> Any:
-        """Restore the objects from a native file."""
-        self._restore_file(Path(model_file))
+    def state(self, objects: Any) -> Adapter:
+        """See :class:`candle_spec.candle.checkpoints.back_end.BackEnd`."""
+        return TorchState(**objects)
 
-    def _restore_file(self, path: Path) -> str:
+    def write(self, objects: Any, path: Path, epoch: int) -> None:
+        """Write a dictionary as CANDLE saves it."""
+        import torch
+
+        optimizer = objects.get("optimizer")
+        state = {"epoch": epoch, "model_state_dict": objects["model"].state_dict()}
+        state["optimizer_state_dict"] = optimizer.state_dict() if optimizer is not None else {}
+        torch.save({**state, "loss": 0}, path)
+
+    def read(self, objects: Any, path: Path) -> str:
         """Restore the objects from a file that its converter reads: no pickle of it is run."""
         with converted(path) as checkpoint:
-            return TorchState(**self.objects).restore(checkpoint).text()
+            return TorchState(**objects).restore(checkpoint).text()
 
     def rank(self) -> int:
-        """See :class:`CandleCkpt`."""
+        """See :class:`candle_spec.candle.checkpoints.back_end.BackEnd`."""
         distributed = getattr(sys.modules.get("torch"), "distributed", None)
         ready = distributed is not None and distributed.is_available() and distributed.is_initialized()
         return int(distributed.get_rank()) if distributed is not None and ready else 0
-
-
-def _write_native(objects: Mapping[str, Any], path: Path, epoch: int) -> None:
-    import torch
-
-    optimizer = objects.get("optimizer")
-    state = {"epoch": epoch, "model_state_dict": objects["model"].state_dict()}
-    state["optimizer_state_dict"] = optimizer.state_dict() if optimizer is not None else {}
-    torch.save({**state, "loss": 0}, path)

@@ -109,7 +109,7 @@ def command(
 
 def _mention_series(source: Path, error: CandleSpecError) -> None:
     """Whoever names the folder of a training where one checkpoint is expected may want all of them."""
-    from candle_spec.conversion.native_series.find import looks_like_one
+    from candle_spec.conversion.native_series.layouts import looks_like_one
 
     if source.is_dir() and looks_like_one(source):
         error.hint = f"{error.hint}; for all of this training: candle-spec convert --series {source} OUT".lstrip("; ")

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
-from candle_spec.cli.modac.connection import client_of, connected, full_path, settings_of
-from candle_spec.cli.output.progress import bar
-
-if TYPE_CHECKING:
-    from candle_spec.problems import Report
+from candle_spec.cli.modac.connection import client_of, connected, settings_of
+from candle_spec.cli.output.progress import audience
+from candle_spec.cli.output.publication_words import fetched_lines
 
 
 @click.command("download", epilog="Example: candle-spec modac download JDACS4C/S/uno uno.candle")
@@ -27,31 +23,11 @@ def command(
 
     A download that broke off goes on where it stopped; the output appears when all of it is there and verified.
     """
-    from candle_spec.modac.download import download_file
-    from candle_spec.modac.receive import receive
+    from candle_spec.modac.fetch import published_at
+    from candle_spec.publish.assemble import fetch
 
     settings = settings_of(url, user, config)
-    where = full_path(path, settings)
-    name = where.rpartition("/")[2]
     with client_of(settings) as client:
-        if client.collection(where) is None:
-            found = client.file(where)
-            size = found.size or 0 if found else 0
-            with bar("downloading", size, quiet=quiet) as progress:
-                fetched = download_file(client, where, output or Path(name), progress=progress)
-            line = f"-> {fetched.path}    {fetched.size} bytes, checksum {fetched.match}"
-        else:
-            received = receive(client, where, output or Path(f"{name}.candle"), tell=_teller(quiet))
-            line = f"-> {received.path}\n" + "\n".join(_verdicts(received.reports))
+        fetched = fetch(published_at(client, settings.full_path(path)), output, audience(quiet=quiet))
     if not quiet:
-        click.echo(line)
-
-
-def _teller(quiet: bool) -> Callable[[str], None]:
-    return (lambda line: None) if quiet else (lambda line: click.echo(f"  {line}"))
-
-
-def _verdicts(reports: Sequence[Report]) -> list[str]:
-    from candle_spec.validation import verdict
-
-    return [f"   {verdict(report)}" for report in reports]
+        click.echo("\n".join(fetched_lines(fetched)))

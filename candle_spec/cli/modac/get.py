@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from candle_spec.cli.modac.connection import client_of, connected, full_path, settings_of
+from candle_spec.cli.modac.connection import client_of, connected, settings_of
 from candle_spec.errors import MissingPathError
 
 
@@ -20,7 +20,7 @@ from candle_spec.errors import MissingPathError
 def command(path: str, url: str | None, user: str | None, config: Path | None, as_json: bool) -> None:
     """Show the metadata of the collection or file PATH, and what is in it. What is public needs no login."""
     settings = settings_of(url, user, config)
-    where = full_path(path, settings)
+    where = settings.full_path(path)
     with client_of(settings) as client:
         about = _about(client, where)
     if as_json:

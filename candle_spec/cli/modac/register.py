@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from candle_spec.cli import exit_codes
-from candle_spec.cli.modac.connection import client_of, connected, full_path, metadata_of, settings_of
+from candle_spec.cli.modac.connection import client_of, connected, settings_of
 
 
 @click.command("register", epilog="Example: candle-spec modac register JDACS4C/S --set collection_type=Study …")
@@ -20,10 +20,11 @@ def command(
 ) -> int:
     """Create the program, study, asset or folder PATH. It is checked by the rules that are known before it is sent."""
     from candle_spec.modac.metadata import check_collection, entry_list
+    from candle_spec.modac.options import metadata_of
     from candle_spec.modac.vocabulary import Knowledge
 
     settings = settings_of(url, user, config)
-    where, values = full_path(path, settings), metadata_of(entries, metadata)
+    where, values = settings.full_path(path), metadata_of(entries, metadata)
     faults = check_collection(entry_list(values), Knowledge(settings.place).rules(), path=where).faults
     for fault in faults:
         click.echo(f"{where}: {fault.message}", err=True)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from candle_spec.cli.modac.connection import client_of, connected, full_path, metadata_of, settings_of
+from candle_spec.cli.modac.connection import client_of, connected, settings_of
 from candle_spec.errors import InvalidInputError, MissingPathError
 
 
@@ -17,9 +17,10 @@ from candle_spec.errors import InvalidInputError, MissingPathError
 def command(path: str, entries: tuple[str, ...], url: str | None, user: str | None, config: Path | None) -> None:
     """Change metadata of the collection or file PATH; what is not named stays."""
     from candle_spec.modac.metadata import entry_list
+    from candle_spec.modac.options import metadata_of
 
     settings = settings_of(url, user, config)
-    where, values = full_path(path, settings), metadata_of(entries)
+    where, values = settings.full_path(path), metadata_of(entries)
     if not values:
         raise InvalidInputError("nothing is to be changed", hint="add --set ATTRIBUTE=VALUE")
     with client_of(settings) as client:

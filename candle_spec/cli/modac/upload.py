@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from candle_spec.cli.modac.connection import client_of, connected, full_path, metadata_of, settings_of
+from candle_spec.cli.modac.connection import client_of, connected, settings_of
 from candle_spec.cli.output.progress import bar
 
 
@@ -26,10 +26,11 @@ def command(
     config: Path | None,
 ) -> None:
     """Send FILE into the asset or folder COLLECTION, once, and read back what arrived."""
+    from candle_spec.modac.options import metadata_of
     from candle_spec.modac.upload import upload_file
 
     settings = settings_of(url, user, config)
-    path = f"{full_path(collection, settings)}/{name or file.name}"
+    path = f"{settings.full_path(collection)}/{name or file.name}"
     with client_of(settings) as client, bar("uploading", file.stat().st_size, quiet=False) as progress:
         sent = upload_file(client, file, path, metadata_of(entries), progress=progress)
     click.echo(f"{sent.status}  {path}  {sent.size} bytes, checksum {sent.match}")

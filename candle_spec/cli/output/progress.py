@@ -1,4 +1,4 @@
-"""A progress bar for long work on a terminal; nothing where the output is piped."""
+"""What is shown of long work while it goes on: a bar on a terminal, and lines; no bar where the output is piped."""
 
 from __future__ import annotations
 
@@ -7,9 +7,16 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
 
 from candle_spec.digests import Progress, no_progress
+
+if TYPE_CHECKING:
+    from candle_spec.publish.destination import Audience
 
 _WORTH = 256 * 1024 * 1024
 """Less than this takes about half a second: a bar would only flicker."""
@@ -45,3 +52,15 @@ def bar(what: str, total: int, *, quiet: bool) -> Iterator[Progress]:
                 drawn.advance(task, count)
 
         yield advance
+
+
+def audience(*, quiet: bool, indent: str = "  ") -> Audience:
+    """Return who watches: a person who sees a line for each thing that was done, and a bar for what takes long.
+
+    Args:
+        quiet: Whether nobody does.
+        indent: Before each line.
+    """
+    from candle_spec.publish.destination import Audience
+
+    return Audience() if quiet else Audience(lambda line: click.echo(f"{indent}{line}"), partial(bar, quiet=False))

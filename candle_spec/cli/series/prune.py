@@ -26,7 +26,7 @@ def command(
 
     Never deleted are the newest, those that last and best name, pinned and tagged ones, and those of other runs.
     """
-    from candle_spec.series.policy.decisions import KeepPolicy, keep
+    from candle_spec.series.policy.retention import KeepPolicy, keep
     from candle_spec.series.series import Series
 
     policy = KeepPolicy(mode=keep_mode, limit=keep_limit, metric=metric, mode_of_metric=metric_mode)  # type: ignore[arg-type]

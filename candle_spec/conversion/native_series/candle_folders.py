@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from candle_spec.conversion.native_series import logs
-from candle_spec.conversion.native_series.found import Member, NativeSeries
+from candle_spec.conversion.native_series.members import Member, NativeSeries
 from candle_spec.errors import CandleSpecError
 from candle_spec.series.candle_files import ckpt_info, old_layouts
 from candle_spec.series.candle_files.ckpt_info import CkptInfo

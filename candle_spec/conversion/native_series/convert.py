@@ -12,11 +12,11 @@ from candle_spec.atomic import Fs
 from candle_spec.conversion.contract import Field, Native
 from candle_spec.conversion.convert import Options
 from candle_spec.conversion.native_series import last_and_best
-from candle_spec.conversion.native_series.certify import Certifier
-from candle_spec.conversion.native_series.find import find
-from candle_spec.conversion.native_series.found import Member, NativeSeries
-from candle_spec.conversion.native_series.notes import document
-from candle_spec.conversion.native_series.read_native import POSITION, position, read_member
+from candle_spec.conversion.native_series.layouts import find
+from candle_spec.conversion.native_series.member_certificate import Certifier
+from candle_spec.conversion.native_series.member_note import document
+from candle_spec.conversion.native_series.member_reader import POSITION, position, read_member
+from candle_spec.conversion.native_series.members import Member, NativeSeries
 from candle_spec.conversion.native_series.rows import ConvertedSeries, Row
 from candle_spec.digests import Progress, digest_blocks, no_progress
 from candle_spec.errors import CandleSpecError, InvalidInputError, OutputExistsError, ProofFailedError, WriteFailedError

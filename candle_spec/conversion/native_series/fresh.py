@@ -6,18 +6,17 @@ PyTorch: what ``torch.save`` of the whole state gives, which ``torch.load(weight
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from candle_spec.atomic import Fs, private_name, recover, write_errors
+from candle_spec.atomic import Fs
 from candle_spec.checkpoint.checkpoint import Checkpoint
 from candle_spec.conversion import registry
 from candle_spec.conversion.contract import Rebuild
-from candle_spec.conversion.restore import RestoredFile
+from candle_spec.conversion.restore import RestoredFile, publish, refuse_existing, sync_made
 from candle_spec.digests import digest_file
-from candle_spec.errors import InvalidInputError, OutputExistsError, UnsupportedFormatError
+from candle_spec.errors import InvalidInputError, UnsupportedFormatError
 from candle_spec.weights import state_tree
 from candle_spec.weights.dtypes import DTYPES
 
@@ -47,22 +46,13 @@ def write_native(
     fs = fs or Fs()
     target = Path(output).absolute()
     write = _writer(checkpoint, target)
-    if os.path.lexists(target) and not overwrite:
-        raise OutputExistsError(
-            "the output exists already", location=str(target), hint="name another output, or add --overwrite"
-        )
-    recover(target, fs)
-    private = private_name(target)
-    with write_errors(target):
-        try:
-            write(private)
-            with private.open("r+b") as file:
-                fs.sync_file(file)
-            fs.rename(private, target)
-            fs.sync_folder(target.parent)
-        finally:
-            if private.exists():
-                fs.remove_file(private)
+    refuse_existing(target, overwrite=overwrite)
+
+    def durably(path: Path) -> None:
+        write(path)
+        sync_made(path, fs)
+
+    publish(target, durably, overwrite=overwrite, fs=fs)
     return RestoredFile(target, target.stat().st_size, digest_file(target), byte_exact=False)
 
 

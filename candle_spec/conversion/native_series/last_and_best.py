@@ -9,8 +9,8 @@ from typing import Any, Final
 
 from candle_spec.conversion.contract import Native
 from candle_spec.conversion.convert import Options
-from candle_spec.conversion.native_series.found import Member, NativeSeries
-from candle_spec.conversion.native_series.read_native import position, read_member
+from candle_spec.conversion.native_series.member_reader import position, read_member
+from candle_spec.conversion.native_series.members import Member, NativeSeries
 from candle_spec.conversion.native_series.rows import ConvertedSeries, Row
 from candle_spec.errors import CandleSpecError
 from candle_spec.series.policy.best import best, direction

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from candle_spec import limits
 from candle_spec.canonical import loads
-from candle_spec.conversion.native_series.found import Member
+from candle_spec.conversion.native_series.members import Member
 from candle_spec.errors import CandleSpecError
 
 _TABLES: Final = ("*.csv", "training*.log", "history*.log")

@@ -12,7 +12,7 @@ from typing import Final
 from candle_spec.conversion import registry
 from candle_spec.conversion.contract import NativeFile, Source
 from candle_spec.conversion.native_series import logs
-from candle_spec.conversion.native_series.found import LEAST, Member, NativeSeries
+from candle_spec.conversion.native_series.members import LEAST, Member, NativeSeries
 from candle_spec.conversion.native_series.names import Said, read_names, take_apart
 from candle_spec.errors import InvalidInputError
 

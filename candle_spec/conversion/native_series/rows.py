@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from candle_spec.conversion.native_series.found import Member, NativeSeries
+from candle_spec.conversion.native_series.members import Member, NativeSeries
 from candle_spec.errors import CandleSpecError
 from candle_spec.series.saves.save import Saved
 

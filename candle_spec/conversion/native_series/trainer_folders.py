@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from candle_spec.conversion.native_series import logs
-from candle_spec.conversion.native_series.found import Member, NativeSeries
+from candle_spec.conversion.native_series.members import Member, NativeSeries
 
 _NAME: Final = re.compile(r"checkpoint-([0-9]{1,12})")
 _STATE: Final = "trainer_state.json"

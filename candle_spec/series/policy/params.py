@@ -17,7 +17,9 @@ from candle_spec import resources
 from candle_spec.canonical import tag_number
 from candle_spec.errors import InvalidInputError
 from candle_spec.series.policy import values
-from candle_spec.series.policy.decisions import KeepPolicy, SavePolicy, direction, upwards
+from candle_spec.series.policy.best import direction, upwards
+from candle_spec.series.policy.decisions import SavePolicy
+from candle_spec.series.policy.retention import KeepPolicy
 
 TABLE: Final = "vocabularies/ckpt-parameters.json"
 PREFIX: Final = "ckpt_"

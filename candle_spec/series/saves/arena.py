@@ -7,7 +7,6 @@ that the store can write it past the page cache without moving a byte again (:fu
 from __future__ import annotations
 
 import mmap
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -89,14 +88,10 @@ class Frozen:
 
     Attributes:
         state: The state to save.
-        copied: Bytes that were copied.
-        seconds: How long the training was held up.
         why_live: Why nothing was copied; the state must then be saved before the training goes on. Empty if it was.
     """
 
     state: TrainingState
-    copied: int
-    seconds: float
     why_live: str = ""
 
 
@@ -126,12 +121,11 @@ class Arena:
             state: The live state.
             plan: The store's plan of its files.
         """
-        start = time.perf_counter()
         files = [file for group in plan(state) for file in group.files]
         need = sum(_padded(file.header.file_size) for file in files)
         short = self._make_room(need)
         if short:
-            return Frozen(state, 0, time.perf_counter() - start, short)
+            return Frozen(state, short)
         moved: dict[tuple[str, str], dict[str, Part]] = {}
         copies: list[tuple[Bytes, npt.NDArray[Any]]] = []
         position = 0
@@ -142,7 +136,7 @@ class Arena:
         self._run(copies)
         tensors = [_moved(tensor, moved) for tensor in state.contents.tensors]
         frozen = replace(state, contents=replace(state.contents, tensors=tensors))
-        return Frozen(frozen, need, time.perf_counter() - start)
+        return Frozen(frozen)
 
     def close(self) -> None:
         """Give the memory back as soon as nobody uses it any more."""

@@ -86,10 +86,6 @@ class BackgroundWriter:
         self._lock = threading.Lock()
         self._thread = ThreadPoolExecutor(1, "candle-writer", parallel.stand_back if background else None)
         self._closed = False
-        self.held_up = 0.0
-        """Seconds that the training waited for the newest snapshot."""
-        self.why_live = ""
-        """Why the newest save was done in the training's own thread; empty if it was not."""
         atexit.register(_drain_at_exit, weakref.ref(self))
 
     def __enter__(self) -> Self:
@@ -99,11 +95,6 @@ class BackgroundWriter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-    @property
-    def in_flight(self) -> int:
-        """Number of saves that are not done."""
-        return sum(1 for future in self._waiting if not future.done())
 
     def submit(self, state: TrainingState, then: Then | None = None, **how: Any) -> Future[Any]:
         """Save a state; returns as soon as the training may go on.
@@ -134,7 +125,6 @@ class BackgroundWriter:
                 self._give_back(arena)
         if frozen.why_live:
             return self._now(state, then, how, frozen.why_live)
-        self.held_up, self.why_live = frozen.seconds, ""
         future = self._thread.submit(self._save, frozen.state, then, how, arena)
         self._waiting = [*(other for other in self._waiting if not other.done()), future]
         return future
@@ -181,7 +171,6 @@ class BackgroundWriter:
         """Save in the training's own thread, behind what is still being written."""
         self._wait()
         self._surface()
-        self.why_live = why
         if why:
             warnings.warn(f"saving without a copy, the training waits: {why}", RuntimeWarning, stacklevel=3)
         future: Future[Any] = Future()

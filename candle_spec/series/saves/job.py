@@ -18,7 +18,7 @@ from candle_spec.checkpoint.manifest_builder import Inputs, tensor_entries
 from candle_spec.digests import digest_bytes
 from candle_spec.errors import WriteFailedError
 from candle_spec.series import replacing
-from candle_spec.series.candle_files.info_of_save import with_state_digest
+from candle_spec.series.candle_files.save_note import with_state_digest
 from candle_spec.series.layout import folder_name
 from candle_spec.series.live import Live, read_live, scan
 from candle_spec.series.saves.file_groups import Seen, seen_in
@@ -27,7 +27,7 @@ from candle_spec.series.saves.manifest import add_run
 from candle_spec.series.saves.private_folder import PrivateFolder
 from candle_spec.series.saves.shared_files import SharedFiles
 from candle_spec.series.saves.training_state import TrainingState
-from candle_spec.series.store import GROUP_SAVES, GROUP_SECONDS, Certify, Describe, Store
+from candle_spec.series.store import GROUP_SAVES, GROUP_SECONDS, Certify, Documents, Store
 from candle_spec.series.verify import faults_of
 from candle_spec.weights.shards import GroupPlan, PlannedFile
 
@@ -47,7 +47,7 @@ class Saving:
 
     store: Store
     state: TrainingState
-    document: Describe | None = None
+    document: Documents | None = None
     certify: Certify | None = None
     committing: bool = False
     unchanged: bool = False
@@ -175,7 +175,7 @@ class Saving:
         writer.contents(self.state.contents)
         self._add_documents(writer, plans)
         certificate = self.certify(writer, plans) if self.certify is not None else {}
-        made, entries = writer.describe(self.state.contents, plans, certificate)
+        made, entries = writer.manifest(self.state.contents, plans, certificate)
         self._seen = seen_in(inventory.parse(entries))
         add_run(made, self.store, self.state)
         self.manifest = writer.finish(made, sealed=True)

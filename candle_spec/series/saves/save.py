@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -15,12 +16,12 @@ from typing import Any, Final
 from candle_spec.atomic import write_errors
 from candle_spec.series import pointers, replacing
 from candle_spec.series.layout import BEST, LAST
-from candle_spec.series.live import scan
+from candle_spec.series.live import Live, scan
 from candle_spec.series.saves.crew import Crew
 from candle_spec.series.saves.crew_writer import led
 from candle_spec.series.saves.job import Saving
 from candle_spec.series.saves.training_state import TrainingState
-from candle_spec.series.store import Certify, Describe, Store
+from candle_spec.series.store import Certify, Documents, Store
 
 TRANSIENT: Final = frozenset({errno.EIO, errno.EINTR, errno.EAGAIN, errno.ESTALE, errno.ETIMEDOUT})
 """Errors after which the whole save is tried once more, with new files: a failed fsync is never repeated."""
@@ -54,7 +55,7 @@ def save(
     state: TrainingState,
     *,
     best: bool = False,
-    document: Describe | None = None,
+    document: Documents | None = None,
     certify: Certify | None = None,
     crew: Crew | None = None,
 ) -> Saved:
@@ -67,18 +68,8 @@ def save(
     with write_errors(store.layout.root):
         if replacing.recover(store.layout, store.fs):
             store.live, store.faulty = scan(store.layout)
-        for last_try in (False, True):
-            try:
-                saving = Saving(store, state, document, certify)
-                live = saving.run()
-                break
-            except OSError as error:
-                if last_try or saving.committing or error.errno not in TRANSIENT:
-                    raise
-        for name in (LAST, *((BEST,) if best else ())):
-            pointers.set_pointer(store.layout, name, live.path.name, store.fs, store.record.file_system)
-        if saving.replaced and not best and pointers.target(store.layout, BEST) == live.path.resolve():
-            pointers.remove(store.layout, BEST, store.fs)  # what it named is gone
+        saving, live = _done(lambda: Saving(store, state, document, certify))
+        _point(store, saving, live, best=best)
     store.saves += not saving.unchanged
     return Saved(
         epoch=state.epoch,
@@ -89,3 +80,23 @@ def save(
         seconds=time.monotonic() - begun,
         unchanged=saving.unchanged,
     )
+
+
+def _done(begin: Callable[[], Saving]) -> tuple[Saving, Live]:
+    """Do a save, once more where the system may have been at fault only for a moment."""
+    for last_try in (False, True):
+        saving = begin()
+        try:
+            return saving, saving.run()
+        except OSError as error:
+            if last_try or saving.committing or error.errno not in TRANSIENT:
+                raise
+    raise AssertionError("the last try returns or raises")
+
+
+def _point(store: Store, saving: Saving, live: Live, *, best: bool) -> None:
+    """Let ``last``, and ``best`` if it is, name the checkpoint."""
+    for name in (LAST, *((BEST,) if best else ())):
+        pointers.set_pointer(store.layout, name, live.path.name, store.fs, store.record.file_system)
+    if saving.replaced and not best and pointers.target(store.layout, BEST) == live.path.resolve():
+        pointers.remove(store.layout, BEST, store.fs)  # what it named is gone

@@ -8,15 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
 
 from candle_spec.conversion import registry
 from candle_spec.conversion.contract import Converter, Detection, Field, Native, NativeFile, NativeFormat, Source
 from candle_spec.conversion.foreign import foreign_content
 from candle_spec.errors import MissingPartError
-
-_SURE: Final = 60
-"""Below this a converter only guesses, and among other files a guess is not taken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +42,7 @@ def recognise(source: Source) -> Inner | None:
 def recognise_surely(path: Path, files: Sequence[NativeFile]) -> Inner | None:
     """Return the inner checkpoint that some of many files are, if a converter is sure of it."""
     found = recognise(Source(path, tuple(files)))
-    return found if found is not None and found.detection.confidence >= _SURE else None
+    return found if found is not None and found.detection.confidence >= registry.SURE else None
 
 
 def the_inner(source: Source | None, outer: Source, named: str) -> Inner:
@@ -68,7 +64,7 @@ def the_inner(source: Source | None, outer: Source, named: str) -> Inner:
     return found
 
 
-def contain(native: Native, outer: Source, about: NativeFormat) -> Native:
+def contain(native: Native, outer: Source, about: NativeFormat) -> None:
     """Let an inner checkpoint be the content of the outer source, whose format ``about`` describes."""
     inner = native.format
     native.source = outer
@@ -79,7 +75,6 @@ def contain(native: Native, outer: Source, about: NativeFormat) -> Native:
         written=about.written or inner.written,
         evidence=(*about.evidence, f"inside: {inner.title}", *inner.evidence)[:100],
     )
-    return native
 
 
 def override_fields(native: Native, fields: Iterable[Field]) -> None:

@@ -85,23 +85,32 @@ class Constants:
             proto.dtype, proto.shape = known
         found = data_type(proto.dtype)
         if found is None:
-            message_text = f"the dtype {proto.dtype} of TensorFlow is not known"
-            raise UnsupportedFormatError(message_text, location=message.location)
+            text = f"the dtype {proto.dtype} of TensorFlow is not known"
+            raise UnsupportedFormatError(text, location=message.location)
         if not found.dtype:
             return None
-        if proto.shape is None:
-            raise CorruptFileError("a constant without a whole shape", location=_at(message))
-        if found.dtype == "BYTES":
-            value = self._strings(proto, found, message)
-        else:
-            content, data = self._numbers(proto, found, message)
-            parts, encoding = parts_of(found.dtype, proto.shape, data)
-            made = 0 if content is not None else data.size
-            repeated = isinstance(data, MadeBytes)
-            value = Value(found.dtype, proto.shape, parts, encoding, found.attributes, content, made, repeated)
+        value = self._value(proto, found, message)
         if known is not None and value.repeated:
             raise CorruptFileError("a tensor lacks numbers", location=_at(message))
         return value
+
+    def _value(self, proto: _Proto, found: DataType, message: Window) -> Value:
+        if proto.shape is None:
+            raise CorruptFileError("a constant without a whole shape", location=_at(message))
+        if found.dtype == "BYTES":
+            return self._strings(proto, found, message)
+        content, data = self._numbers(proto, found, message)
+        parts, encoding = parts_of(found.dtype, proto.shape, data)
+        return Value(
+            found.dtype,
+            proto.shape,
+            parts,
+            encoding,
+            found.attributes,
+            verbatim=content,
+            made=0 if content is not None else data.size,
+            repeated=isinstance(data, MadeBytes),
+        )
 
     def _numbers(self, proto: _Proto, found: DataType, message: Window) -> tuple[protobuf.Field | None, Bytes]:
         count = math.prod(proto.shape or ())
@@ -141,7 +150,7 @@ class Constants:
         repeated = len(items) < count
         items += [last] * (count - len(items))
         _, parts, encoding = stored_strings(items, text=False)
-        return Value(found.dtype, shape, parts, encoding, {}, None, made, repeated)
+        return Value(found.dtype, shape, parts, encoding, {}, made=made, repeated=repeated)
 
 
 @dataclass(slots=True)

@@ -1,4 +1,4 @@
-"""The containers of PyTorch files: where the records and the storages stand in a zip archive or a legacy stream.
+"""The containers of PyTorch files: where the pickles and the storages stand in a zip archive or a legacy stream.
 
 Zip (torch >= 1.6) and TorchScript: ``<root>/data.pkl``, storages ``<root>/data/<key>``, byte order in
 ``<root>/byteorder``; TorchScript adds ``code/`` and ``constants.pkl`` with storages in ``constants/``.
@@ -66,14 +66,6 @@ def is_legacy(head: bytes) -> bool:
     return head.startswith(TORCH_STREAM)
 
 
-def archive_root(archive: ZipArchive) -> str | None:
-    """Return the folder of ``data.pkl`` in a zip archive, or ``None``."""
-    for name in archive.entries:
-        if name.rpartition("/")[2] == "data.pkl" and name.count("/") <= 1:
-            return name.removesuffix("data.pkl")
-    return None
-
-
 def read_zip(path: Path, start: int = 0, size: int | None = None) -> TorchFile:
     """Read the structure of a zip file of ``torch.save`` or ``torch.jit.save``, which may stand in a larger file.
 
@@ -87,15 +79,7 @@ def read_zip(path: Path, start: int = 0, size: int | None = None) -> TorchFile:
         UnsupportedFormatError: It is packed again, or is several archives one after the other.
     """
     archive = ZipArchive(path, start, size)
-    root = archive_root(archive)
-    if root is None:
-        raise CorruptFileError("the archive holds no data.pkl", location=str(path))
-    if archive.lead:
-        raise UnsupportedFormatError(
-            f"{archive.lead} bytes stand before the archive: it is one of several in this file",
-            location=str(path),
-            hint="of a distributed checkpoint, name the folder",
-        )
+    root = _root_of(archive)
     big_endian = _byte_order(archive, root)
     script = f"{root}constants.pkl" in archive
     members = ("data", "constants") if script else ("data",)
@@ -108,6 +92,20 @@ def read_zip(path: Path, start: int = 0, size: int | None = None) -> TorchFile:
     stored = [(member, key) for member, found in zip(members, file.pickles, strict=True) for key in found.storages]
     file.checks = [partial(archive.crc_fault, archive.entry(f"{root}{member}/{key}")) for member, key in stored]
     return file
+
+
+def _root_of(archive: ZipArchive) -> str:
+    """The folder of ``data.pkl`` in an archive."""
+    pickles = [name for name in archive.entries if name.rpartition("/")[2] == "data.pkl" and name.count("/") <= 1]
+    if not pickles:
+        raise CorruptFileError("the archive holds no data.pkl", location=str(archive.path))
+    if archive.lead:
+        raise UnsupportedFormatError(
+            f"{archive.lead} bytes stand before the archive: it is one of several in this file",
+            location=str(archive.path),
+            hint="of a distributed checkpoint, name the folder",
+        )
+    return pickles[0].removesuffix("data.pkl")
 
 
 def _evidence(archive: ZipArchive, root: str, code: dict[str, bytes] | None) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""One walk over the records of a torch pickle: it makes the state tree and finds every tensor."""
+"""One walk over what a torch pickle describes: it makes the state tree and finds every tensor."""
 
 from __future__ import annotations
 

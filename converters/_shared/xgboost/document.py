@@ -11,7 +11,7 @@ import json
 import math
 import mmap
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
@@ -163,17 +163,7 @@ def array(value: Any, dtype: str, what: str, location: str) -> npt.NDArray[Any]:
     def wrong(why: str) -> NoReturn:
         raise CorruptFileError(f"{what} {why}", location=location)
 
-    if isinstance(value, ubjson.NumberArray):
-        found: npt.NDArray[Any] = value.numpy()
-    elif isinstance(value, list):
-        if any(type(item) not in (int, float, bool) for item in value):
-            wrong("holds what is no number")
-        try:
-            found = np.array(value) if value else np.array([], dtype)
-        except OverflowError:
-            wrong("holds a number that is out of range")
-    else:
-        wrong("is no array of numbers")
+    found = _numbers(value, dtype, wrong)
     target = np.dtype(dtype)
     if found.dtype.kind not in ("iufb" if target.kind == "f" else "iub"):
         wrong("holds numbers that are not whole")
@@ -185,3 +175,20 @@ def array(value: Any, dtype: str, what: str, location: str) -> npt.NDArray[Any]:
     elif not np.array_equal(cast.astype(found.dtype), found) or (found.size and (cast < 0).any() != (found < 0).any()):
         wrong("holds a number that is out of range")
     return cast
+
+
+def _numbers(value: Any, dtype: str, wrong: Callable[[str], NoReturn]) -> npt.NDArray[Any]:
+    """Return numbers in the dtype in which the document has them; ``dtype`` is that of an empty list."""
+    import numpy as np
+
+    if isinstance(value, ubjson.NumberArray):
+        found: npt.NDArray[Any] = value.numpy()
+        return found
+    if not isinstance(value, list):
+        wrong("is no array of numbers")
+    if any(type(item) not in (int, float, bool) for item in value):
+        wrong("holds what is no number")
+    try:
+        return np.array(value) if value else np.array([], dtype)
+    except OverflowError:
+        wrong("holds a number that is out of range")

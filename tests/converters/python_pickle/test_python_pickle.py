@@ -9,7 +9,6 @@ import io
 import lzma
 import pickle
 import zlib
-from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -39,6 +38,7 @@ from candle_spec.readers.inert_pickle import Global
 from candle_spec.testing.contract import ConverterContract
 from candle_spec.weights.encodings import EncodedArray
 from tests.helpers.native import hostile
+from tests.helpers.native.estimators import arrays
 
 RANDOM = np.random.default_rng(0)
 X, Y = RANDOM.normal(size=(60, 5)), np.arange(60) % 3
@@ -72,28 +72,6 @@ def loaded(native: Path, folder: Path) -> dict[str, Any]:
     return {
         f"{group}/{name}": value for group, own in zip(made.groups, groups, strict=True) for name, value in own.items()
     }
-
-
-def arrays(value: Any, seen: dict[int, Any]) -> Iterator[np.ndarray[Any, Any]]:
-    """Every array of numbers of an object, however deep, as pickle sees it."""
-    if id(value) in seen:
-        return
-    seen[id(value)] = value  # an id is only unique while its object lives
-    if isinstance(value, np.ndarray):
-        if value.dtype.kind == "O":
-            for item in value.ravel():
-                yield from arrays(item, seen)
-        else:
-            yield value
-    elif isinstance(value, dict):
-        for item in value.values():
-            yield from arrays(item, seen)
-    elif isinstance(value, (list, tuple)):
-        for item in value:
-            yield from arrays(item, seen)
-    elif type(value).__module__.startswith("sklearn"):
-        for item in value.__reduce_ex__(4)[1:3]:
-            yield from arrays(item, seen)
 
 
 class TestPythonPickle(ConverterContract):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +22,7 @@ from candle_spec.converters.skops import CONVERTER
 from candle_spec.errors import CandleSpecError, UnsupportedFormatError
 from candle_spec.testing.contract import ConverterContract
 from candle_spec.weights.encodings import EncodedArray
+from tests.helpers.native.estimators import arrays
 
 RANDOM = np.random.default_rng(0)
 X, Y = RANDOM.normal(size=(40, 5)), np.arange(40) % 2
@@ -59,29 +59,6 @@ class TestSkops(ConverterContract):
     @pytest.fixture(params=["forest", "pipeline"])
     def native(self, request: pytest.FixtureRequest, tmp_path: Path) -> Path:
         return dump(request.param, tmp_path / "uno.skops")
-
-
-def arrays(value: Any, seen: dict[int, Any]) -> Iterator[np.ndarray[Any, Any]]:
-    """Every array of an estimator, however deep; what was seen is kept, so that no other object gets its id."""
-    if id(value) in seen:
-        return
-    seen[id(value)] = value
-    if isinstance(value, np.ndarray):
-        if value.dtype.kind == "O":
-            for item in value.ravel():
-                yield from arrays(item, seen)
-        else:
-            yield value
-    elif isinstance(value, dict):
-        for item in value.values():
-            yield from arrays(item, seen)
-    elif isinstance(value, (list, tuple)):
-        for item in value:
-            yield from arrays(item, seen)
-    elif hasattr(value, "__getstate__") and type(value).__module__.startswith("sklearn"):
-        yield from arrays(value.__getstate__(), seen)
-        if type(value).__name__ == "Tree":
-            yield from arrays(value.__reduce__()[1], seen)
 
 
 @pytest.mark.filterwarnings("ignore")

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from candle_spec.readers.crc32c import crc32c, masked
-from candle_spec.readers.sstable import MAGIC
+from candle_spec.readers.signatures import SSTABLE
 
 
 @cache
@@ -289,7 +289,7 @@ def table(blocks: Iterable[Iterable[tuple[bytes, bytes]]], *, packed: bool = Fal
     out += empty + trailer(empty)
     place = varint(len(out)) + varint(len(index))
     out += index + trailer(index)
-    return out + (meta + place).ljust(40, b"\x00") + MAGIC
+    return out + (meta + place).ljust(40, b"\x00") + SSTABLE
 
 
 def shape(*axes: int) -> bytes:

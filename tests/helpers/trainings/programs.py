@@ -4,38 +4,18 @@ Arguments: framework, folder, epochs, step at which the process kills itself (0:
 final weights and the epochs that it trained.
 """
 
-import hashlib
 import os
-import signal
 import sys
 from pathlib import Path
+
+from tests.helpers.trainings import hugging_face
+from tests.helpers.trainings.killer import BATCHES, EPOCHS, Killer, digest
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
 
-BATCHES = 4
-EPOCHS = 4
 _EVALUATED = {"ckpt_save_steps": 3, "ckpt_save_interval": 0, "ckpt_save_best_metric": "eval_loss"}
-
-
-class Killer:
-    """Counts steps and kills the process at one of them, as the system would: nothing is cleaned up."""
-
-    def __init__(self, at: int):
-        self.left = at
-
-    def step(self) -> None:
-        self.left -= 1
-        if self.left == 0:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-
-def digest(arrays) -> str:
-    state = hashlib.sha256()
-    for array in arrays:
-        state.update(array if isinstance(array, bytes) else array.tobytes())
-    return state.hexdigest()
 
 
 def torch_net():
@@ -198,21 +178,6 @@ def lightning(folder: Path, killer: Killer):
     return digest(p.detach().numpy() for p in net.parameters()), trainer.current_epoch - first
 
 
-def bert(torch, transformers):
-    """A network as the Trainer trains it, and its data."""
-    config = transformers.BertConfig(
-        vocab_size=20,
-        hidden_size=8,
-        num_hidden_layers=1,
-        num_attention_heads=2,
-        intermediate_size=8,
-        max_position_embeddings=8,
-    )
-    model = transformers.BertForSequenceClassification(config)
-    rows = [{"input_ids": torch.randint(0, 20, (6,)), "labels": torch.tensor(n % 2)} for n in range(8 * BATCHES)]
-    return model, rows
-
-
 def transformers_steps(folder: Path, killer: Killer):
     """The Trainer, saved every 3 steps: inside epochs of 4."""
     return transformers(folder, killer, _EVALUATED, "steps")
@@ -224,12 +189,13 @@ def jax_steps(folder: Path, killer: Killer):
     import jax.numpy as jnp
     import numpy as np
 
+    from candle_spec.callbacks import Settings
     from candle_spec.callbacks.jax import Checkpoints
 
     state = {"params": {"w": jnp.zeros((6,))}, "rng": jax.random.key(0)}
     params = {"ckpt_save_steps": 3, "ckpt_save_interval": 0, "ckpt_save_best_metric": "loss"}
     trained = 0
-    with Checkpoints(folder, state, params=params, asynchronous=False) as checkpoints:
+    with Checkpoints(folder, state, params=params, settings=Settings(asynchronous=False)) as checkpoints:
         checkpoints.restart()
         state = checkpoints.state
         for _ in range(checkpoints.recorder.step or 0, EPOCHS * BATCHES):
@@ -245,40 +211,16 @@ def jax_steps(folder: Path, killer: Killer):
 
 
 def transformers(folder: Path, killer: Killer, params=None, evaluated="epoch"):
-    os.environ.update(HF_HUB_OFFLINE="1", TRANSFORMERS_VERBOSITY="error")
-    import transformers
-
-    from candle_spec.callbacks.transformers import checkpoint_callback
+    from candle_spec.callbacks import Settings
 
     torch, _, _ = torch_net()
-    model, rows = bert(torch, transformers)
-
-    class Kill(transformers.TrainerCallback):
-        def on_step_end(self, *_, **__):
-            killer.step()
-
-    arguments = transformers.TrainingArguments(
-        output_dir=str(folder) + "-trainer",
-        num_train_epochs=EPOCHS,
-        per_device_train_batch_size=8,
-        save_strategy="no",
-        eval_strategy=evaluated,
-        eval_steps=3,
-        logging_strategy="epoch",
-        report_to=[],
-        use_cpu=True,
-        disable_tqdm=True,
-        dataloader_pin_memory=False,
-        lr_scheduler_type="cosine",
-    )
-    checkpoints = checkpoint_callback(folder, params=params, asynchronous=params is None)
-    trainer = transformers.Trainer(
-        model, arguments, train_dataset=rows, eval_dataset=rows, callbacks=[checkpoints, Kill()]
-    )
+    more = {"eval_strategy": evaluated, "eval_steps": 3, "lr_scheduler_type": "cosine"}
+    settings = Settings(asynchronous=params is None)
+    checkpoints, trainer = hugging_face.training(torch, folder, killer, params, settings, evaluated=True, **more)
     before = checkpoints.recorder.peek()
     trained = EPOCHS - (int(before.name.partition("-")[0]) if before else 0)
     checkpoints.train(trainer)
-    return digest(p.detach().numpy() for p in model.parameters()), trained
+    return digest(p.detach().numpy() for p in trainer.model.parameters()), trained
 
 
 def rows_of_numbers():

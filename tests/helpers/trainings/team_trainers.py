@@ -9,7 +9,10 @@ from pathlib import Path
 
 import torch.distributed as distributed
 
-from tests.helpers.trainings.programs import BATCHES, EPOCHS, Killer, bert, digest, torch_net
+from candle_spec.callbacks import Settings
+from tests.helpers.trainings import hugging_face
+from tests.helpers.trainings.killer import BATCHES, EPOCHS, Killer, digest
+from tests.helpers.trainings.programs import torch_net
 
 STEPS = BATCHES // 2
 """Steps of each of two processes in an epoch."""
@@ -41,7 +44,7 @@ def lightning(folder, killer):
             return [optimizer], [torch.optim.lr_scheduler.StepLR(optimizer, 2, 0.5)]
 
     pl.seed_everything(3 + place)  # each process draws its own numbers for dropout
-    checkpoints = checkpoint_callback(folder, asynchronous=False)
+    checkpoints = checkpoint_callback(folder, settings=Settings(asynchronous=False))
     trainer = pl.Trainer(
         accelerator="cpu",
         devices=2,
@@ -62,37 +65,15 @@ def lightning(folder, killer):
 
 
 def transformers(folder, killer):
-    os.environ.update(HF_HUB_OFFLINE="1", TRANSFORMERS_VERBOSITY="error")
-    import transformers
-
-    from candle_spec.callbacks.transformers import checkpoint_callback
-
     torch, _, _ = torch_net()
-    model, rows = bert(torch, transformers)
-
-    class Kill(transformers.TrainerCallback):
-        def on_step_end(self, *_, **__):
-            killer.step()
-
-    arguments = transformers.TrainingArguments(
-        output_dir=f"{folder}-trainer",
-        num_train_epochs=EPOCHS,
-        per_device_train_batch_size=8,
-        save_strategy="no",
-        logging_strategy="epoch",
-        report_to=[],
-        use_cpu=True,
-        ddp_backend="gloo",
-        disable_tqdm=True,
-        dataloader_pin_memory=False,
-    )
     params = {"ckpt_save_interval": 1, "ckpt_save_best_metric": "loss"}
-    checkpoints = checkpoint_callback(folder, params=params, asynchronous=False)
-    trainer = transformers.Trainer(model, arguments, train_dataset=rows, callbacks=[checkpoints, Kill()])
-    torch.manual_seed(7 + arguments.process_index)
+    settings = Settings(asynchronous=False)
+    checkpoints, trainer = hugging_face.training(torch, folder, killer, params, settings, ddp_backend="gloo")
+    torch.manual_seed(7 + trainer.args.process_index)
     checkpoints.train(trainer)
     restarted = checkpoints.recorder.restarted
-    return digest(p.detach().numpy() for p in model.parameters()), EPOCHS - (restarted.epoch if restarted else 0)
+    weights = digest(p.detach().numpy() for p in trainer.model.parameters())
+    return weights, EPOCHS - (restarted.epoch if restarted else 0)
 
 
 def main():
