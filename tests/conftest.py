@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import importlib.util
+import itertools
 import os
 import socket
 from pathlib import Path
@@ -24,6 +26,9 @@ hypothesis.settings.register_profile("ci", deadline=None, max_examples=100, dera
 hypothesis.settings.register_profile("quick", deadline=None, max_examples=10, derandomize=True)
 
 
+_homes = itertools.count()
+
+
 class NetworkUsedError(RuntimeError):
     """A test tried to reach the network."""
 
@@ -40,7 +45,10 @@ def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def _fresh_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HOME", str(tmp_path_factory.mktemp("home")))
+    # Not by mktemp, which reads the names of all folders that tests before have made.
+    home = tmp_path_factory.getbasetemp() / f"home-{next(_homes)}"
+    home.mkdir()
+    monkeypatch.setenv("HOME", str(home))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -76,6 +84,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         left_out = [item for item in items if selection.left_out(item.path, _name(item))]
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if item not in left_out]
+
+
+def pytest_collection_finish() -> None:
+    """What was imported stays: the collector of garbage need not look at the frameworks again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 def _name(item: pytest.Item) -> str:

@@ -172,6 +172,7 @@ class TestStreams:
         assert "No space left on device" in done.stderr
         assert "Traceback" not in done.stderr
 
+    @pytest.mark.slow
     def test_a_real_process(self) -> None:
         assert shell("candle-spec --version").stdout.startswith("candle-spec ")
         done = shell(

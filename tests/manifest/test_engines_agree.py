@@ -35,6 +35,7 @@ def all_mutants(name: str) -> list[Mutant]:
 
 
 @pytest.mark.parametrize("name", NAMES)
+@pytest.mark.slow
 def test_no_mutant_survives(name: str, record_property: Callable[[str, object], None]) -> None:
     every = all_mutants(name)
     survivors = [
@@ -60,6 +61,7 @@ def test_every_assertion_of_every_schema_is_mutated() -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
+@pytest.mark.slow
 def test_engines_agree_on_mutants(name: str) -> None:
     differing = []
     for mutant in all_mutants(name):

@@ -191,6 +191,7 @@ class TestCheckpoint:
             send(_plan(folder, access_group="public"))
 
     @pytest.mark.parametrize("number", range(14))
+    @pytest.mark.slow
     def test_a_run_that_ends_anywhere_is_completed_by_the_next(
         self, folder: Path, send: Callable[..., Receipt], client: Client, server: Server, tmp_path: Path, number: int
     ) -> None:

@@ -45,6 +45,7 @@ def _client(settings: Settings, broken: Wire, clock: Clock) -> Client:
 
 @pytest.mark.parametrize("direction", ["up", "down"])
 @pytest.mark.parametrize("at", PLACES)
+@pytest.mark.slow
 def test_a_publication(
     folder: Path, server: Server, settings: Settings, clock: Clock, tmp_path: Path, direction: Direction, at: int
 ) -> None:
@@ -70,6 +71,7 @@ def test_a_publication(
 
 @pytest.mark.parametrize("direction", ["up", "down"])
 @pytest.mark.parametrize("at", PLACES)
+@pytest.mark.slow
 def test_a_download(
     folder: Path, server: Server, settings: Settings, clock: Clock, tmp_path: Path, direction: Direction, at: int
 ) -> None:

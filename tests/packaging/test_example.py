@@ -34,6 +34,7 @@ def call(site: Path, *words: str, cwd: Path) -> subprocess.CompletedProcess[str]
     )
 
 
+@pytest.mark.slow
 def test_it_is_listed_and_used(installed: Path, tmp_path: Path) -> None:
     done = call(installed, "-m", "candle_spec", "formats", "--json", cwd=tmp_path)
     assert "toy" in {row["id"] for row in json.loads(done.stdout)}, done.stderr
@@ -46,12 +47,14 @@ def test_it_is_listed_and_used(installed: Path, tmp_path: Path) -> None:
     assert manifest["training_state"]["epoch"] == 12
 
 
+@pytest.mark.slow
 def test_it_passes_the_contract(installed: Path) -> None:
     words = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", str(EXAMPLE), str(EXAMPLE / "tests")]
     done = call(installed, *words, cwd=EXAMPLE)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.mark.slow
 def test_one_that_cannot_be_loaded_is_named_and_left_out(installed: Path, tmp_path: Path) -> None:
     site = tmp_path / "site"
     shutil.copytree(installed, site)
@@ -65,6 +68,7 @@ def test_one_that_cannot_be_loaded_is_named_and_left_out(installed: Path, tmp_pa
     assert "keras" in done.stdout
 
 
+@pytest.mark.slow
 def test_one_that_lacks_a_member_is_named(installed: Path, tmp_path: Path) -> None:
     site = tmp_path / "site"
     shutil.copytree(installed, site)

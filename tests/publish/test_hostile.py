@@ -37,6 +37,7 @@ def _until_it_works(words: tuple[str, ...]) -> list[int]:
 
 @pytest.mark.parametrize("direction", ["up", "down"])
 @pytest.mark.parametrize("at", PLACES)
+@pytest.mark.slow
 def test_zenodo_over_a_wire_that_breaks(zenodo: Zenodo, direction: Direction, at: int) -> None:
     real = zenodo.url
     with wire(real, direction, at) as broken:
@@ -55,6 +56,7 @@ def test_zenodo_over_a_wire_that_breaks(zenodo: Zenodo, direction: Direction, at
 
 @pytest.mark.parametrize("direction", ["up", "down"])
 @pytest.mark.parametrize("at", PLACES)
+@pytest.mark.slow
 def test_hugging_face_over_a_wire_that_breaks(
     hub: Hub, monkeypatch: pytest.MonkeyPatch, direction: Direction, at: int
 ) -> None:

@@ -95,6 +95,7 @@ class TestHuggingFace:
 
     @pytest.mark.parametrize("part", ["/commit/main", "/tag/", "/paths-info/", "/refs", "/tree/", "PUT /lfs/"])
     @pytest.mark.parametrize("number", [0, 1, 2])
+    @pytest.mark.slow
     def test_a_run_that_ends_anywhere_is_completed_by_the_next(
         self, series: Path, hub: Hub, part: str, number: int
     ) -> None:

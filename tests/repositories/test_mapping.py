@@ -155,6 +155,7 @@ JSON = st.recursive(
 @pytest.mark.parametrize("key", templates.KEYS)
 @given(data=st.data())
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@pytest.mark.slow
 def test_whatever_a_manifest_holds_a_mapping_ends_well(key: str, data: st.DataObject) -> None:
     """Random values in the places that the template reads: a record, or one of our errors."""
     manifest = templates.manifest(key)
@@ -196,6 +197,7 @@ def test_depth_is_bounded(shape: Any) -> None:
     assert any("nested more than 20 deep" in mistake.message for mistake in parser.mistakes)
 
 
+@pytest.mark.slow
 def test_rules_are_bounded() -> None:
     rule = {"id": "r", "level": "must", "record": "r", "each": "/n", "message": "m",
             "assert": {"every": {"of": "/n", "as": "x", "that": {"at_least": ["x:", 0]}}}}  # fmt: skip

@@ -26,6 +26,7 @@ def calls_of(folder: Path, operation: Operation) -> int:
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.name)
+@pytest.mark.slow
 def test_refused_at_every_call(fresh: Fresh, operation: Operation) -> None:
     """Each call of a save is refused with every error; those of the rest with one after the other, once or for good."""
     for call in range(calls_of(fresh("counted"), operation)):

@@ -32,6 +32,7 @@ def interrupt(folder: Path, operation: Operation, dying: Dying) -> None:
 
 @pytest.mark.parametrize("halfway", [False, True], ids=["before", "halfway"])
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.name)
+@pytest.mark.slow
 def test_killed_at_every_call(fresh: Fresh, operation: Operation, halfway: bool) -> None:
     calls = calls_of(fresh("counted"), operation)
     assert calls
@@ -65,6 +66,7 @@ def test_killed_in_the_first_save_and_while_the_folders_are_made(place: Path) ->
 
 
 @pytest.mark.parametrize("name", ["redo", "prune"])
+@pytest.mark.slow
 def test_killed_again_while_the_first_kill_is_recovered(fresh: Fresh, name: str) -> None:
     operation = next(each for each in OPERATIONS if each.name == name)
     for call in range(len(calls_of(fresh("counted"), operation))):

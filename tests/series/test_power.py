@@ -137,6 +137,7 @@ def log(tmp_path_factory: pytest.TempPathFactory) -> list[Call]:
     return story(tmp_path_factory.mktemp("story") / "ckpts")
 
 
+@pytest.mark.slow
 def test_power_may_fail_after_every_call(log: list[Call], place: Path) -> None:
     seen: set[Any] = set()
     chance = random.Random(4)
@@ -156,6 +157,7 @@ def test_power_may_fail_after_every_call(log: list[Call], place: Path) -> None:
     assert len(seen) > 500
 
 
+@pytest.mark.slow
 def test_every_fsync_is_needed(log: list[Call], place: Path) -> None:
     needless = [site for site, index in sites(log).items() if not is_needed(log, index, place / "cut")]
     assert len(sites(log)) > 30
@@ -199,6 +201,7 @@ def is_needed(log: Sequence[Call], without: int, folder: Path) -> bool:
     return False
 
 
+@pytest.mark.slow
 def test_a_power_cut_while_the_redo_of_an_epoch_is_recovered(log: list[Call], place: Path) -> None:
     """The recovery is itself cut at every call: what it was to complete is completed by the next one."""
     intents = [i for i, call in enumerate(log) if call.name == "rename" and call.args[1].endswith("intent.json")]

@@ -37,6 +37,7 @@ def broken(manifest: dict[str, Any]) -> Iterator[Any]:
             yield mutant.document
 
 
+@pytest.mark.slow
 def test_no_manifest_is_taken_at_its_word(checkpoint: Path) -> None:
     documents = list(broken(checkpoints.read_manifest(checkpoint)))
     assert len(documents) > 200

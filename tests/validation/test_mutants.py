@@ -103,6 +103,7 @@ def test_the_checkpoints_are_sound(bases: dict[str, Path]) -> None:
     assert problems == {kind: [] for kind in checkpoints.KINDS}
 
 
+@pytest.mark.slow
 def test_every_assertion_of_the_schema(bases: dict[str, Path], copy: Callable[[str], Path]) -> None:
     survivors: list[Survivor] = []
     at, of = copy("plain"), ""
@@ -116,6 +117,7 @@ def test_every_assertion_of_the_schema(bases: dict[str, Path], copy: Callable[[s
     assert not survivors, "\n".join(map(str, survivors))
 
 
+@pytest.mark.slow
 def test_every_assertion_of_the_side_documents(bases: dict[str, Path], copy: Callable[[str], Path]) -> None:
     survivors: list[Survivor] = []
     for kind, path, mutant in side_mutants(bases):
@@ -130,6 +132,7 @@ def test_every_assertion_of_the_side_documents(bases: dict[str, Path], copy: Cal
 
 
 @pytest.mark.parametrize(("kind", "path"), [("plain", "model.safetensors"), ("groups", "optimizer.safetensors")])
+@pytest.mark.slow
 def test_every_rule_of_a_header(kind: str, path: str, copy: Callable[[str], Path]) -> None:
     survivors: list[Survivor] = []
     for fault in HEADER_FAULTS:
@@ -159,6 +162,7 @@ def header_places(data: bytes) -> list[int]:
     return [at for at in range(len(data) - len(body)) if not free <= at < free + len(metadata)]
 
 
+@pytest.mark.slow
 def test_every_byte_of_a_header(bases: dict[str, Path], copy: Callable[[str], Path]) -> None:
     """Also where size and digest of the file were brought up to date."""
     at = copy("plain")
@@ -184,6 +188,7 @@ def sealed_places(bases: dict[str, Path]) -> range:
     return range(0, len(manifest_file.dump(manifest)), SEALED_STEP)
 
 
+@pytest.mark.slow
 def test_bytes_of_a_sealed_manifest(bases: dict[str, Path], copy: Callable[[str], Path]) -> None:
     at = copy("plain")
     manifest = checkpoints.read_manifest(at)
@@ -206,6 +211,7 @@ def _apply(fault: Fault, at: Path) -> None:
         checkpoints.write_manifest(at, manifest)
 
 
+@pytest.mark.slow
 def test_every_fault_of_files_weights_and_values(bases: dict[str, Path], copy: Callable[[str], Path]) -> None:
     survivors: list[Survivor] = []
     for fault in file_faults(bases):
@@ -216,6 +222,7 @@ def test_every_fault_of_files_weights_and_values(bases: dict[str, Path], copy: C
     assert not survivors, "\n".join(map(str, survivors))
 
 
+@pytest.mark.slow
 def test_no_fault_hides_another(bases: dict[str, Path], copy: Callable[[str], Path]) -> None:
     """Two faults at once, of two levels, are both found."""
     survivors: list[Survivor] = []

@@ -88,6 +88,7 @@ class TestEveryCheck:
     def seen() -> set[str]:
         return set()
 
+    @pytest.mark.slow
     def test_every_check_finds_something(
         self, copy: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     ) -> None:
@@ -307,6 +308,7 @@ class TestVerdict:
         (at / MANIFEST).write_bytes(b"")
         assert verdict(validate(at)).startswith("L0 1 problem · L1-L5 not run: L0 failed · L6")
 
+    @pytest.mark.slow
     def test_every_failed_level_has_its_findings(self, copy: Callable[..., Path]) -> None:
         for fault in WEIGHTS_FAULTS:
             at = copy(fault.kind)
@@ -614,6 +616,7 @@ class TestNothingBreaksIt:
             ]
         ),
     )
+    @pytest.mark.slow
     def test_other_files_listed_anew(
         self, scratch: dict[str, Path], data: st.DataObject, where: tuple[str, str]
     ) -> None:

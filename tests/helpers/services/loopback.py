@@ -1,11 +1,23 @@
-"""The only address that tests of services may reach is this machine."""
+"""The only address that tests of services may reach is this machine, and servers on it end when they are asked to."""
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from typing import Any
 
 import pytest
+
+
+class _Impatient:
+    """``asyncio`` for uvicorn, which looks ten times a second whether it may end, and then waits as long again."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(asyncio, name)
+
+    @staticmethod
+    async def sleep(seconds: float) -> None:
+        await asyncio.sleep(min(seconds, 0.005))
 
 
 @pytest.fixture(autouse=True)
@@ -18,3 +30,4 @@ def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
         real(self, address)
 
     monkeypatch.setattr(socket.socket, "connect", connect)
+    monkeypatch.setattr("uvicorn.server.asyncio", _Impatient())
