@@ -50,19 +50,7 @@ def loads_with_note(data: bytes, *, location: str) -> tuple[Any, bool]:
         raise LimitExceededError(
             f"the document has more than {limits.JSON_BYTES} bytes", location=location, code="CKP0004"
         )
-    if data.startswith(b"\xef\xbb\xbf"):
-        raise CorruptFileError(
-            "the document starts with a byte-order mark",
-            location=location,
-            hint="save it as UTF-8 without BOM",
-            code="CKP0005",
-        )
-    try:
-        text = data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise CorruptFileError(
-            f"the document is not UTF-8 at byte {error.start}", location=location, code="CKP0001"
-        ) from error
+    text = decode(data, location=location)
     document = _parse(text, location)
     found = _survey(document, location)
     escaped = b"\\" in data
@@ -70,6 +58,22 @@ def loads_with_note(data: bytes, *, location: str) -> tuple[Any, bool]:
     if (_ESCAPE.sub(b"", data) if escaped else data).count(b'"') != 2 * found.texts:
         _refuse_duplicates(text, location)
     return document, found.plain and not escaped and data.isascii()
+
+
+def decode(data: bytes, *, location: str) -> str:
+    """Return the text of a document.
+
+    Raises:
+        CorruptFileError: It is not UTF-8 (``CKP0001``), or starts with a byte-order mark (``CKP0005``).
+    """
+    if data.startswith(b"\xef\xbb\xbf"):
+        message = "the document starts with a byte-order mark"
+        raise CorruptFileError(message, location=location, hint="save it as UTF-8 without BOM", code="CKP0005")
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        message = f"the document is not UTF-8 at byte {error.start}"
+        raise CorruptFileError(message, location=location, code="CKP0001") from error
 
 
 def load_file(path: Path, *, location: str = "") -> Any:

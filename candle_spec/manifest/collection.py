@@ -12,7 +12,7 @@ from functools import cache
 from types import MappingProxyType
 from typing import Any, Final
 
-from candle_spec import resources
+from candle_spec import pointer, resources
 from candle_spec.errors import InvalidInputError
 
 BASE: Final = "urn:candle-spec:schemas:"
@@ -105,13 +105,7 @@ def node(location: str) -> Any:
         InvalidInputError: There is nothing.
     """
     identifier, _, fragment = location.partition("#")
-    value: Any = documents().get(identifier)
-    try:
-        for part in fragment.split("/")[1:]:
-            key = part.replace("~1", "/").replace("~0", "~")
-            value = value[int(key)] if isinstance(value, list) else value[key]
-    except (KeyError, IndexError, TypeError, ValueError) as error:
-        raise InvalidInputError(f"no schema has {location!r}") from error
+    value = pointer.get(documents().get(identifier), fragment)
     if value is None:
         raise InvalidInputError(f"no schema has {location!r}")
     return value
@@ -128,5 +122,5 @@ def locations() -> Mapping[int, str]:
         found[id(value)] = at
         for key, item in members:
             if isinstance(item, (dict, list)):
-                stack.append((item, f"{at}/{str(key).replace('~', '~0').replace('/', '~1')}"))
+                stack.append((item, at + pointer.join([key])))
     return MappingProxyType(found)

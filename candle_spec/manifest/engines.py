@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 from urllib.parse import unquote
 
+from candle_spec import pointer
 from candle_spec.errors import LimitExceededError
 from candle_spec.manifest import collection
 
@@ -21,6 +22,12 @@ if TYPE_CHECKING:
     import jsonschema_rs
 
 Engine = Literal["fast", "reference"]
+
+_RANKS: Final = ("false", "type", "not", "maxLength", "minLength", "pattern", "enum", "const", "anyOf", "oneOf")
+"""Assertions on a value itself, the most telling first."""
+
+_MEMBERS: Final = frozenset({"required", "dependentRequired", "additionalProperties", "propertyNames"})
+"""Assertions on members, which are never told by another one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +171,24 @@ def _names_owner(way: Iterable[str | int], root: str) -> str:
             location = f"{target or location.partition('#')[0]}#{fragment}"
         if part == "propertyNames" and not named:
             return location
-        location += f"/{str(part).replace('~', '~0').replace('/', '~1')}"
+        location += pointer.join([part])
         named = not named and part in ("properties", "$defs", "dependentSchemas", "allOf", "anyOf", "oneOf")
     return ""
+
+
+def telling(faults: Iterable[Fault]) -> list[Fault]:
+    """Return the faults without those that say again, in a poorer way, what another one says of the same value.
+
+    Engines differ here: after a final line feed some find that the pattern does not fit, some only the line feed.
+    """
+    best: dict[tuple[str | int, ...], int] = {}
+    ranked = [(each, _rank(each)) for each in faults]
+    for each, rank in ranked:
+        best[each.path] = min(rank, best.get(each.path, len(_RANKS)))
+    return [each for each, rank in ranked if each.keyword in _MEMBERS or rank == best[each.path]]
+
+
+def _rank(fault: Fault) -> int:
+    if fault.keyword == "not" and not fault.schema["not"]:
+        return 0
+    return _RANKS.index(fault.keyword) if fault.keyword in _RANKS else len(_RANKS)

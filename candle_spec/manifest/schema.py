@@ -8,9 +8,10 @@ from typing import Any
 
 from candle_spec import pointer
 from candle_spec.manifest import collection, versions
-from candle_spec.manifest.engines import Engine, faults
+from candle_spec.manifest.engines import Engine, faults, telling
 from candle_spec.manifest.plain import Findings, Path, integers_with_fraction, scan
-from candle_spec.manifest.words import UNKNOWN, describe, nearest, telling
+from candle_spec.manifest.spelling import nearest
+from candle_spec.manifest.words import UNKNOWN, describe
 from candle_spec.problems import Location, Problem, Severity
 
 NOT_INSTALLED = "CKP1020"

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from candle_spec import pointer
 from candle_spec.errors import InvalidInputError
 from candle_spec.manifest import collection
-from candle_spec.manifest.engines import Fault, key_faults
+from candle_spec.manifest.engines import Fault, key_faults, telling
+from candle_spec.manifest.spelling import nearest
 from candle_spec.problems import Location, Problem, Severity
 
 MISSING: Final = "CKP1001"
@@ -39,31 +40,6 @@ _BOUNDS: Final = {
     "minProperties": "has fewer than {} members",
     "maxProperties": "has more than {} members",
 }
-
-
-_RANKS: Final = ("false", "type", "not", "maxLength", "minLength", "pattern", "enum", "const", "anyOf", "oneOf")
-"""Assertions on a value itself, the most telling first."""
-
-
-def telling(faults: Iterable[Fault]) -> list[Fault]:
-    """Return the faults without those that say again, in a poorer way, what another one says of the same value.
-
-    Engines differ here: after a final line feed some find that the pattern does not fit, some only the line feed.
-    """
-    best: dict[tuple[str | int, ...], int] = {}
-    ranked = [(each, _rank(each)) for each in faults]
-    for each, rank in ranked:
-        best[each.path] = min(rank, best.get(each.path, len(_RANKS)))
-    return [each for each, rank in ranked if each.keyword in _MEMBERS or rank == best[each.path]]
-
-
-_MEMBERS: Final = frozenset({"required", "dependentRequired", "additionalProperties", "propertyNames"})
-
-
-def _rank(fault: Fault) -> int:
-    if fault.keyword == "not" and not fault.schema["not"]:
-        return 0
-    return _RANKS.index(fault.keyword) if fault.keyword in _RANKS else len(_RANKS)
 
 
 def describe(fault: Fault, *, newer_minor: bool = False) -> Iterator[Problem]:
@@ -166,22 +142,6 @@ def _unknown_keys(fault: Fault, severity: Severity) -> Iterator[Problem]:
             hint = f"did you mean {near!r}?" if near else listed
             message = f"{_name(fault)} has no member {key!r} in this version"
             yield _problem(UNKNOWN, fault, message, hint, key=key, severity=severity)
-
-
-def nearest(word: str, known: Iterable[str]) -> str:
-    """Return the known word that is most like ``word``, or ``""`` where none is like it."""
-    plain = {_plain(each): each for each in known}
-    longer = [each for each in plain if len(word) > 2 and each.startswith(_plain(word))]
-    if longer:
-        return plain[min(longer, key=len)]
-    import difflib  # only where a word is unknown: loading it takes longer than checking
-
-    found = difflib.get_close_matches(_plain(word), plain, n=1, cutoff=0.6)
-    return plain[found[0]] if found else ""
-
-
-def _plain(word: str) -> str:
-    return word.lower().replace("-", "").replace("_", "").replace(" ", "")
 
 
 def _keys(fault: Fault) -> Iterator[Problem]:

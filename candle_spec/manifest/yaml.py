@@ -10,37 +10,19 @@ from __future__ import annotations
 
 import copy
 import itertools
-import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final, NoReturn
 
-from candle_spec import limits
+from candle_spec import limits, pointer
+from candle_spec.canonical import decode
 from candle_spec.errors import CandleSpecError, CorruptFileError, LimitExceededError
+from candle_spec.manifest.yaml_scalars import resolve
 
 Places = dict[str, tuple[int, int]]
 
 _CORE: Final = "tag:yaml.org,2002:"
-_NULL: Final = frozenset(("", "~", "null", "Null", "NULL"))
-_TRUE: Final = frozenset(("true", "True", "TRUE"))
-_FALSE: Final = frozenset(("false", "False", "FALSE"))
-_INTEGER: Final = re.compile(r"[-+]?(0|[1-9][0-9]*)")
-_FLOAT: Final = re.compile(r"[-+]?(\.[0-9]+|(0|[1-9][0-9]*)\.[0-9]*)([eE][-+][0-9]+)?")
-_NOT_FINITE: Final = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
-_WORDS: Final = re.compile(r"yes|no|on|off|=|<<", re.IGNORECASE)
-"""YAML 1.1 has ``y`` and ``n`` too, but its usual readers do not, and ``n`` is a member of the manifest."""
-_NUMBERS: Final = re.compile(
-    r"""[-+]?0[0-9_]+(\.[0-9_]*)?       # octal in 1.1
-    | [-+]?0[box][0-9a-fA-F_]+          # octal, binary, hexadecimal: not in both
-    | [-+]?[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?      # base 60 in 1.1
-    | [-+]?[0-9.]*_[0-9_.]*([eE][-+]?[0-9]+)?           # underlines in numbers in 1.1
-    | [-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)[eE][-+]?[0-9]+  # exponent without point or sign: text in 1.1
-    """,
-    re.VERBOSE,
-)
-
-_EXPONENT: Final = re.compile(r"([-+]?)([0-9]*\.?[0-9]*)[eE]([-+]?)([0-9]+)")
 
 
 def load_yaml(data: bytes, *, location: str, lenient: bool = False) -> tuple[Any, Places]:
@@ -53,14 +35,7 @@ def load_yaml(data: bytes, *, location: str, lenient: bool = False) -> tuple[Any
     if len(data) > limits.YAML_BYTES:
         message = f"the YAML document has {len(data)} bytes, more than {limits.YAML_BYTES}"
         raise LimitExceededError(message, location=location, hint="write it as JSON", code="CKP0004")
-    if data.startswith(b"\xef\xbb\xbf"):
-        message = "the document starts with a byte-order mark"
-        raise CorruptFileError(message, location=location, hint="save it as UTF-8 without BOM", code="CKP0005")
-    try:
-        text = data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        message = f"the document is not UTF-8 at byte {error.start}"
-        raise CorruptFileError(message, location=location, code="CKP0001") from error
+    text = decode(data, location=location)
     _check_lines(text, location)
     builder = _Builder(location, lenient)
     for event in _events(text, location):
@@ -163,35 +138,11 @@ class _Builder:
                 self._anchors[event.anchor] = value
 
     def _plain(self, event: Any) -> Any:
-        text = event.value
-        if self.lenient and any(form.fullmatch(text) for form in (_WORDS, _NOT_FINITE, _NUMBERS)):
-            return _exponent(text)
-        if _WORDS.fullmatch(text):
-            hint = "write true or false, or put it in quotes" if text not in ("=", "<<") else "write it out"
-            self._refuse(event, f"{text!r} is read differently by YAML 1.1 and YAML 1.2", hint)
-        if text in _NULL:
-            return None
-        if text in _TRUE or text in _FALSE:
-            return text in _TRUE
-        if _NOT_FINITE.fullmatch(text):
-            self._refuse(event, f"{text} is not a JSON number", 'write {"$float": "nan"}', code="CKP0006")
-        if _INTEGER.fullmatch(text):
-            return self._integer(event)
-        if _FLOAT.fullmatch(text):
-            value = float(text)
-            if math.isinf(value):
-                self._refuse(event, f"the number {text} is out of range", code="CKP0006")
-            return value
-        if _NUMBERS.fullmatch(text):
-            self._refuse(event, f"{text!r} is read differently by YAML 1.1 and YAML 1.2", _spelling(text))
-        return text
-
-    def _integer(self, event: Any) -> int:
         try:
-            return int(event.value)
-        except ValueError as error:  # more digits than the interpreter converts
-            message = f"a number is too long: {error}"
-            raise LimitExceededError(message, location=self._where(event), code="CKP0004") from error
+            return resolve(event.value, lenient=self.lenient)
+        except CandleSpecError as error:
+            error.location = self._where(event)
+            raise
 
     def _key(self, event: Any, key: Any, parent: _Open) -> None:
         key = key if isinstance(key, str) or not self.lenient else str(event.value)
@@ -200,7 +151,7 @@ class _Builder:
         if key in parent.value:
             self._refuse(event, f"the key {key!r} appears twice", code="CKP0003")
         parent.key = key
-        self.places[_below(parent.at, key)] = _position(event)
+        self.places[parent.at + pointer.join([key])] = _position(event)
 
     def _alias(self, event: Any) -> None:
         self._aliases += 1
@@ -248,7 +199,7 @@ class _Builder:
             key = str(parent.key)
             parent.value[key] = value
             parent.key = None
-            return _below(parent.at, key)
+            return parent.at + pointer.join([key])
         at = f"{parent.at}/{len(parent.value)}"
         parent.value.append(value)
         self.places[at] = _position(event)
@@ -273,22 +224,6 @@ class _Builder:
         raise CorruptFileError(message, location=self._where(event), hint=hint, code=code)
 
 
-def _exponent(text: str) -> str | float:
-    """Return the number that a text like ``1e-5`` is in YAML 1.2; any other text as it is."""
-    if re.fullmatch(r"[-+]?(\.[0-9]+|(0|[1-9][0-9]*)(\.[0-9]*)?)[eE][-+]?[0-9]+", text) and math.isfinite(float(text)):
-        return float(text)
-    return text
-
-
-def _spelling(text: str) -> str:
-    """Say how to write a number that all readers take as one."""
-    if match := _EXPONENT.fullmatch(text):
-        sign, digits, exponent_sign, exponent = match.groups()
-        point = digits if "." in digits else f"{digits}.0"
-        return f"write {sign}{point}e{exponent_sign or '+'}{exponent}, or put it in quotes"
-    return "write it in decimal digits, or put it in quotes"
-
-
 def _joined(text: str) -> str:
     """Join the halves of surrogate pairs, which JSON's escapes write apart."""
     return text if text.isascii() else text.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
@@ -300,10 +235,6 @@ def _tag(event: Any) -> str | None:
 
 def _position(event: Any) -> tuple[int, int]:
     return event.start_mark.line + 1, event.start_mark.column + 1
-
-
-def _below(at: str, key: str) -> str:
-    return f"{at}/{key.replace('~', '~0').replace('/', '~1')}"
 
 
 def _extent(value: Any) -> tuple[int, int]:

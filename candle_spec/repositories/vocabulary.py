@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from candle_spec.manifest.words import nearest
+from candle_spec.manifest.spelling import nearest
 
 _NEAR: Final = 100
 """Characters of a value that are compared with terms, where it is none of them."""

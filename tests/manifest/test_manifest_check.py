@@ -13,7 +13,7 @@ from candle_spec import limits, pointer
 from candle_spec.errors import LimitExceededError
 from candle_spec.manifest import CURRENT, check, collection, engines, urn, versions
 from candle_spec.manifest.engines import Engine
-from candle_spec.manifest.words import nearest
+from candle_spec.manifest.spelling import nearest
 from candle_spec.problems import Problem, Severity
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "schemas" / "checkpoint" / "examples" / "valid"

@@ -13,7 +13,7 @@ from candle_spec.canonical import loads
 from candle_spec.errors import InvalidInputError
 from candle_spec.manifest import check
 from candle_spec.manifest.documents import Document
-from candle_spec.manifest.words import nearest
+from candle_spec.manifest.spelling import nearest
 from candle_spec.problems import Severity
 from candle_spec.repositories.language.tree import Ask
 from candle_spec.repositories.templates import target

@@ -13,7 +13,7 @@ from typing import Final
 
 from candle_spec import resources
 from candle_spec.errors import InvalidInputError, MissingPathError
-from candle_spec.manifest.words import nearest
+from candle_spec.manifest.spelling import nearest
 from candle_spec.plugins import entry_points
 from candle_spec.repositories.templates.folder import Folder
 from candle_spec.repositories.templates.library import Library

@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
-from candle_spec.manifest.words import nearest
+from candle_spec.manifest.spelling import nearest
 from candle_spec.repositories.transforms import formatted_texts, identifiers, lists, texts, typed_values
 from candle_spec.repositories.transforms.transform import Transform
 
