@@ -49,8 +49,3 @@ def checked_path(path: str) -> str:
     if fault := path_problem(path):
         raise InvalidInputError(f"{path!r} cannot be used at MoDaC: {fault}")
     return path
-
-
-def parent(path: str) -> str:
-    """Return the path above; ``/`` above the first segment."""
-    return path.rpartition("/")[0] or "/"

@@ -15,9 +15,6 @@ from typing import Any, Final
 from candle_spec import resources
 from candle_spec.errors import CorruptFileError
 
-LEVELS: Final = ("Program", "Study", "Asset", "Folder")
-"""Types of a collection, from the top."""
-
 VALUE_BYTES: Final = 2_700
 """UTF-8 bytes of one metadata value (a column of the server's data base)."""
 
