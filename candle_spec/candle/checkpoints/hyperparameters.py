@@ -6,13 +6,13 @@ functions as its methods.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from enum import Enum
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
+from candle_spec.candle.checkpoints.interface import Ckpt
 from candle_spec.errors import InvalidInputError
 from candle_spec.series.policy import values
-from candle_spec.series.policy.params import CheckpointPolicy
 
 
 class ParamType(Enum):
@@ -94,13 +94,6 @@ def check_allowed(key: str, value: Any, allowed: Collection[Any] | None) -> None
     """
     if allowed is not None and value not in allowed:
         raise InvalidInputError(f"{key} is one of {', '.join(map(str, allowed))}, not {value!r}")
-
-
-class Ckpt(Protocol):
-    """What these functions ask of a checkpoint object, whose methods they are."""
-
-    gParams: Mapping[str, Any]
-    policy: CheckpointPolicy
 
 
 def param(

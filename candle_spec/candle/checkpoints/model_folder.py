@@ -9,31 +9,16 @@ from __future__ import annotations
 import time
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from candle_spec.atomic import Fs, replace_file
-from candle_spec.candle.checkpoints.program_state import Program, writing_to
+from candle_spec.candle.checkpoints.interface import Ckpt
+from candle_spec.candle.checkpoints.program_state import writing_to
 from candle_spec.candle.checkpoints.save_notes import checked_note, checksummed
 from candle_spec.errors import InvalidInputError
 from candle_spec.series.candle_files import ckpt_info, ckpt_log
 from candle_spec.series.candle_files.ckpt_info import CkptInfo
 from candle_spec.series.layout import Layout
-from candle_spec.series.policy.params import CheckpointPolicy
-
-
-class Ckpt(Program, Protocol):
-    """What these functions ask of a checkpoint object."""
-
-    policy: CheckpointPolicy
-    objects: Any
-    ckpt_directory: str
-    cksum_model: str
-    best_metric_last: float | None
-
-    def info(self, message: str) -> None: ...
-    def checksum(self, dir_work: str | Path) -> None: ...
-    def checksum_file(self, filename: str | Path) -> str: ...
-    def write_json(self, jsonfile: str | Path, epoch: int) -> None: ...
 
 
 def write_model(ckpt: Ckpt, dir_work: str | Path, epoch: int) -> None:

@@ -7,23 +7,13 @@ functions as its methods.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Any
 
 from candle_spec.callbacks._recording.recorder import Recorder
+from candle_spec.candle.checkpoints.interface import Ckpt
 from candle_spec.series.policy import decisions as policies
 from candle_spec.series.policy.best import direction as known_direction
 from candle_spec.series.policy.decisions import History, Moment, SavePolicy
-from candle_spec.series.policy.params import CheckpointPolicy
-
-
-class Ckpt(Protocol):
-    """What these functions ask of a checkpoint object."""
-
-    policy: CheckpointPolicy
-    epoch_max: int | None
-
-    @property
-    def recorder(self) -> Recorder | None: ...
 
 
 def save_check(ckpt: Ckpt, epoch: int, direction: str = "", metric_value: Any = None) -> bool:

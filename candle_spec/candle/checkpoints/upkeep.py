@@ -8,31 +8,16 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Protocol
 
 from candle_spec.atomic import Fs, private_name, write_errors
-from candle_spec.callbacks._recording.recorder import Recorder
+from candle_spec.candle.checkpoints.interface import Ckpt
 from candle_spec.candle.checkpoints.model_folder import check_outside
 from candle_spec.candle.checkpoints.restart_source import has_series
-from candle_spec.candle.checkpoints.session import Session
 from candle_spec.errors import InvalidInputError
 from candle_spec.series import pointers
 from candle_spec.series.layout import Layout
 from candle_spec.series.policy import retention
-from candle_spec.series.policy.params import CheckpointPolicy
 from candle_spec.series.series import Series
-
-
-class Ckpt(Protocol):
-    """What these functions ask of a checkpoint object."""
-
-    policy: CheckpointPolicy
-    ckpt_directory: str
-
-    @property
-    def recorder(self) -> Recorder | None: ...
-    def info(self, message: str) -> None: ...
-    def opened(self) -> Session: ...
 
 
 def epochs(ckpt: Ckpt) -> list[int]:
