@@ -151,7 +151,8 @@ class _Restore:
             raise UnsupportedFormatError(
                 f"a fresh file of {native['title']} cannot be made", hint="restore it byte for byte, without --rebuild"
             )
-        name = converter.rebuilt_name(self.checkpoint.document)  # type: ignore[union-attr]
+        named = getattr(converter, "rebuilt_name", None)  # a converter may have one, as it may have rebuild
+        name = named(self.checkpoint.document) if named else native["files"][0]["path"].rpartition("/")[2]
         target = self._target(f"rebuilt-{name}")
 
         def write(path: Path) -> None:
