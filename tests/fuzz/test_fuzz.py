@@ -9,6 +9,8 @@ import pytest
 from tests.fuzz.__main__ import fuzz
 from tests.fuzz.readers import READERS, seeds
 
+pytestmark = pytest.mark.framework  # the natives of all formats are found, not imported by name
+
 
 @pytest.mark.parametrize("name", sorted(READERS))
 def test_the_seeds_are_sound(name: str, tmp_path: Path) -> None:
