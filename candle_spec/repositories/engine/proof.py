@@ -5,10 +5,12 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Final
 
 from candle_spec import pointer as pointers
 from candle_spec import resources
+from candle_spec.atomic import replace_file
 from candle_spec.canonical import pretty
 from candle_spec.errors import CandleSpecError, InvalidInputError
 from candle_spec.manifest import check
@@ -20,7 +22,7 @@ from candle_spec.repositories.engine.record import Record
 from candle_spec.repositories.engine.source import merge
 from candle_spec.repositories.kinds import LOSSES
 from candle_spec.repositories.templates.document_checks import check_documents
-from candle_spec.repositories.templates.folder import Folder
+from candle_spec.repositories.templates.folder import Folder, open_folder
 from candle_spec.repositories.templates.template import Template, build, read_sources
 
 EXAMPLE: Final = "CKP7204"
@@ -62,6 +64,13 @@ def prove(folder: Folder) -> Proof:
             proof.examples += 1
             _example(template, name, kind, proof)
     return proof
+
+
+def renew(path: Path) -> Proof:
+    """Write what the valid examples of a template in a folder give now, and test it."""
+    for name, data in prove(open_folder(path)).golden.items():
+        replace_file(path / name, data)
+    return prove(open_folder(path))
 
 
 def _example(template: Template, name: str, kind: str, proof: Proof) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Final
 
+from candle_spec.atomic import Staging
 from candle_spec.canonical import pretty
+from candle_spec.errors import OutputExistsError
 from candle_spec.manifest.collection import CURRENT, urn
 
 _TEMPLATE: Final = """\
@@ -94,3 +97,20 @@ def starter(identifier: str, version: str) -> dict[str, bytes]:
     }
     files = {name: text.encode("utf-8") for name, text in texts.items()}
     return {**files, "target.schema.json": pretty(schema), "examples/valid/described.record.json": pretty(golden)}
+
+
+def write_starter(folder: Path, identifier: str, version: str) -> Path:
+    """Write a new template below a folder of templates, and return its folder.
+
+    Raises:
+        OutputExistsError: There is such a template already.
+    """
+    target = folder / identifier / version
+    if target.exists():
+        raise OutputExistsError("there is such a template already", location=str(target))
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with Staging(target) as staging:
+        for name, data in starter(identifier, version).items():
+            staging.write(name, data)
+        staging.commit()
+    return target
