@@ -60,6 +60,19 @@ checkpoint: minimal
 """
 
 
+_SCHEMA: Final = {
+    "$schema": "https://json-schema.org/draft/2020-12/schema",
+    "type": "object",
+    "properties": {
+        "title": {"type": "string"},
+        "description": {"type": "string"},
+        "authors": {"type": "array", "items": {"type": "string"}},
+    },
+    "required": ["title", "description"],
+    "additionalProperties": False,
+}
+
+
 def starter(identifier: str, version: str) -> dict[str, bytes]:
     """Return the files of a new template by path."""
     words = {
@@ -70,17 +83,6 @@ def starter(identifier: str, version: str) -> dict[str, bytes]:
         "mapping": urn("template/mapping"),
         "rules": urn("template/rules"),
         "example": urn("template/example"),
-    }
-    schema = {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "type": "object",
-        "properties": {
-            "title": {"type": "string"},
-            "description": {"type": "string"},
-            "authors": {"type": "array", "items": {"type": "string"}},
-        },
-        "required": ["title", "description"],
-        "additionalProperties": False,
     }
     valid = _EXAMPLE.format(title="A model with a description", **words) + "set:\n  /description: It does something.\n"
     invalid = _EXAMPLE.format(title="A model without one", **words) + (
@@ -96,7 +98,7 @@ def starter(identifier: str, version: str) -> dict[str, bytes]:
         "examples/invalid/bare.yaml": invalid,
     }
     files = {name: text.encode("utf-8") for name, text in texts.items()}
-    return {**files, "target.schema.json": pretty(schema), "examples/valid/described.record.json": pretty(golden)}
+    return {**files, "target.schema.json": pretty(_SCHEMA), "examples/valid/described.record.json": pretty(golden)}
 
 
 def write_starter(folder: Path, identifier: str, version: str) -> Path:
