@@ -31,7 +31,7 @@ def entries(document: Any) -> dict[str, str]:
 def test_every_rule_of_the_server_is_met_by_the_mapping(rule: dict[str, Any]) -> None:
     """A mandatory attribute is demanded or always there; a conditional one is sent where its controller says."""
     instructions = dict(fields(templates.load(KEY).tree))
-    for kind in rule["collectionTypes"]:
+    for kind in rule.get("collectionTypes", [*OF, "Asset"]):
         if kind == "Asset":
             controller = rule.get("controllerValue")
             records = {"Model": ["asset"], "Dataset": ["dataset"], "Yes": ["dataset"]}.get(

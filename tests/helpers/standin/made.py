@@ -2,14 +2,52 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
+import hypothesis
 import hypothesis.strategies as st
 
 ATTRIBUTES = ("a", "b", "c", "kind", "when", "collection_type")
 WORDS = ("x", "y", "Model", "Dataset")
 TYPES = ("Asset", "Study")
-PATTERNS = ("x", "Mod.*|y", "Model", "", "[")
+FORMATS = ("yyyy-MM-dd", "MM-dd-yyyy", "dd/MM/yyyy", "yyyyMMdd", "MM-dd-yyyy HH:mm:ss")
+PATTERNS = ("x", "Mod.*|y", "Model", "")
+
+fixed: dict[str, list[tuple[Any, ...]]] | None = None
+"""What was made, by the name of a test, where it is to stay the same from run to run; else each run makes its own."""
+
+
+def given(count: int, *strategies: st.SearchStrategy[Any]) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Let a test judge as many cases, as ``hypothesis.given`` does, or those that were made before."""
+
+    def around(test: Callable[..., None]) -> Callable[..., None]:
+        if fixed is None:
+            return hypothesis.settings(max_examples=count)(hypothesis.given(*strategies)(test))
+        if test.__name__ not in fixed:
+            fixed[test.__name__] = _made(count, strategies)
+        cases = fixed[test.__name__]
+
+        def all_cases() -> None:
+            for case in cases:
+                test(*case)
+
+        all_cases.__name__ = test.__name__
+        return all_cases
+
+    return around
+
+
+def _made(count: int, strategies: tuple[st.SearchStrategy[Any], ...]) -> list[tuple[Any, ...]]:
+    found: list[tuple[Any, ...]] = []
+
+    @hypothesis.settings(max_examples=count, derandomize=True, database=None, deadline=None)
+    @hypothesis.given(st.tuples(*strategies))
+    def keep(case: tuple[Any, ...]) -> None:
+        found.append(case)
+
+    keep()
+    return found
 
 
 def _level(kind: str, *below: dict[str, Any]) -> dict[str, Any]:
@@ -23,14 +61,12 @@ HIERARCHY = _level("Program", _level("Study", _level("Asset")))
 def rule(draw: st.DrawFn, *, of_files: bool = False) -> dict[str, Any]:
     """One rule in the server's shape."""
     name = draw(st.sampled_from(ATTRIBUTES))
-    row: dict[str, Any] = {
-        "attribute": name,
-        "mandatory": draw(st.booleans()),
-        "ruleEnabled": draw(st.integers(0, 5)) > 0,
-    }
+    row: dict[str, Any] = {"attribute": name, "mandatory": draw(st.booleans())}
+    if draw(st.booleans()):
+        row["ruleEnabled"] = draw(st.integers(0, 3)) > 0
     if draw(st.booleans()):
         row["controllerAttribute"] = draw(st.sampled_from(("a", "kind")))
-        row["controllerValue"] = draw(st.sampled_from(PATTERNS[:-1]))
+        row["controllerValue"] = draw(st.sampled_from(PATTERNS))
     if draw(st.integers(0, 2)) == 0:
         row["defaultValue"] = draw(st.sampled_from(WORDS))
     if draw(st.integers(0, 2)) == 0:
@@ -38,7 +74,7 @@ def rule(draw: st.DrawFn, *, of_files: bool = False) -> dict[str, Any]:
     if draw(st.integers(0, 2)) == 0 and not of_files:
         row["collectionTypes"] = draw(st.lists(st.sampled_from(TYPES), min_size=1, max_size=2, unique=True))
     if name == "when":
-        row["dateFormat"] = draw(st.sampled_from(("MM-dd-yyyy", "dd/MM/yyyy", "yyyyMMdd")))
+        row["dateFormat"] = draw(st.sampled_from(FORMATS))
     return row
 
 

@@ -1,4 +1,4 @@
-"""Words and numbers of the stand-in's answers, as the client goes by them: what is missing, what is taken, how much."""
+"""The words and numbers of the stand-in's answers, as the client goes by them."""
 
 from __future__ import annotations
 

@@ -5,18 +5,18 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-import hypothesis
 import hypothesis.strategies as st
 
 from candle_spec.modac.checksums import Digesting, compare, etag, md5_file
 from candle_spec.modac.settings import Settings
 from candle_spec.standin import archive
 from candle_spec.standin.facts import limit
+from tests.helpers.standin import made
 
 BLOCKS = st.lists(st.binary(max_size=40), max_size=8)
 
 
-@hypothesis.given(BLOCKS, st.integers(1, 50), BLOCKS)
+@made.given(100, BLOCKS, st.integers(1, 50), BLOCKS)
 def test_of_any_bytes(blocks: list[bytes], part: int, others: list[bytes]) -> None:
     data, other = b"".join(blocks), b"".join(others)
     with tempfile.TemporaryDirectory() as folder:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import hypothesis
+import hypothesis.strategies as st
 
 from candle_spec.modac.metadata import Checked, check_collection, check_file, entry_list, offered_values
 from candle_spec.modac.rules import Rules, parse, starter
@@ -17,6 +18,7 @@ from tests.helpers.standin import made
 
 Rows = list[dict[str, Any]]
 _TYPES = ("Program", "Study", "Asset", "Folder", "Other", "")
+_OTHERS = ("PROGRAM", "STUDY", "ASSET", "FOLDER", "another", "~x~", "!x!")
 _OF_THE_DATA_BASE = "Failed to add metadata to a"
 _SYSTEM = "System generated metadata cannot be set/changed: "
 
@@ -61,30 +63,64 @@ def _agree_on_details(words: str, checked: Checked) -> None:
         assert first.valid_values == ()
 
 
-def _of_collection(rows: Rows, rules: RuleSet) -> dict[str, str]:
-    """The stand-in's answer, which looks for entries at all before it does anything else."""
-    if not rows:
-        raise RefusedError("Null or empty metadata entries")
-    return metadata.of_new_collection(rows, rules, "/B/p")
+def judge_collection(rows: Rows, theirs: Rules, ours: RuleSet) -> None:
+    """Hold both readings of a new collection beside each other; the server looks for entries before anything else."""
+
+    def answer() -> dict[str, str]:
+        if not rows:
+            raise RefusedError("Null or empty metadata entries")
+        return metadata.of_new_collection(rows, ours, "/B/p")
+
+    agree(rows, check_collection(rows, theirs, path="/B/p"), answer)
+
+
+def judge_file(rows: Rows, theirs: Rules, ours: RuleSet) -> None:
+    """Hold both readings of a new file beside each other."""
+    agree(rows, check_file(rows, theirs), lambda: metadata.of_new_file(rows, ours, "Asset"))
 
 
 def _both(found: dict[str, Any]) -> tuple[Rules, RuleSet]:
     return parse(found, location="made"), read_rules(found, location="made")
 
 
-@hypothesis.settings(max_examples=400)
-@hypothesis.given(made.rule_sets(), made.rows())
+@made.given(400, made.rule_sets(), made.rows())
 def test_collections_under_any_rules(found: dict[str, Any], rows: Rows) -> None:
-    theirs, ours = _both(found)
-    agree(rows, check_collection(rows, theirs, path="/B/p"), lambda: _of_collection(rows, ours))
+    judge_collection(rows, *_both(found))
 
 
-@hypothesis.settings(max_examples=200)
-@hypothesis.given(made.rule_sets(of_files=True), made.rows())
+@made.given(200, made.rule_sets(of_files=True), made.rows())
 def test_files_under_any_rules(found: dict[str, Any], rows: Rows) -> None:
     """Rules of files for some types of collection are left out: the client does not know what a file will be in."""
-    theirs, ours = _both(found)
-    agree(rows, check_file(rows, theirs), lambda: metadata.of_new_file(rows, ours, "Asset"))
+    judge_file(rows, *_both(found))
+
+
+@made.given(100, st.sampled_from(made.FORMATS), st.dates(datetime.date(1000, 1, 1)), st.booleans(), st.booleans())
+def test_dates_are_stored_in_the_form_of_the_rule(form: str, date: datetime.date, good: bool, listed: bool) -> None:
+    rule: dict[str, Any] = {"attribute": "when", "mandatory": False, "ruleEnabled": True, "dateFormat": form}
+    rule["validValues"] = ["another"] if listed else []
+    found = {"basePath": "/B", "dataHierarchy": made.HIERARCHY, "collectionMetadataValidationRules": [rule]}
+    judge_collection(entry_list({"when": date.isoformat() if good else f"on {date}"}), *_both(found))
+
+
+def test_nothing_is_an_empty_text() -> None:
+    nothing: list[dict[str, Any]] = [
+        {"value": "x"},
+        {"attribute": None, "value": "x"},
+        {"attribute": "a", "value": None},
+    ]
+    for row in nothing:
+        rows = [row, {"attribute": "collection_type", "value": "Folder"}]
+        judge_collection(rows, starter(), packaged())
+        judge_file(rows, starter(), packaged())
+
+
+def test_an_attribute_once_with_a_value_and_once_with_white_space() -> None:
+    """Where no rule looks at it: it is not there twice, and what has a value is stored."""
+    for values in (("x", "\t"), ("\t", "x"), ("\t", "\t")):
+        rows = [{"attribute": "z", "value": value} for value in values]
+        rows.append({"attribute": "collection_type", "value": "Folder"})
+        judge_collection(rows, starter(), packaged())
+        judge_file(rows, starter(), packaged())
 
 
 def _requests() -> Iterator[dict[str, str]]:
@@ -98,6 +134,9 @@ def _requests() -> Iterator[dict[str, str]]:
             complete = {name: value for name, value in complete.items() if value}
             yield complete
             yield {name: complete[name] for name in ("collection_type", "asset_type") if name in complete} or {"z": "1"}
+            for controller in {rule.controller for rule in packaged().collections}:
+                controlled = {rule.attribute for rule in packaged().collections if rule.controller == controller}
+                yield {name: value for name, value in complete.items() if name not in controlled} or {"z": "1"}
             for name in attributes:
                 yield {key: value for key, value in complete.items() if key != name}
                 if kind in ("Asset", ""):
@@ -105,25 +144,23 @@ def _requests() -> Iterator[dict[str, str]]:
 
 
 def _values_of(name: str) -> list[str]:
-    found = ["another"]
+    found = list(_OTHERS)
     for rule in (*packaged().collections, *starter().collection_rules):
-        found += rule.valid_values if rule.attribute == name else ()
+        found += [*rule.valid_values, *map(str.upper, rule.valid_values)] if rule.attribute == name else ()
     return list(dict.fromkeys(found))
 
 
 def test_the_rules_that_each_brings_along() -> None:
     for values in _requests():
-        rows = entry_list(values)
-        checked = check_collection(rows, starter(), path="/B/p")
-        agree(rows, checked, lambda rows=rows: _of_collection(rows, packaged()))  # type: ignore[misc]
+        judge_collection(entry_list(values), starter(), packaged())
 
 
 def test_every_attribute_of_the_server_is_refused_and_no_other() -> None:
     own = document("rules.json")["systemGeneratedMetadataAttributes"]
     for name in (*own, *(f"{name}x" for name in own), "source_checksum", "collection_size", "file_type"):
         rows = entry_list({"collection_type": "Folder", name: "x"})
-        agree(rows, check_collection(rows, starter(), path="/B/p"), lambda rows=rows: _of_collection(rows, packaged()))  # type: ignore[misc]
-        agree(rows, check_file(rows, starter()), lambda rows=rows: metadata.of_new_file(rows, packaged(), "Asset"))  # type: ignore[misc]
+        judge_collection(rows, starter(), packaged())
+        judge_file(rows, starter(), packaged())
 
 
 def test_the_rules_of_each_have_the_same_frame() -> None:

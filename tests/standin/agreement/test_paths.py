@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import re
 
-import hypothesis
 import hypothesis.strategies as st
+import pytest
 
 from candle_spec.errors import InvalidInputError
 from candle_spec.modac.names import checked_path, identifier_fault, path_problem, segment_fault
 from candle_spec.standin import paths
+from tests.helpers.standin import made
 from tests.helpers.standin.fates import kept, owned, route_words
 
 PLAIN = re.compile(r"[A-Za-z0-9._-]+")
-OTHERS = ("v2", "api", "registration", "authenticate", "model", "Download", "Collection", "queryx", "collections")
+OTHERS = "file_type v2 api registration authenticate model Download Collection queryx collections".split()
 PIECES = st.sampled_from([*sorted(route_words()), *OTHERS, "a", "Z", "9", ".", "..", "_", "-", "m.h5"])
 ODD = st.sampled_from([*list(" %;\\?#~+äé\xa0\x07@'\"{"), "%20", "%2e", "%2F", "/"])
 SEGMENTS = st.lists(PIECES | st.one_of(PIECES, ODD), min_size=1, max_size=3).map("".join) | PIECES
 
 
-@hypothesis.settings(max_examples=150)
-@hypothesis.given(SEGMENTS)
+@made.given(150, SEGMENTS)
 def test_a_segment_arrives_or_is_not_sent(segment: str) -> None:
     if segment_fault(segment):
         assert not PLAIN.fullmatch(segment) or segment in route_words() or set(segment) == {"."}, "refused for nothing"
@@ -54,13 +54,13 @@ def test_no_segment_at_all() -> None:
     assert not kept("")
 
 
-@hypothesis.given(SEGMENTS | st.just(""))
+@made.given(100, SEGMENTS | st.just(""))
 def test_an_identifier_is_one_of_the_web_page(identifier: str) -> None:
     page = re.fullmatch(paths.part("identifier")["pattern"], identifier)
     assert (identifier_fault(identifier) == "") == bool(page and identifier and identifier not in route_words())
 
 
-@hypothesis.given(st.lists(SEGMENTS.filter(lambda text: "/" not in text), min_size=1, max_size=4), st.booleans())
+@made.given(100, st.lists(SEGMENTS.filter(lambda text: "/" not in text), min_size=1, max_size=4), st.booleans())
 def test_a_path_is_as_good_as_its_segments(segments: list[str], slash: bool) -> None:
     path, good = "/" + "/".join(segments), not any(map(segment_fault, segments))
     assert (path_problem(path) == "") == good
@@ -71,6 +71,12 @@ def test_a_path_is_as_good_as_its_segments(segments: list[str], slash: bool) -> 
         assert not good
     else:
         assert good
+
+
+def test_what_stands_at_an_end_is_not_dropped() -> None:
+    for odd in "~!,;":
+        with pytest.raises(InvalidInputError):
+            checked_path(f"/a{odd}")
 
 
 def test_how_long_a_path_may_be() -> None:
