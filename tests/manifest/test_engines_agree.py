@@ -27,7 +27,7 @@ def valid_examples(name: str) -> list[tuple[str, Any]]:
 
 
 def parts(name: str, document: Any) -> Iterator[Any]:
-    """Yield valid parts of a document: what is required, with one other member each. A mutant of one is quick to check."""
+    """Yield valid parts of a document: what is required with one other member; mutants of a part are quick to check."""
     required = collection.read(name, collection.CURRENT).get("required", [])
     for key in document if isinstance(document, dict) else ():
         part = {one: value for one, value in document.items() if one == key or one in required}
@@ -39,8 +39,8 @@ def parts(name: str, document: Any) -> Iterator[Any]:
 def all_mutants(name: str) -> list[Mutant]:
     """Each operator once for each keyword path of the schema, over all valid examples and their parts."""
     found: dict[tuple[str, str], Mutant] = {}
-    examples = [document for _, document in valid_examples(name)]
-    for document in [*(part for document in examples for part in parts(name, document)), *examples]:
+    examples = [example for _, example in valid_examples(name)]
+    for document in [*(part for example in examples for part in parts(name, example)), *examples]:
         for mutant in mutants(name, document):
             found.setdefault((mutant.keyword_path, mutant.operator), mutant)
     return list(found.values())
