@@ -99,6 +99,7 @@ types: $(TEST) $(DEV)
 
 layers: $(DEV)
 	$(BIN)/lint-imports
+	$(BIN)/python -m tools.house --check
 
 docs: $(TEST) $(DEV)
 	$(BIN)/python -m pytest tests/docs

@@ -44,9 +44,6 @@ PICKLE_BYTES: Final = 512 * MIB
 PICKLE_OPCODES: Final = 50_000_000
 """Opcodes of one pickle stream."""
 
-PICKLE_DEPTH: Final = 1_000
-"""Nesting of the objects that a pickle describes."""
-
 ZIP_ENTRIES: Final = 1_000_000
 """Entries of a zip archive."""
 
@@ -100,9 +97,6 @@ GRAPH_NODES: Final = 5_000_000
 
 ONNX_TENSORS: Final = 1_000_000
 """Tensors of an ONNX model, those in attributes included: large language models have a few thousand."""
-
-ONNX_SKELETON: Final = 16 * MIB
-"""Size of an ONNX model without its tensors up to which it is kept beside the weights: usual ones take below 1 MiB."""
 
 GRAPH_CONSTANTS: Final = 256 * MIB
 """Bytes of all constants of a graph that are not written out, but made from a repeated last value."""

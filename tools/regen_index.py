@@ -9,6 +9,7 @@ from typing import Any
 
 from candle_spec.canonical import pretty
 from candle_spec.digests import digest_file
+from candle_spec.manifest import pins
 from candle_spec.manifest.collection import CURRENT, VERSION, precedence, urn
 
 FILE = re.compile(rf"(?P<name>[a-z0-9_/-]+)/(?P<version>{VERSION.pattern})\.json")
@@ -28,8 +29,8 @@ def make(root: Path) -> bytes:
     path = root / "schemas" / "index.json"
     old: dict[str, Any] = json.loads(path.read_bytes()) if path.is_file() else {}
     releases = {version: about for version, about in old.get("releases", {}).items() if about["status"] == "released"}
-    for version, about in releases.items():
-        check_frozen(root / "schemas", version, about)
+    for fault in pins.differing(root / "schemas", releases):
+        raise FrozenError(f"{fault}: what was released is never changed; make a new version of the schema instead")
     if CURRENT not in releases:
         latest = {name: max(versions, key=precedence) for name, versions in sorted(found.items())}
         entries = {
@@ -49,19 +50,3 @@ def schemas(folder: Path) -> dict[str, list[str]]:
         if match := FILE.fullmatch(path.relative_to(folder).as_posix()):
             found.setdefault(match["name"], []).append(match["version"])
     return found
-
-
-def check_frozen(folder: Path, release: str, about: dict[str, Any]) -> None:
-    """Refuse a changed or missing schema of a release.
-
-    Raises:
-        FrozenError: A file is not what the index says it is.
-    """
-    for name, entry in about["schemas"].items():
-        path = folder / name / f"{entry['version']}.json"
-        if not path.is_file():
-            raise FrozenError(f"{path}: part of release {release}, and missing")
-        if digest_file(path) != entry["sha256"]:
-            raise FrozenError(
-                f"{path}: part of release {release}, and changed; make a new version of the schema instead"
-            )

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -15,10 +14,9 @@ from candle_spec.cli.repository_options import shared
 from candle_spec.errors import InvalidInputError
 
 if TYPE_CHECKING:
-    from candle_spec.repositories.engine.source import Origin, Source
+    from candle_spec.repositories.questions.interview import Interview
     from candle_spec.repositories.questions.readiness import Question
-    from candle_spec.repositories.questions.suggestions import Suggestion, Surroundings
-    from candle_spec.repositories.templates.template import Template
+    from candle_spec.repositories.questions.suggestions import Suggestion
 
 _SHOWN = 30
 _WIDTH = 60
@@ -59,25 +57,22 @@ def command(
     """
     from candle_spec.publish.registry import template
     from candle_spec.publish.sources import source_of
-    from candle_spec.repositories.questions import description, interview, readiness
-    from candle_spec.repositories.questions import suggestions as suggesting
+    from candle_spec.repositories.questions import answers, description, interview, readiness, suggestions
     from candle_spec.repositories.templates import search
 
     library = search.library(templates)
     chosen = [template(library, name) for name in wanted or search.newest(library)]
     source = source_of(checkpoint, model_file if model_file and model_file.exists() else None, site)
     questions = readiness.questions([readiness.row(one, source) for one in chosen], recommended=all_questions)
-    around = suggesting.surroundings(checkpoint.resolve().parent, source, config)
-    talk = _Talk(source, chosen, around)
+    around = suggestions.surroundings(checkpoint.resolve().parent, source, config)
+    talk = interview.Interview(source, chosen, around)
     if file is not None:
-        talk.answers = interview.answers_of(description.read(file))
+        talk.answers = answers.answers_of(description.read(file))
     if accept_suggestions:
         talk.accept(questions)
     elif file is None:
-        talk.ask(questions)
-        if config is not None or all_questions:
-            talk.offer()
-    wrong = interview.faults(talk.answers, source.document, chosen)
+        _ask(talk, questions, beside=config is not None or all_questions)
+    wrong = talk.faults()
     for at, message in wrong:
         click.echo(f"{at}: {message}", err=True)
     if wrong:
@@ -87,11 +82,7 @@ def command(
     if dry_run:
         click.echo(description.updated(path, talk.answers, talk.origins).decode("utf-8"), nl=False)
         return exit_codes.OK
-    if talk.answers:
-        description.update(path, talk.answers, talk.origins)
-        click.echo(f"-> {path}  {plural(len(talk.answers), 'answer')}")
-    else:
-        click.echo("nothing to write: no question was answered" if questions else "nothing to ask: nothing is missing")
+    _write(talk, path, asked=bool(questions))
     if into_manifest:
         _into_manifest(checkpoint, path, site)
     described = path if path.exists() else None
@@ -100,110 +91,63 @@ def command(
     return exit_codes.OK
 
 
+def _write(talk: Interview, path: Path, *, asked: bool) -> None:
+    from candle_spec.repositories.questions import description
+
+    if talk.answers:
+        description.update(path, talk.answers, talk.origins)
+        click.echo(f"-> {path}  {plural(len(talk.answers), 'answer')}")
+    else:
+        click.echo("nothing to write: no question was answered" if asked else "nothing to ask: nothing is missing")
+
+
 def _into_manifest(checkpoint: Path, described: Path, site: Path | None) -> None:
     from candle_spec.checkpoint.checkpoint import Checkpoint
     from candle_spec.publish.sources import source_of
-    from candle_spec.repositories.engine.importer import store
-    from candle_spec.repositories.questions.description import described_manifest
+    from candle_spec.repositories.questions.description import write_into_manifest
 
     opened = Checkpoint(checkpoint)
-    source = source_of(checkpoint, described if described.exists() else None, site)
-    wrong = store(opened.path, opened.document, described_manifest(opened.document, source))
-    if wrong:
-        raise InvalidInputError("; ".join(wrong), location=str(opened.path), hint="the manifest was left as it is")
+    write_into_manifest(opened, source_of(checkpoint, described if described.exists() else None, site))
     click.echo(f"-> {opened.path}  manifest")
 
 
-@dataclass(slots=True)
-class _Talk:
-    """Questions put to a person, and what was answered.
+def _ask(talk: Interview, questions: list[Question], *, beside: bool) -> None:
+    """Ask one after another; ``beside`` offers what is known and nobody asked for."""
+    for number, question in enumerate(questions, start=1):
+        names = ", ".join(key.partition("/")[0] for key in question.templates)
+        click.echo(f"{number}/{len(questions)}  {question.ask.question}  ({names})")
+        if question.ask.help:
+            click.echo(f"     {question.ask.help}")
+        _answer(talk, question)
+    if beside:
+        _offer(talk)
 
-    Attributes:
-        answers: Values by JSON Pointer.
-        origins: Where those are from that were suggested and taken.
-    """
 
-    source: Source
-    templates: list[Template]
-    around: Surroundings
-    answers: dict[str, Any] = field(default_factory=dict)
-    origins: dict[str, Origin] = field(default_factory=dict)
-
-    def ask(self, questions: list[Question]) -> None:
-        """Ask one after another; an answer that no manifest takes is asked for again."""
-        for number, question in enumerate(questions, start=1):
-            names = ", ".join(template.partition("/")[0] for template in question.templates)
-            click.echo(f"{number}/{len(questions)}  {question.ask.question}  ({names})")
-            if question.ask.help:
-                click.echo(f"     {question.ask.help}")
-            self._answer(question)
-
-    def accept(self, questions: list[Question]) -> None:
-        """Answer with what is suggested, where something is and no other answer was given."""
-        from candle_spec.repositories.questions.interview import choices, parse_answer
-
-        for question in questions:
-            one, to = self._pack(question), question.ask.to
-            likely = self.around.suggest(question.ask, one.vocabularies.get(question.ask.vocabulary))
-            if likely is not None and to not in self.answers:
-                self._take(to, parse_answer(question.ask, likely.value, choices(question.ask, one)), likely)
-        for at, suggestion in self._offered().items():
-            self._take(at, suggestion.value, suggestion)
-
-    def offer(self) -> None:
-        """Show what is known beside, and take it if a person says so."""
-        offered = self._offered()
-        for at, suggestion in offered.items():
-            text = json.dumps(suggestion.value, ensure_ascii=False)
-            short = text if len(text) <= _WIDTH else f"{text[:_WIDTH]}…"
-            click.echo(f"     {at}  {short}  (from {suggestion.detail})")
-        if offered and click.confirm("     take these into the description, too?", default=True):
-            for at, suggestion in offered.items():
-                self._take(at, suggestion.value, suggestion)
-
-    def _offered(self) -> dict[str, Suggestion]:
-        return {at: each for at, each in self.around.offered(self.source).items() if at not in self.answers}
-
-    def _pack(self, question: Question) -> Template:
-        return next(one for one in self.templates if one.key == question.templates[0])
-
-    def _take(self, at: str, value: Any, suggestion: Suggestion | None) -> None:
-        from candle_spec.repositories.engine.source import Origin
-
-        self.answers[at] = value
-        if suggestion is not None:
-            self.origins[at] = Origin(suggestion.source, suggestion.detail)
-
-    def _answer(self, question: Question) -> None:
-        from candle_spec.repositories.questions.interview import choices, parse_answer
-
-        one, to = self._pack(question), question.ask.to
-        offered = choices(question.ask, one)
-        for number, word in enumerate(offered.words[:_SHOWN], start=1):
-            click.echo(f"     {number:>3}  {word}")
-        if len(offered.words) > _SHOWN:
-            click.echo(f"          and {len(offered.words) - _SHOWN} more")
-        likely = self.around.suggest(question.ask, one.vocabularies.get(question.ask.vocabulary))
-        while True:
-            text = _prompt(likely).strip()
-            if not text:
-                return
-            try:
-                value = parse_answer(question.ask, text, offered)
-                self._refuse_faults(to, value)
-            except InvalidInputError as error:
-                click.echo(error_text(error), err=True)
-                continue
-            if value not in ("", [], None):
-                self._take(to, value, likely if likely is not None and text == likely.value else None)
+def _answer(talk: Interview, question: Question) -> None:
+    """Ask until there is an answer that a manifest takes, or none."""
+    words = talk.choices(question).words
+    for number, word in enumerate(words[:_SHOWN], start=1):
+        click.echo(f"     {number:>3}  {word}")
+    if len(words) > _SHOWN:
+        click.echo(f"          and {len(words) - _SHOWN} more")
+    while text := _prompt(talk.likely(question)).strip():
+        try:
+            talk.answer(question, text)
+        except InvalidInputError as error:
+            click.echo(error_text(error), err=True)
+        else:
             return
 
-    def _refuse_faults(self, at: str, value: Any) -> None:
-        from candle_spec.repositories.questions.interview import faults
 
-        for place, message in faults({**self.answers, at: value}, self.source.document, self.templates):
-            if place == at or place.startswith(f"{at}/"):
-                raise InvalidInputError(message, location=place)
+def _offer(talk: Interview) -> None:
+    """Show what is known beside, and take it if a person says so."""
+    offered = talk.offered()
+    for at, suggestion in offered.items():
+        text = json.dumps(suggestion.value, ensure_ascii=False)
+        short = text if len(text) <= _WIDTH else f"{text[:_WIDTH]}…"
+        click.echo(f"     {at}  {short}  (from {suggestion.detail})")
+    if offered and click.confirm("     take these into the description, too?", default=True):
+        talk.take(offered)
 
 
 def _prompt(likely: Suggestion | None) -> str:

@@ -11,7 +11,6 @@ import click
 
 from candle_spec.cli import exit_codes
 from candle_spec.cli.output.words import plural
-from candle_spec.errors import InvalidInputError, MissingPathError
 
 
 @click.command(
@@ -26,23 +25,13 @@ from candle_spec.errors import InvalidInputError, MissingPathError
 def command(origin: str, record: Path, checkpoint: Path, yes: bool, replace: bool, templates: tuple[Path, ...]) -> int:
     """Fill the manifest of CHECKPOINT from a repository's RECORD; the difference is shown first."""
     from candle_spec.checkpoint.checkpoint import Checkpoint
-    from candle_spec.repositories.engine.importer import (
-        differences,
-        import_documents,
-        read_output,
-        read_record,
-        store,
-        with_changes,
-    )
+    from candle_spec.repositories.engine import importer
     from candle_spec.repositories.templates import search
 
-    if not record.is_file():
-        raise MissingPathError("there is no such file", location=str(record))
     template = search.choose(search.library(templates), origin)
-    document = read_record(template, record.read_bytes(), str(record))
-    made = import_documents(template, {read_output(template)["id"]: document})
+    made = importer.read(template, record)
     opened = Checkpoint(checkpoint)
-    changes = differences(opened.document, made, replace=replace)
+    changes = importer.differences(opened.document, made, replace=replace)
     for line in _lines(opened.document, changes):
         click.echo(line)
     if not changes:
@@ -50,10 +39,8 @@ def command(origin: str, record: Path, checkpoint: Path, yes: bool, replace: boo
         return exit_codes.OK
     if not yes and not click.confirm(f"write {plural(len(changes), 'value')} into the manifest?"):
         return exit_codes.OK
-    filled = with_changes(opened.document, changes, f"{template.key} record {record.name}")
-    wrong = store(opened.path, opened.document, filled)
-    if wrong:
-        raise InvalidInputError("; ".join(wrong), location=str(record), hint="nothing was written")
+    filled = importer.with_changes(opened.document, changes, f"{template.key} record {record.name}")
+    importer.store(opened.path, opened.document, filled, location=str(record))
     click.echo(f"-> {opened.path}")
     return exit_codes.OK
 

@@ -45,7 +45,7 @@ def command(
     """Make a repository's record of each of the CHECKPOINTS, and say what is missing, changed or lost."""
     from candle_spec.publish.registry import template
     from candle_spec.publish.sources import chosen, source_of
-    from candle_spec.repositories.engine.mapper import map_source
+    from candle_spec.repositories.engine.mapper import map_source, write_record
     from candle_spec.repositories.templates import search
 
     found = template(search.library(templates), wanted)
@@ -53,35 +53,18 @@ def command(
     reports, refused = [], 0
     for path in checkpoints:
         record = map_source(found, source_of(path, model_file, site))
-        blocked = _blocked(record, accept_inferred)
+        blocked = not record.may_be_written(accept_inferred=accept_inferred)
         refused += blocked
         written: list[str] = []
         if out is not None and (force or not blocked):
             target = out if len(checkpoints) == 1 else out / path.name
-            written = _write(found, record, target, overwrite)
+            written = [str(file) for file in write_record(found, record, target, overwrite=overwrite)]
         reports.append(_report(path, record, written, valid=not blocked))
         if not as_json:
             _show(found, path, record, written, explain=explain, blocked=blocked, out=out)
     if as_json:
         click.echo(json.dumps(reports, ensure_ascii=False, indent=2))
     return exit_codes.FINDINGS if refused else exit_codes.OK
-
-
-def _blocked(record: Record, accept_inferred: bool) -> bool:
-    return bool(record.blocking) or (bool(record.inferred_mandatory) and not accept_inferred)
-
-
-def _write(template: Template, record: Record, target: Path, overwrite: bool) -> list[str]:
-    from candle_spec.atomic import Staging
-    from candle_spec.repositories.engine.mapper import write_documents
-
-    files = write_documents(template, record)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with Staging(target, overwrite=overwrite) as staging:
-        for name, data in files.items():
-            staging.write(name, data)
-        staging.commit()
-    return [str(target / name) for name in files]
 
 
 def _report(path: Path, record: Record, written: list[str], *, valid: bool) -> dict[str, Any]:

@@ -4,16 +4,11 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from candle_spec.cli import exit_codes
 from candle_spec.cli.output.words import plural
-from candle_spec.errors import MissingPathError, OutputExistsError
-
-if TYPE_CHECKING:
-    from candle_spec.repositories.templates.folder import Folder
 
 
 @click.group("template", epilog="Example: candle-spec template test my-templates/example/1.0.0")
@@ -73,17 +68,14 @@ def show(name: str, templates: tuple[Path, ...], as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def test(folders: tuple[Path, ...], update: bool, as_json: bool) -> int:
     """Test the templates in FOLDERS, or those of the package: everything that must hold before they are used."""
-    from candle_spec.repositories.engine.proof import prove
-    from candle_spec.repositories.templates.folder import Folder
+    from candle_spec.repositories.engine.proof import prove, renew
+    from candle_spec.repositories.templates.folder import open_folder
     from candle_spec.repositories.templates.search import packaged_folders
 
-    found = {str(folder): _folder(folder) for folder in folders} or packaged_folders()
+    found = {str(folder): open_folder(folder) for folder in folders} or packaged_folders()
     results, wrong = [], 0
     for name, folder in found.items():
-        proof = prove(folder)
-        if update and folders:
-            _update(Path(name), proof.golden)
-            proof = prove(Folder(Path(name), name))
+        proof = renew(Path(name)) if update and folders else prove(folder)
         wrong += len(proof.problems)
         rows = [
             {"file": p.location.file, "line": p.location.line, "column": p.location.column, "code": p.code,
@@ -103,37 +95,14 @@ def test(folders: tuple[Path, ...], update: bool, as_json: bool) -> int:
     return exit_codes.FINDINGS if wrong else exit_codes.OK
 
 
-def _folder(path: Path) -> Folder:
-    from candle_spec.repositories.templates.folder import Folder
-
-    if not path.is_dir():
-        raise MissingPathError("there is no such folder", location=str(path))
-    return Folder(path, str(path))
-
-
-def _update(folder: Path, golden: dict[str, bytes]) -> None:
-    from candle_spec.atomic import replace_file
-
-    for name, data in golden.items():
-        replace_file(folder / name, data)
-
-
 @command.command("new")
 @click.argument("identifier")
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--version", default="1.0.0", help="Version of the template.")
 def new(identifier: str, folder: Path, version: str) -> None:
     """Make a template IDENTIFIER below FOLDER that passes its own test, to be filled."""
-    from candle_spec.atomic import Staging
-    from candle_spec.repositories.templates.skeleton import starter
+    from candle_spec.repositories.templates.skeleton import write_starter
 
-    target = folder / identifier / version
-    if target.exists():
-        raise OutputExistsError("there is such a template already", location=str(target))
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with Staging(target) as staging:
-        for name, data in starter(identifier, version).items():
-            staging.write(name, data)
-        staging.commit()
+    target = write_starter(folder, identifier, version)
     click.echo(f"-> {target}")
     click.echo(f"candle-spec template test {target}")

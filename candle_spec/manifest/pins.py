@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from importlib.resources.abc import Traversable
 from typing import Any
 
 from candle_spec import resources
@@ -16,21 +17,19 @@ def releases() -> Mapping[str, Any]:
     return found
 
 
-def digest(name: str, version: str = collection.CURRENT) -> str:
-    """Return the digest of a packaged schema's file: the pin by which one names it for good."""
-    collection.read(name, version)  # says clearly that there is none
-    return digest_bytes(resources.read_bytes(f"{name}/{version}.json"))
+def differing(folder: Traversable | None = None, stated: Mapping[str, Any] | None = None) -> Iterator[str]:
+    """Yield one sentence for every schema that is not the one that the index names.
 
-
-def differing() -> Iterator[str]:
-    """Yield one sentence for every packaged schema that is not the one that the index names."""
-    for release, about in releases().items():
+    Args:
+        folder: The schemas; by default those of this package.
+        stated: The releases that the index has; by default those of this package.
+    """
+    root = resources.data_root() if folder is None else folder
+    for release, about in (releases() if stated is None else stated).items():
         for name, entry in about["schemas"].items():
             version = entry["version"]
-            try:
-                actual = digest_bytes(resources.read_bytes(f"{name}/{version}.json"))
-            except FileNotFoundError:
+            file = root.joinpath(*name.split("/"), f"{version}.json")
+            if not file.is_file():
                 yield f"release {release} has {name} {version}, whose file is missing"
-            else:
-                if actual != entry["sha256"]:
-                    yield f"{name} {version} is not the file that release {release} has"
+            elif digest_bytes(file.read_bytes()) != entry["sha256"]:
+                yield f"{name} {version} is not the file that release {release} has"

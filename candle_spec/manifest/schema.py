@@ -51,6 +51,16 @@ def check(
     return [_in_file(problem, file) for problem in problems] if file else problems
 
 
+def new_errors(document: Any, before: Any) -> list[Problem]:
+    """Return the errors of a document that an earlier form of it does not have: what somebody else wrote stays."""
+    known = {(problem.code, problem.location.pointer) for problem in check(before)}
+    return [
+        problem
+        for problem in check(document)
+        if problem.severity is Severity.ERROR and (problem.code, problem.location.pointer) not in known
+    ]
+
+
 def _in_file(problem: Problem, file: str) -> Problem:
     return replace(problem, location=replace(problem.location, file=file))
 

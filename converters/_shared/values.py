@@ -90,7 +90,7 @@ def email(value: Any) -> str | None:
 
 def orcid(value: Any) -> str | None:
     """Return an ORCID iD with the right check digit."""
-    from candle_spec.validation.rules.identifiers import fault_of
+    from candle_spec.manifest.identifiers import fault_of
 
     found = line(value, 37)
     return found if found and fault_of("orcid", found) == "" else None
@@ -105,7 +105,7 @@ def doi(value: Any) -> str | None:
 
 def identifier(scheme: str, value: Any) -> dict[str, str] | None:
     """Return an identifier of a scheme, if it is one."""
-    from candle_spec.validation.rules.identifiers import fault_of
+    from candle_spec.manifest.identifiers import fault_of
 
     found = line(value)
     return {"scheme": scheme, "value": found} if found and not fault_of(scheme, found) else None

@@ -16,6 +16,9 @@ from candle_spec.repositories.templates.template import Template
 ROOT = Path(__file__).parents[2] / "schemas" / "repositories"
 KEYS = sorted(path.parent.relative_to(ROOT).as_posix() for path in ROOT.glob("*/*/template.yaml"))
 
+HTML = "a blockquote br code em h1 h2 h3 h4 h5 h6 hr li ol p pre strong ul".split()
+"""All elements of which the HTML of a description may be made."""
+
 
 def load(key: str) -> Template:
     return search.library().get(key)

@@ -12,7 +12,7 @@ import pytest
 from candle_spec.errors import CorruptFileError
 from candle_spec.manifest import check
 from candle_spec.repositories.language.tree import Ask
-from candle_spec.repositories.questions import description, interview
+from candle_spec.repositories.questions import answers, description
 from candle_spec.repositories.questions.description import (
     DESCRIPTION,
     SITE_VARIABLE,
@@ -170,19 +170,19 @@ def test_an_answer_that_no_manifest_takes_is_refused(
     ],
 )  # fmt: skip
 def test_answers_become_values(ask: Ask, text: str, value: Any) -> None:
-    assert interview.parse_answer(ask, text, interview.Choices(ask.choices, closed=True)) == value
+    assert answers.parse_answer(ask, text, answers.Choices(ask.choices, closed=True)) == value
 
 
 @pytest.mark.parametrize("text", ['"never closed, b', '"a"b, c', "[1, 2"])
 def test_quotes_that_are_not_right_are_told(text: str) -> None:
     with pytest.raises(ValueError, match=r"quotes are not right|not JSON"):
-        interview.parse_answer(Ask("?", "/x", shape="list"), text, interview.Choices())
+        answers.parse_answer(Ask("?", "/x", shape="list"), text, answers.Choices())
 
 
 def test_an_answer_beside_the_choices_is_refused_with_the_nearest() -> None:
     ask = Ask("?", "/x", choices=("open", "closed"))
     with pytest.raises(ValueError, match="did you mean 'open'"):
-        interview.parse_answer(ask, "opne", interview.Choices(ask.choices, closed=True))
+        answers.parse_answer(ask, "opne", answers.Choices(ask.choices, closed=True))
 
 
 def test_a_site_profile_of_the_user_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,7 +17,7 @@ from markdown_it.token import Token
 from candle_spec.repositories.engine.mapper import map_source, write_documents
 from candle_spec.repositories.engine.source import merge
 from candle_spec.repositories.markup import markdown, rst
-from candle_spec.repositories.markup.html import ELEMENTS, to_html, to_text
+from candle_spec.repositories.markup.html import to_html, to_text
 from tests.helpers import templates
 
 SITE = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
@@ -248,7 +248,16 @@ def test_a_card_of_hostile_texts_has_the_outline_of_any_other(text: str) -> None
     assert [line for line in _outline(card.text) if not line.startswith("h1")] == [
         line for line in _outline(usual.text) if not line.startswith("h1")
     ]
-    assert _Shown(SITE.render(card.text)).elements <= {*ELEMENTS, "table", "thead", "tbody", "tr", "th", "td", "img"}
+    assert _Shown(SITE.render(card.text)).elements <= {
+        *templates.HTML,
+        "table",
+        "thead",
+        "tbody",
+        "tr",
+        "th",
+        "td",
+        "img",
+    }
     assert "javascript:alert" not in SITE.render(card.text).replace("javascript:alert(1))", "")
     for row in _rows(card.text):
         assert row == 5
@@ -288,5 +297,5 @@ def test_notes_of_hostile_texts_are_harmless_html(text: str) -> None:
     metadata = map_source(template, merge(_hostile("zenodo/1.0.0", text))).documents["deposit"]["metadata"]
     for member in ("description", "notes", "method"):
         page = _Shown(metadata.get(member, ""))
-        assert page.elements <= set(ELEMENTS)
+        assert page.elements <= set(templates.HTML)
         assert 'href="javascript' not in metadata.get(member, "")

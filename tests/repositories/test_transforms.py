@@ -13,11 +13,12 @@ from hypothesis import strategies as st
 
 from candle_spec.repositories.kinds import Kind
 from candle_spec.repositories.language.forms import FORMS
-from candle_spec.repositories.markup.html import ELEMENTS, to_html
+from candle_spec.repositories.markup.html import to_html
 from candle_spec.repositories.transforms import TRANSFORMS, wrong_argument
 from candle_spec.repositories.transforms.transform import Context, TransformError
 from candle_spec.repositories.transforms.units import convert
 from candle_spec.repositories.vocabulary import Vocabulary
+from tests.helpers import templates
 
 VOCABULARIES = {
     "frameworks": Vocabulary("frameworks", "closed", {"pytorch": ("torch",), "keras": ()}),
@@ -77,7 +78,7 @@ def test_truncated_text_fits_and_starts_alike(text: str, limit: int) -> None:
 def test_html_has_harmless_elements_only(markdown: str) -> None:
     class Look(HTMLParser):
         def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
-            assert tag in ELEMENTS, tag
+            assert tag in templates.HTML, tag
             for name, value in attributes:
                 assert name in ("href", "title", "class", "start"), name
                 assert not re.match(r"\s*(javascript|vbscript|data|file):", value or "", re.I)

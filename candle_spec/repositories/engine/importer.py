@@ -12,10 +12,9 @@ from candle_spec.atomic import Fs, replace_file
 from candle_spec.checkpoint import manifest_file
 from candle_spec.checkpoint.layout import MANIFEST
 from candle_spec.digests import digest_json
-from candle_spec.errors import CorruptFileError, InvalidInputError
-from candle_spec.manifest import check
+from candle_spec.errors import CorruptFileError, InvalidInputError, MissingPathError
 from candle_spec.manifest.documents import load_document
-from candle_spec.problems import Severity
+from candle_spec.manifest.schema import new_errors
 from candle_spec.repositories.engine.evaluator import Evaluator
 from candle_spec.repositories.engine.source import Source, refuse_what_is_no_json
 from candle_spec.repositories.templates.template import Template
@@ -78,6 +77,20 @@ def read_record(template: Template, data: bytes, name: str) -> Any:
     return {**document, output.get("body", "body"): body.strip().removeprefix("-").strip()}
 
 
+def read(template: Template, path: Path) -> dict[str, Any]:
+    """Return what the record in a file says of a manifest.
+
+    Raises:
+        MissingPathError: There is no such file.
+        CorruptFileError: It is not of the form in which the template writes records.
+        InvalidInputError: The template has no way back.
+    """
+    if not path.is_file():
+        raise MissingPathError("there is no such file", location=str(path))
+    document = read_record(template, path.read_bytes(), str(path))
+    return import_documents(template, {read_output(template)["id"]: document})
+
+
 def differences(manifest: Mapping[str, Any], made: Mapping[str, Any], *, replace: bool) -> dict[str, Any]:
     """Return the values that a record has and a manifest lacks (or, with ``replace``, has otherwise), by pointer."""
     found: dict[str, Any] = {}
@@ -104,28 +117,26 @@ def with_changes(manifest: Mapping[str, Any], changes: Mapping[str, Any], origin
     return {**made, "field_sources": rows}
 
 
-def store(folder: Path, before: Mapping[str, Any], made: Mapping[str, Any], *, fs: Fs | None = None) -> list[str]:
+def store(
+    folder: Path, before: Mapping[str, Any], made: Mapping[str, Any], *, location: str = "", fs: Fs | None = None
+) -> None:
     """Write a changed manifest into its checkpoint; one that was sealed is sealed again.
 
     Args:
         folder: The checkpoint.
         before: Its manifest.
         made: What is to stand there.
+        location: What the change is from, for messages; by default the checkpoint.
         fs: The file system; replaced by tests.
 
-    Returns:
-        What is wrong with the new manifest and was not with the old one; then nothing is written.
+    Raises:
+        InvalidInputError: The new manifest has faults that the old one has not.
     """
-    known = {(problem.code, problem.location.pointer) for problem in check(before)}
-    wrong = [
-        f"{problem.location.pointer}: {problem.message}"
-        for problem in check(made)
-        if problem.severity is Severity.ERROR and (problem.code, problem.location.pointer) not in known
-    ]
+    wrong = [f"{problem.location.pointer}: {problem.message}" for problem in new_errors(made, before)]
     if wrong:
-        return wrong
+        hint = "the manifest was left as it is: nothing was written into it"
+        raise InvalidInputError("; ".join(wrong), location=location or str(folder), hint=hint)
     kept = {key: value for key, value in made.items() if key != "manifest_digest"}
     if "manifest_digest" in before:
         kept["manifest_digest"] = manifest_file.manifest_digest(kept)
     replace_file(folder / MANIFEST, manifest_file.dump(kept), fs=fs)
-    return []

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from candle_spec import pointer as pointers
+from candle_spec.atomic import Staging
 from candle_spec.errors import InvalidInputError
 from candle_spec.manifest import collection
 from candle_spec.repositories.engine.broken_rules import broken
@@ -89,6 +91,27 @@ def _in_range(template: Template, manifest: Mapping[str, Any]) -> None:
         stated = f"{core['from']} to {core['below']}" if "below" in core else f"{core['from']} and newer"
         message = f"{template.key} reads manifests of version {stated}, not {manifest.get('schema_version')}"
         raise InvalidInputError(message, hint="migrate the manifest, or use another version of the template")
+
+
+def write_record(template: Template, record: Record, folder: Path, *, overwrite: bool = False) -> list[Path]:
+    """Write the record's files into a new folder, all or none, and return their paths.
+
+    Args:
+        template: The template that made the record.
+        record: The record.
+        folder: The folder to make.
+        overwrite: Replace it if it exists.
+
+    Raises:
+        OutputExistsError: It exists.
+    """
+    files = write_documents(template, record)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with Staging(folder, overwrite=overwrite) as staging:
+        for name, data in files.items():
+            staging.write(name, data)
+        staging.commit()
+    return [folder / name for name in files]
 
 
 def write_documents(template: Template, record: Record) -> dict[str, bytes]:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Final
 
 from candle_spec import pointer as pointers
 from candle_spec import resources
+from candle_spec.atomic import replace_file
 from candle_spec.canonical import pretty
 from candle_spec.errors import CandleSpecError, InvalidInputError
 from candle_spec.manifest import check
@@ -20,7 +22,7 @@ from candle_spec.repositories.engine.record import Record
 from candle_spec.repositories.engine.source import merge
 from candle_spec.repositories.kinds import LOSSES
 from candle_spec.repositories.templates.document_checks import check_documents
-from candle_spec.repositories.templates.folder import Folder
+from candle_spec.repositories.templates.folder import Folder, open_folder
 from candle_spec.repositories.templates.template import Template, build, read_sources
 
 EXAMPLE: Final = "CKP7204"
@@ -64,6 +66,13 @@ def prove(folder: Folder) -> Proof:
     return proof
 
 
+def renew(path: Path) -> Proof:
+    """Write what the valid examples of a template in a folder give now, and test it."""
+    for name, data in prove(open_folder(path)).golden.items():
+        replace_file(path / name, data)
+    return prove(open_folder(path))
+
+
 def _example(template: Template, name: str, kind: str, proof: Proof) -> None:
     try:
         document = load_document(template.folder.read(name), name)
@@ -81,25 +90,31 @@ def _example(template: Template, name: str, kind: str, proof: Proof) -> None:
         )
         return
     proof.problems += _expectations(document, record, name)
-    if kind == "invalid":
-        if not record.blocking:
-            proof.problems.append(
-                _at(document, EXAMPLE, name, "", "the example is said to be invalid, and nothing is wrong with it")
-            )
-        return
+    if kind == "valid":
+        proof.problems += _valid(template, manifest, record, document, name)
+        proof.golden[_golden(name)] = pretty(summary(record))
+    elif not record.blocking:
+        message = "the example is said to be invalid, and nothing is wrong with it"
+        proof.problems.append(_at(document, EXAMPLE, name, "", message))
+
+
+def _golden(name: str) -> str:
+    """Return the file that keeps what an example gives."""
+    return name.removesuffix(".yaml") + ".record.json"
+
+
+def _valid(
+    template: Template, manifest: Mapping[str, Any], record: Record, document: Document, name: str
+) -> Iterator[Problem]:
+    """What is wrong with an example that is said to be valid."""
     for finding in record.blocking:
-        proof.problems.append(
-            _at(document, EXAMPLE, name, "", f"{finding.kind.value} {finding.target}: {finding.message}")
-        )
-    golden = name.removesuffix(".yaml") + ".record.json"
-    proof.golden[golden] = pretty(summary(record))
-    if not template.folder.has(golden):
-        proof.problems.append(
-            _at(document, CHANGED, name, "", f"{golden} is missing", "candle-spec template test --update")
-        )
+        yield _at(document, EXAMPLE, name, "", f"{finding.kind.value} {finding.target}: {finding.message}")
+    golden = _golden(name)
+    if template.folder.has(golden):
+        yield from _changes(template.folder.json(golden), summary(record), golden)
     else:
-        proof.problems += _changes(template.folder.json(golden), summary(record), golden)
-    proof.problems += _round_trip(template, manifest, record, document, name)
+        yield _at(document, CHANGED, name, "", f"{golden} is missing", "candle-spec template test --update")
+    yield from _round_trip(template, manifest, record, document, name)
 
 
 def _at(document: Document, code: str, name: str, at: str, message: str, hint: str = "") -> Problem:

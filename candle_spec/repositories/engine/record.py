@@ -57,6 +57,14 @@ class Record:
         """What keeps the record from being written: mandatory fields without a value, and what is not valid."""
         return self.of(Kind.MISSING_MANDATORY, Kind.INVALID)
 
+    def may_be_written(self, *, accept_inferred: bool = False) -> bool:
+        """Whether the record may be written: nothing blocks it, and no mandatory value was only inferred.
+
+        Args:
+            accept_inferred: Take mandatory values that were only inferred.
+        """
+        return not self.blocking and (accept_inferred or not self.inferred_mandatory)
+
     @property
     def inferred_mandatory(self) -> list[Finding]:
         """Mandatory fields whose value was only inferred."""

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
+from candle_spec.manifest.identifiers import fault_of
+
 
 @dataclass(frozen=True, slots=True)
 class Form:
@@ -43,18 +45,6 @@ def _date(text: str) -> bool:
     return True
 
 
-def _orcid(text: str) -> bool:
-    """ISO 7064 MOD 11-2: https://support.orcid.org/hc/en-us/articles/360006897674."""
-    bare = text.removeprefix("https://orcid.org/")
-    if not re.fullmatch(r"[0-9]{4}-[0-9]{4}-[0-9]{4}-[0-9]{3}[0-9X]", bare):
-        return False
-    total = 0
-    for digit in bare.replace("-", "")[:-1]:
-        total = (total + int(digit)) * 2
-    check = (12 - total % 11) % 11
-    return bare[-1] == ("X" if check == 10 else str(check))
-
-
 def _plain(text: str) -> bool:
     return not any(unicodedata.category(letter) == "Cc" and letter not in "\n\t" for letter in text) and (
         "\u00a0" not in text
@@ -69,7 +59,7 @@ _ALL: Final = (
     ),
     Form("email", "an e-mail address", _email),
     Form("doi", "a DOI without https://doi.org/", _by(r"10\.[0-9]{4,9}/[!-~]+")),
-    Form("orcid", "an ORCID with a right check digit", _orcid),
+    Form("orcid", "an ORCID with a right check digit", lambda text: not fault_of("orcid", text)),
     Form("uri", "a URI", _by(r"[A-Za-z][A-Za-z0-9+.-]*:[!-~]+")),
     Form("web", "an address that starts with http:// or https://", _by(r"https?://[!-~]+")),
     Form("date", "a day, YYYY-MM-DD", _date),

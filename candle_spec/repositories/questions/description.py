@@ -14,11 +14,12 @@ from typing import Any, Final
 
 from candle_spec import pointer as pointers
 from candle_spec.atomic import Fs, replace_file
+from candle_spec.checkpoint.checkpoint import Checkpoint
 from candle_spec.digests import digest_json
 from candle_spec.errors import CorruptFileError, MissingPathError
-from candle_spec.manifest import check
 from candle_spec.manifest.documents import Document, load_document
-from candle_spec.problems import Severity
+from candle_spec.manifest.schema import new_errors
+from candle_spec.repositories.engine.importer import store
 from candle_spec.repositories.engine.source import SOURCES, Origin, Source, merge
 
 DESCRIPTION: Final = "candle-model.yaml"
@@ -81,11 +82,8 @@ def _refuse_faults(source: Source, manifest: Mapping[str, Any], added: list[Docu
     """A fault that the manifest alone does not have comes from what was added."""
     if not added:
         return
-    known = {(problem.code, problem.location.pointer) for problem in check(manifest)}
-    for problem in check(source.document):
+    for problem in new_errors(source.document, manifest):
         at = problem.location.pointer
-        if problem.severity is not Severity.ERROR or (problem.code, at) in known:
-            continue
         for document in added:
             if pointers.get(document.value, at) is not None or pointers.get(document.value, at.rpartition("/")[0]):
                 line, column = document.positions.find(at)
@@ -106,6 +104,15 @@ def described_manifest(manifest: Mapping[str, Any], source: Source) -> dict[str,
     if rows:
         made["field_sources"] = rows
     return made
+
+
+def write_into_manifest(checkpoint: Checkpoint, source: Source) -> None:
+    """Write into the manifest of a checkpoint what description and site profile add to it.
+
+    Raises:
+        InvalidInputError: The manifest would have faults that it has not.
+    """
+    store(checkpoint.path, checkpoint.document, described_manifest(checkpoint.document, source))
 
 
 def update(

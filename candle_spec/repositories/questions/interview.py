@@ -1,155 +1,110 @@
-"""Questions and answers: what an answer must be, what would be likely, and what a file of answers says."""
+"""The interview about one checkpoint: questions are answered by a person, or by what is likely."""
 
 from __future__ import annotations
 
-import csv
-import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any, Final
+import copy
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 from candle_spec import pointer as pointers
-from candle_spec.canonical import loads
 from candle_spec.errors import InvalidInputError
-from candle_spec.manifest import check
-from candle_spec.manifest.documents import Document
-from candle_spec.manifest.spelling import nearest
-from candle_spec.problems import Severity
-from candle_spec.repositories.language.tree import Ask
+from candle_spec.manifest.schema import new_errors
+from candle_spec.repositories.engine.source import Origin, Source
+from candle_spec.repositories.questions.answers import Choices, choices, parse_answer
+from candle_spec.repositories.questions.readiness import Question
+from candle_spec.repositories.questions.suggestions import Suggestion, Surroundings
 from candle_spec.repositories.templates import target
 from candle_spec.repositories.templates.template import EXTENSION, Template
 
-_ORCID: Final = re.compile(r"\(?(?:https://orcid\.org/)?([0-9]{4}-[0-9]{4}-[0-9]{4}-[0-9]{3}[0-9X])\)?")
 
+@dataclass(slots=True)
+class Interview:
+    """Answers to the questions that repositories have about one checkpoint.
 
-@dataclass(frozen=True, slots=True)
-class Choices:
-    """The answers that a question offers, and whether others are taken too."""
+    Args:
+        source: What is known already.
+        templates: The templates that ask.
+        surroundings: What suggests answers.
 
-    words: tuple[str, ...] = ()
-    closed: bool = False
-
-
-def choices(ask: Ask, template: Template) -> Choices:
-    """Return what a question offers: its own choices, or the terms of its vocabulary."""
-    if ask.choices:
-        return Choices(ask.choices, closed=True)
-    vocabulary = template.vocabularies.get(ask.vocabulary)
-    if vocabulary is None:
-        return Choices()
-    return Choices(tuple(vocabulary.terms), closed=vocabulary.status == "closed")
-
-
-def parse_answer(ask: Ask, text: str, offered: Choices) -> Any:
-    """Return the value that a typed answer is.
-
-    Raises:
-        InvalidInputError: It is none of the choices, or not of the form asked for; the hint names the nearest.
+    Attributes:
+        answers: Values by JSON Pointer.
+        origins: Where those are from that were suggested and taken.
     """
-    answer = text.strip()
-    if offered.words and answer.isdigit() and 1 <= int(answer) <= len(offered.words):
-        answer = offered.words[int(answer) - 1]
-    match ask.shape:
-        case "people":
-            return [_person(part) for part in answer.split(";") if part.strip()]
-        case "person":
-            return _person(answer)
-        case "list":
-            return _list(answer)
-        case "yes-no":
-            if answer.lower() not in ("y", "n", "yes", "no"):
-                raise InvalidInputError(f"{answer!r} is neither yes nor no")
-            return answer.lower().startswith("y")
-        case "number":
-            try:
-                return float(answer) if "." in answer else int(answer)
-            except ValueError as error:
-                raise InvalidInputError(f"{answer!r} is no number") from error
-    if offered.closed and answer not in offered.words:
-        near = nearest(answer, offered.words)
-        hint = f"did you mean {near!r}?" if near else f"choices: {', '.join(offered.words[:20])}"
-        raise InvalidInputError(f"{answer!r} is none of the choices", hint=hint)
-    return answer
 
+    source: Source
+    templates: list[Template]
+    surroundings: Surroundings
+    answers: dict[str, Any] = field(default_factory=dict)
+    origins: dict[str, Origin] = field(default_factory=dict)
 
-def _list(answer: str) -> list[Any]:
-    """Items with a comma between two (one that has a comma itself, in double quotes), or a list as JSON.
+    def choices(self, question: Question) -> Choices:
+        """Return what a question offers."""
+        return choices(question.ask, self._template(question))
 
-    Raises:
-        InvalidInputError: The quotes, or the JSON, are not right.
-    """
-    if answer.startswith("["):
-        found = loads(answer.encode(), location="the answer")
-        if isinstance(found, list):
-            return found
-    try:
-        items = next(csv.reader([answer], skipinitialspace=True, strict=True), [])
-    except csv.Error as error:
-        hint = 'such as: one, "two, with a comma", three'
-        raise InvalidInputError(f"the quotes are not right: {error}", hint=hint) from error
-    return [item.strip() for item in items if item.strip()]
+    def likely(self, question: Question) -> Suggestion | None:
+        """Return the likely answer of a question."""
+        vocabulary = self._template(question).vocabularies.get(question.ask.vocabulary)
+        return self.surroundings.suggest(question.ask, vocabulary)
 
+    def answer(self, question: Question, text: str) -> None:
+        """Take what a person typed; the likely answer keeps where it is from, an empty one is none.
 
-def _person(text: str) -> dict[str, str]:
-    """``Given Family <mail> ORCID`` or ``Family, Given``; mail and ORCID may be left out."""
-    orcid = _ORCID.search(text)
-    name, _, rest = _ORCID.sub("", text).partition("<")
-    family, comma, given = (part.strip() for part in name.partition(","))
-    if not comma:
-        given, _space, family = name.strip().rpartition(" ")
-    person = {"name": f"{given} {family}".strip()}
-    if given and family:
-        person |= {"given_name": given, "family_name": family}
-    mail = rest.partition(">")[0].strip()
-    person |= {"email": mail} if mail else {}
-    return {**person, "orcid": orcid[1]} if orcid else person
+        Raises:
+            InvalidInputError: It is no answer to the question, or no manifest takes it; the hint names what would be.
+        """
+        to, likely = question.ask.to, self.likely(question)
+        value = parse_answer(question.ask, text, self.choices(question))
+        for place, message in self.faults({**self.answers, to: value}):
+            if place == to or place.startswith(f"{to}/"):
+                raise InvalidInputError(message, location=place)
+        if value not in ("", [], None):
+            self._take(to, value, likely if likely is not None and text == likely.value else None)
 
+    def accept(self, questions: Iterable[Question]) -> None:
+        """Answer with what is likely, where something is and no other answer was given."""
+        for question in questions:
+            likely = self.likely(question)
+            if likely is not None and question.ask.to not in self.answers:
+                value = parse_answer(question.ask, likely.value, self.choices(question))
+                self._take(question.ask.to, value, likely)
+        self.take(self.offered())
 
-def answers_of(document: Document) -> dict[str, Any]:
-    """Return the answers of a file by JSON Pointer: keys that start with ``/`` are pointers, others members.
+    def offered(self) -> dict[str, Suggestion]:
+        """Return what is known beside, and was neither asked for nor answered, by pointer."""
+        offered = self.surroundings.offered(self.source)
+        return {at: suggestion for at, suggestion in offered.items() if at not in self.answers}
 
-    Raises:
-        InvalidInputError: It is no object.
-    """
-    if not isinstance(document.value, dict):
-        raise InvalidInputError("a file of answers is an object", location=document.location)
-    found: dict[str, Any] = {}
-    for key, value in document.value.items():
-        if str(key).startswith("/"):
-            found[str(key)] = value
-        else:
-            found |= dict(_values(value, pointers.join([key])))
-    return found
+    def take(self, offered: Mapping[str, Suggestion]) -> None:
+        """Take what is offered, by pointer."""
+        for at, suggestion in offered.items():
+            self._take(at, suggestion.value, suggestion)
 
+    def faults(self, answers: Mapping[str, Any] | None = None) -> list[tuple[str, str]]:
+        """Return what is wrong with answers, ``(pointer, sentence)``, by the manifest's schema and those of extensions.
 
-def _values(value: Any, at: str) -> Iterator[tuple[str, Any]]:
-    if isinstance(value, dict) and value:
-        for key, inner in value.items():
-            yield from _values(inner, at + pointers.join([key]))
-    else:
-        yield at, value
+        Args:
+            answers: Values by JSON Pointer; by default all that were given.
+        """
+        manifest = self.source.document
+        made = copy.deepcopy(manifest)
+        for at, value in (self.answers if answers is None else answers).items():
+            pointers.put(made, at, value)
+        found = [
+            (problem.location.pointer, f"{problem.message} {problem.hint}".strip())
+            for problem in new_errors(made, manifest)
+        ]
+        for template in self.templates:
+            at = pointers.join(["extensions", template.extension_uri])
+            own = pointers.get(made, at)
+            if template.extension_uri and own is not None:
+                found += [(at + inner, message) for inner, message in target.faults(own, template.folder, EXTENSION)]
+        return found
 
+    def _template(self, question: Question) -> Template:
+        return next(template for template in self.templates if template.key == question.templates[0])
 
-def faults(answers: Mapping[str, Any], manifest: Mapping[str, Any], templates: list[Template]) -> list[tuple[str, str]]:
-    """Return what is wrong with answers, ``(pointer, sentence)``, by the manifest's schema and those of extensions."""
-    made: dict[str, Any] = _copy(manifest)
-    for at, value in answers.items():
-        pointers.put(made, at, value)
-    known = {(problem.code, problem.location.pointer) for problem in check(manifest)}
-    found = [
-        (problem.location.pointer, f"{problem.message} {problem.hint}".strip())
-        for problem in check(made)
-        if problem.severity is Severity.ERROR and (problem.code, problem.location.pointer) not in known
-    ]
-    for template in templates:
-        at = pointers.join(["extensions", template.extension_uri])
-        own = pointers.get(made, at)
-        if template.extension_uri and own is not None:
-            found += [(at + inner, message) for inner, message in target.faults(own, template.folder, EXTENSION)]
-    return found
-
-
-def _copy(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {key: _copy(inner) for key, inner in value.items()}
-    return [_copy(inner) for inner in value] if isinstance(value, list) else value
+    def _take(self, at: str, value: Any, suggestion: Suggestion | None) -> None:
+        self.answers[at] = value
+        if suggestion is not None:
+            self.origins[at] = Origin(suggestion.source, suggestion.detail)

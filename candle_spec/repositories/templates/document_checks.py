@@ -126,42 +126,56 @@ def _usable(folder: Folder, reference: str) -> bool:
 
 
 def _template(template: Template) -> Iterator[Mistake]:
-    about, folder = template.about, template.folder
-    root = folder.root
-    if isinstance(root, Path):
-        real = root.resolve()
-        if (real.parent.name, real.name) != (about["id"], about["version"]):
-            message = (
-                f"the folder is {real.parent.name}/{real.name}, the template says {about['id']}/{about['version']}"
-            )
-            yield Mistake("/id", message)
-    declared = {entry["file"] for entry in about.get("schemas", ())}
-    for index, entry in enumerate(about.get("schemas", ())):
+    yield from _place(template)
+    yield from _schemas(template)
+    yield from _outputs(template)
+    yield from _forms(template)
+    yield from _files(template)
+
+
+def _place(template: Template) -> Iterator[Mistake]:
+    about, root = template.about, template.folder.root
+    real = root.resolve() if isinstance(root, Path) else None
+    if real is not None and (real.parent.name, real.name) != (about["id"], about["version"]):
+        stated = f"{about['id']}/{about['version']}"
+        yield Mistake("/id", f"the folder is {real.parent.name}/{real.name}, the template says {stated}")
+
+
+def _schemas(template: Template) -> Iterator[Mistake]:
+    folder = template.folder
+    for index, entry in enumerate(template.about.get("schemas", ())):
         at = f"/schemas/{index}"
         if not folder.has(entry["file"]):
             yield Mistake(f"{at}/file", f"the template has no file {entry['file']!r}")
         elif "sha256" in entry and digest_bytes(folder.read(entry["file"])) != entry["sha256"]:
             yield Mistake(f"{at}/sha256", f"{entry['file']} has another digest: it was changed after it was vendored")
-    ids = [output["id"] for output in template.outputs]
+
+
+def _outputs(template: Template) -> Iterator[Mistake]:
+    about, ids = template.about, [output["id"] for output in template.outputs]
+    declared = {entry["file"] for entry in about.get("schemas", ())}
     for index, output in enumerate(template.outputs):
         at = f"/outputs/{index}"
         if ids.index(output["id"]) != index:
             yield Mistake(f"{at}/id", f"there are two outputs {output['id']!r}")
         if output["id"] not in template.tree.records:
             yield Mistake(f"{at}/id", f"mapping.yaml has no record {output['id']!r}")
-        yield from _output_schema(folder, output, f"{at}/schema", declared)
-    for index, form in enumerate(about.get("forms", ())):
-        if form["id"] in [other["id"] for other in about["forms"][:index]]:
-            yield Mistake(f"/forms/{index}/id", f"there are two forms {form['id']!r}")
-        for number, name in enumerate(form["outputs"]):
-            if name not in ids:
-                yield Mistake(f"/forms/{index}/outputs/{number}", f"there is no output {name!r}")
+        yield from _output_schema(template.folder, output, f"{at}/schema", declared)
     if about.get("reads", ids[0]) not in ids:
         yield Mistake("/reads", f"there is no output {about['reads']!r}")
     for name in template.tree.records:
         if name not in ids:
             yield Mistake("/outputs", f"mapping.yaml has a record {name!r}, but there is no such output")
-    yield from _files(template)
+
+
+def _forms(template: Template) -> Iterator[Mistake]:
+    forms, ids = template.about.get("forms", ()), [output["id"] for output in template.outputs]
+    for index, form in enumerate(forms):
+        if form["id"] in [other["id"] for other in forms[:index]]:
+            yield Mistake(f"/forms/{index}/id", f"there are two forms {form['id']!r}")
+        for number, name in enumerate(form["outputs"]):
+            if name not in ids:
+                yield Mistake(f"/forms/{index}/outputs/{number}", f"there is no output {name!r}")
 
 
 def _output_schema(folder: Folder, output: Mapping[str, Any], at: str, declared: set[str]) -> Iterator[Mistake]:

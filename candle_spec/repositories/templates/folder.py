@@ -20,6 +20,17 @@ FILES: Final = 5_000
 """Files of one template."""
 
 
+def open_folder(path: Path) -> Folder:
+    """Return the template in a folder of the user.
+
+    Raises:
+        MissingPathError: There is no such folder.
+    """
+    if not path.is_dir():
+        raise MissingPathError("there is no such folder", location=str(path))
+    return Folder(path, str(path))
+
+
 @dataclass(slots=True)
 class Folder:
     """The files of one template.

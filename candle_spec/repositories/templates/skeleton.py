@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Final
 
+from candle_spec.atomic import Staging
 from candle_spec.canonical import pretty
+from candle_spec.errors import OutputExistsError
 from candle_spec.manifest.collection import CURRENT, urn
 
 _TEMPLATE: Final = """\
@@ -57,6 +60,19 @@ checkpoint: minimal
 """
 
 
+_SCHEMA: Final = {
+    "$schema": "https://json-schema.org/draft/2020-12/schema",
+    "type": "object",
+    "properties": {
+        "title": {"type": "string"},
+        "description": {"type": "string"},
+        "authors": {"type": "array", "items": {"type": "string"}},
+    },
+    "required": ["title", "description"],
+    "additionalProperties": False,
+}
+
+
 def starter(identifier: str, version: str) -> dict[str, bytes]:
     """Return the files of a new template by path."""
     words = {
@@ -67,17 +83,6 @@ def starter(identifier: str, version: str) -> dict[str, bytes]:
         "mapping": urn("template/mapping"),
         "rules": urn("template/rules"),
         "example": urn("template/example"),
-    }
-    schema = {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "type": "object",
-        "properties": {
-            "title": {"type": "string"},
-            "description": {"type": "string"},
-            "authors": {"type": "array", "items": {"type": "string"}},
-        },
-        "required": ["title", "description"],
-        "additionalProperties": False,
     }
     valid = _EXAMPLE.format(title="A model with a description", **words) + "set:\n  /description: It does something.\n"
     invalid = _EXAMPLE.format(title="A model without one", **words) + (
@@ -93,4 +98,21 @@ def starter(identifier: str, version: str) -> dict[str, bytes]:
         "examples/invalid/bare.yaml": invalid,
     }
     files = {name: text.encode("utf-8") for name, text in texts.items()}
-    return {**files, "target.schema.json": pretty(schema), "examples/valid/described.record.json": pretty(golden)}
+    return {**files, "target.schema.json": pretty(_SCHEMA), "examples/valid/described.record.json": pretty(golden)}
+
+
+def write_starter(folder: Path, identifier: str, version: str) -> Path:
+    """Write a new template below a folder of templates, and return its folder.
+
+    Raises:
+        OutputExistsError: There is such a template already.
+    """
+    target = folder / identifier / version
+    if target.exists():
+        raise OutputExistsError("there is such a template already", location=str(target))
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with Staging(target) as staging:
+        for name, data in starter(identifier, version).items():
+            staging.write(name, data)
+        staging.commit()
+    return target

@@ -12,9 +12,9 @@ from candle_spec import pointer, resources
 from candle_spec.checkpoint.manifest_file import manifest_digest
 from candle_spec.checkpoint.resume import resume_grade
 from candle_spec.digests import digest_json
+from candle_spec.manifest.identifiers import fault_of
 from candle_spec.problems import Problem
 from candle_spec.validation.context import Context, at
-from candle_spec.validation.rules.identifiers import fault_of
 from candle_spec.validation.rules.uses import expand
 
 _TIME: Final = re.compile(
