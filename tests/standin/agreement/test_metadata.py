@@ -74,6 +74,7 @@ def _both(found: dict[str, Any]) -> tuple[Rules, RuleSet]:
 
 @hypothesis.settings(max_examples=400)
 @hypothesis.given(made.rule_sets(), made.rows())
+@pytest.mark.slow
 def test_collections_under_any_rules(found: dict[str, Any], rows: Rows) -> None:
     theirs, ours = _both(found)
     agree(rows, check_collection(rows, theirs, path="/B/p"), lambda: _of_collection(rows, ours))
@@ -81,6 +82,7 @@ def test_collections_under_any_rules(found: dict[str, Any], rows: Rows) -> None:
 
 @hypothesis.settings(max_examples=200)
 @hypothesis.given(made.rule_sets(of_files=True), made.rows())
+@pytest.mark.slow
 def test_files_under_any_rules(found: dict[str, Any], rows: Rows) -> None:
     """Rules of files for some types of collection are left out: the client does not know what a file will be in."""
     theirs, ours = _both(found)

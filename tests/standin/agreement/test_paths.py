@@ -21,6 +21,7 @@ SEGMENTS = st.lists(PIECES | st.one_of(PIECES, ODD), min_size=1, max_size=3).map
 
 @hypothesis.settings(max_examples=150)
 @hypothesis.given(SEGMENTS)
+@pytest.mark.slow
 def test_a_segment_arrives_or_is_not_sent(segment: str) -> None:
     if segment_fault(segment):
         assert not PLAIN.fullmatch(segment) or segment in route_words() or set(segment) == {"."}, "refused for nothing"
@@ -28,6 +29,7 @@ def test_a_segment_arrives_or_is_not_sent(segment: str) -> None:
         assert kept(segment)
 
 
+@pytest.mark.slow
 def test_each_character() -> None:
     for character in map(chr, range(0x20, 0x17F)):
         segment = f"a{character}"
