@@ -79,11 +79,11 @@ demo-modac: $(MODAC)
 	$(BIN)/python -m tools.demo_modac
 
 quick: $(QUICK)/.quick
-	$(QUICK)/bin/python -m tools.quick -n $(JOBS)
+	$(QUICK)/bin/python -m tools.quick -n $(JOBS) --dist worksteal
 
 test: $(TEST) $(DEV)
 	$(BIN)/python -m tools.fetch_corpus
-	$(BIN)/python -m pytest -n $(JOBS) --durations=20
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal --durations=20
 
 corpus: $(TEST)
 	@echo "fetching 740 MB of packages, once"

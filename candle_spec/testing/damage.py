@@ -10,7 +10,9 @@ from typing import Final
 
 _CUTS: Final = 15
 _CHANGES: Final = 40
-"""Of a single file. A folder has as many damaged copies altogether."""
+"""Of a single file."""
+_OF_A_FOLDER: Final = 30
+"""Damaged copies of a folder altogether, and at least one without each of its files."""
 
 
 def damaged(native: Path, folder: Path) -> Iterator[Path]:
@@ -31,7 +33,7 @@ def damaged(native: Path, folder: Path) -> Iterator[Path]:
             copy.unlink()
         return
     files = sorted(path.relative_to(native) for path in native.rglob("*") if path.is_file() and not path.is_symlink())
-    count = _CUTS + _CHANGES
+    count = max(_OF_A_FOLDER, len(files))
     turns = [(name, turn) for turn in range(-(-count // len(files))) for name in files]
     for name, turn in turns[:count]:
         shutil.copytree(native, copy, symlinks=True)

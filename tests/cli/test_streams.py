@@ -133,6 +133,7 @@ class TestStreams:
             assert run(*words) in (0, 2)
         assert b"internal error" not in capfdbinary.readouterr().err
 
+    @pytest.mark.slow
     def test_ascii_only(self) -> None:
         for line in (
             "candle-spec convert uno.tiny",
@@ -161,6 +162,7 @@ class TestStreams:
     @pytest.mark.parametrize(
         "command", ["inspect uno.tiny", "validate uno.tiny.candle --json", "schema show checkpoint", "--help"]
     )
+    @pytest.mark.slow
     def test_a_reader_that_goes_away(self, command: str, checkpoint: Path) -> None:
         done = shell(f"set -o pipefail; candle-spec {command} | true")
         assert done.stderr == ""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +26,21 @@ def valid_examples(name: str) -> list[tuple[str, Any]]:
     return [(path.name, json.loads(path.read_bytes())) for path in paths]
 
 
+def parts(name: str, document: Any) -> Iterator[Any]:
+    """Yield valid parts of a document: what is required with one other member; mutants of a part are quick to check."""
+    required = collection.read(name, collection.CURRENT).get("required", [])
+    for key in document if isinstance(document, dict) else ():
+        part = {one: value for one, value in document.items() if one == key or one in required}
+        if key not in required and not check(part, schema=name, version=collection.CURRENT):
+            yield part
+
+
+@cache
 def all_mutants(name: str) -> list[Mutant]:
-    """Each operator once for each keyword path of the schema, over all valid examples."""
+    """Each operator once for each keyword path of the schema, over all valid examples and their parts."""
     found: dict[tuple[str, str], Mutant] = {}
-    for _, document in valid_examples(name):
+    examples = [example for _, example in valid_examples(name)]
+    for document in [*(part for example in examples for part in parts(name, example)), *examples]:
         for mutant in mutants(name, document):
             found.setdefault((mutant.keyword_path, mutant.operator), mutant)
     return list(found.values())

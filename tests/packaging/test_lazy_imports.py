@@ -18,6 +18,7 @@ def _loaded(code: str, candidates: list[str]) -> list[str]:
     return list(eval(result.stdout.splitlines()[-1]))
 
 
+@pytest.mark.slow
 def test_no_module_imports_a_framework() -> None:
     code = """
 import importlib, pkgutil, candle_spec

@@ -83,6 +83,7 @@ def test_the_manifest_wins_over_the_description(checkpoint: Path) -> None:
     assert gather(manifest, checkpoint).document["title"] == "Its own"
 
 
+@pytest.mark.slow
 def test_one_file_describes_and_maps_fifty_checkpoints(
     study: Path, checkpoint: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -236,6 +236,7 @@ def _hostile(key: str, text: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("text", HOSTILE)
+@pytest.mark.slow
 def test_a_card_of_hostile_texts_has_the_outline_of_any_other(text: str) -> None:
     from huggingface_hub import ModelCard
 
@@ -275,6 +276,7 @@ def _rows(body: str) -> list[int]:
 
 
 @pytest.mark.parametrize("text", HOSTILE)
+@pytest.mark.slow
 def test_a_page_of_hostile_texts_has_the_sections_of_any_other(text: str) -> None:
     key = "improve/1.0.0"
     template = templates.load(key)
@@ -292,6 +294,7 @@ def test_a_page_of_hostile_texts_has_the_sections_of_any_other(text: str) -> Non
 
 
 @pytest.mark.parametrize("text", HOSTILE)
+@pytest.mark.slow
 def test_notes_of_hostile_texts_are_harmless_html(text: str) -> None:
     template = templates.load("zenodo/1.0.0")
     metadata = map_source(template, merge(_hostile("zenodo/1.0.0", text))).documents["deposit"]["metadata"]

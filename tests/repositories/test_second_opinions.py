@@ -68,6 +68,7 @@ def test_the_card_has_every_field_of_the_hubs_table() -> None:
     assert result["source"] == {"url": "https://example.org/run", "name": "a run", "org": "org"}
 
 
+@pytest.mark.slow
 def test_a_licence_is_on_the_hubs_list_or_has_a_name_and_a_link() -> None:
     key = "huggingface/1.0.0"
     template, manifest = templates.load(key), templates.manifest(key)

@@ -20,6 +20,7 @@ CHECKOUT = Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize("key", templates.KEYS)
+@pytest.mark.slow
 def test_a_template_stands_its_test(key: str) -> None:
     proof = prove(Folder(templates.ROOT / key, key))
     assert [f"{p.location.file}:{p.location.line}: {p.message}" for p in proof.problems] == []

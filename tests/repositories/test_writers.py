@@ -32,6 +32,7 @@ JSON = st.recursive(
 @example(1e22)
 @example("\U00011d99")
 @settings(max_examples=300)
+@pytest.mark.slow
 def test_yaml_is_read_alike_by_readers_of_both_versions(value: Any) -> None:
     text = write(value, {"writer": "yaml"}).decode()
     assert YAML(typ="safe", pure=True).load(text) == value

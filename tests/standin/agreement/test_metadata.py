@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import hypothesis.strategies as st
+import pytest
 
 from candle_spec.modac.metadata import Checked, check_collection, check_file, entry_list, offered_values
 from candle_spec.modac.rules import Rules, parse, starter
@@ -83,11 +84,13 @@ def _both(found: dict[str, Any]) -> tuple[Rules, RuleSet]:
     return parse(found, location="made"), read_rules(found, location="made")
 
 
+@pytest.mark.slow
 @made.given(400, made.rule_sets(), made.rows())
 def test_collections_under_any_rules(found: dict[str, Any], rows: Rows) -> None:
     judge_collection(rows, *_both(found))
 
 
+@pytest.mark.slow
 @made.given(200, made.rule_sets(of_files=True), made.rows())
 def test_files_under_any_rules(found: dict[str, Any], rows: Rows) -> None:
     """Rules of files for some types of collection are left out: the client does not know what a file will be in."""

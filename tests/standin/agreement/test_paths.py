@@ -20,6 +20,7 @@ ODD = st.sampled_from([*list(" %;\\?#~+äé\xa0\x07@'\"{"), "%20", "%2e", "%2F",
 SEGMENTS = st.lists(PIECES | st.one_of(PIECES, ODD), min_size=1, max_size=3).map("".join) | PIECES
 
 
+@pytest.mark.slow
 @made.given(150, SEGMENTS)
 def test_a_segment_arrives_or_is_not_sent(segment: str) -> None:
     if segment_fault(segment):
@@ -28,6 +29,7 @@ def test_a_segment_arrives_or_is_not_sent(segment: str) -> None:
         assert kept(segment)
 
 
+@pytest.mark.slow
 def test_each_character() -> None:
     for character in map(chr, range(0x20, 0x17F)):
         segment = f"a{character}"
