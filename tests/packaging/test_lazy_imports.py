@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
 
 FRAMEWORKS = "torch tensorflow keras tf_keras jax flax sklearn onnx lightgbm xgboost".split()

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import hypothesis
+import pytest
 
 from candle_spec.modac.metadata import Checked, check_collection, check_file, entry_list, offered_values
 from candle_spec.modac.rules import Rules, parse, starter

@@ -6,6 +6,7 @@ import re
 
 import hypothesis
 import hypothesis.strategies as st
+import pytest
 
 from candle_spec.errors import InvalidInputError
 from candle_spec.modac.names import checked_path, identifier_fault, path_problem, segment_fault
