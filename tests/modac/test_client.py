@@ -186,6 +186,7 @@ class TestUpload:
 
     @pytest.mark.parametrize("at", [0, 1, 100, 700, 1_500, 3_000, 4_400])
     @pytest.mark.parametrize("kind", ["drop-request", "drop-response"])
+    @pytest.mark.slow
     def test_a_connection_lost_at_any_byte(
         self, server: Server, client: Client, asset: str, local: Path, kind: str, at: int
     ) -> None:
@@ -284,6 +285,7 @@ class TestDownload:
             _download(reading, stored, tmp_path / "m")
         assert [path.name for path in tmp_path.glob("*m*")] == []
 
+    @pytest.mark.slow
     def test_an_endless_body(self, server: Server, reading: Client, stored: str, tmp_path: Path) -> None:
         server.faults.add("endless", path="/presigned/", times=0)
         with pytest.raises(LimitExceededError, match="more than the 3765 bytes"):
@@ -323,6 +325,7 @@ class TestHostile:
         assert spy.heard == b""
 
     @pytest.mark.parametrize("path", ["/api/v2/dataObject/", "/api/collection/", "/api/authenticate"])
+    @pytest.mark.slow
     def test_an_endless_answer_to_what_was_sent(
         self, server: Server, client: Client, asset: str, local: Path, path: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:

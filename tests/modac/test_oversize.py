@@ -94,6 +94,7 @@ def test_nothing_is_copied_that_fits(here: Path) -> None:
     assert not Path("uno.tiny.candle.resharded").exists()
 
 
+@pytest.mark.slow
 def test_a_series_with_one_large_epoch(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for number, rows in (("001", checkpoints.Tiny().tensors), ("002", LARGE)):
         folder = _convert(f"e{number}.tiny", rows)

@@ -261,6 +261,7 @@ class TestHostileAsset:
         return ASSET_PATH[1:]
 
     @pytest.mark.parametrize("path", ["../evil", "/etc/passwd", "a/../../evil", "C:\\evil", "con"])
+    @pytest.mark.slow
     def test_a_path_that_leaves_the_folder(
         self, published: str, uploader: Caller, client: Client, tmp_path: Path, path: str
     ) -> None:

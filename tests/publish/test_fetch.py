@@ -78,6 +78,7 @@ class TestBoth:
         assert fetch() == 2, "the output is there"
 
     @pytest.mark.parametrize("at", [0, 1, 100, 400, 551])
+    @pytest.mark.slow
     def test_a_connection_lost_at_any_byte(self, service: tuple[Any, Fetch, str], at: int) -> None:
         server, fetch, weights = service
         data = Path("uno.tiny.candle", WEIGHTS).read_bytes()
@@ -141,6 +142,7 @@ class TestBoth:
         assert not Path("back").exists()
 
     @pytest.mark.parametrize("target", ["http://192.0.2.1/x", "ftp://127.0.0.1/x", "file:///etc/passwd", ""])
+    @pytest.mark.slow
     def test_a_redirect_to_where_nobody_should_go(
         self, service: tuple[Any, Fetch, str], target: str, capsys: pytest.CaptureFixture[str]
     ) -> None:
@@ -171,6 +173,7 @@ class TestBoth:
         assert "without an end" in capsys.readouterr().err
 
     @pytest.mark.parametrize("answer", [[], {}, {"sha": 5}, {"files": [5], "id": 1}, [{"type": "file"}], "text"])
+    @pytest.mark.slow
     def test_an_api_of_another_shape(self, service: tuple[Any, Fetch, str], answer: Any) -> None:
         server, fetch, _ = service
         server.lasting["/api/"] = lambda request: JSONResponse(answer)

@@ -137,6 +137,7 @@ class TestHuggingFace:
 
     @pytest.mark.parametrize("part", ["/api/repos/create", "/preupload/", "/paths-info/", "/objects/batch"])
     @pytest.mark.parametrize("answer", [[], {}, "x", 5, [5], {"files": [5]}])
+    @pytest.mark.slow
     def test_an_answer_of_another_shape(self, hub: Hub, part: str, answer: Any) -> None:
         hub.lasting[part] = lambda request: JSONResponse(answer)
         code = run(*HUB)

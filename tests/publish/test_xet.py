@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.helpers.calls import ROOT
 from tests.helpers.services.servers import Hub
 
@@ -21,6 +23,7 @@ def publish(**more: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=120)
 
 
+@pytest.mark.slow
 def test_the_variable_leads_to_the_documented_path(hub: Hub) -> None:
     done = publish(HF_HUB_DISABLE_XET="1")
     assert done.returncode == 0, done.stderr
@@ -28,6 +31,7 @@ def test_the_variable_leads_to_the_documented_path(hub: Hub) -> None:
     assert not [seen for seen in hub.seen if "xet" in seen.path]
 
 
+@pytest.mark.slow
 def test_with_it_nothing_goes_the_documented_path(hub: Hub) -> None:
     """The large files go to another store by a protocol of its own, which no local server speaks."""
     done = publish(HF_HUB_DISABLE_XET="")

@@ -28,6 +28,7 @@ def test_a_template_stands_its_test(key: str) -> None:
 
 
 @pytest.mark.parametrize("key", templates.KEYS)
+@pytest.mark.slow
 def test_the_compiled_form_is_that_of_the_sources(key: str) -> None:
     folder = Folder(templates.ROOT / key, key)
     assert (templates.ROOT / key / COMPILED).read_bytes() == compile_template(folder)

@@ -44,6 +44,7 @@ def test_examples_are_true(name: str) -> None:
 
 @pytest.mark.parametrize("name", list(TRANSFORMS))
 @given(value=JSON)
+@pytest.mark.slow
 def test_every_value_gives_a_value_or_a_reason(name: str, value: Any) -> None:
     argument = TRANSFORMS[name].example[1]
     before = json.dumps(value)

@@ -128,6 +128,7 @@ def test_a_full_disk_of_one_process_fails_the_save_in_the_first_and_leaves_the_o
 
 
 @pytest.mark.parametrize("who", [0, 1])
+@pytest.mark.slow
 def test_a_process_that_dies_anywhere_leaves_whole_checkpoints_only(tmp_path, who):
     """Killed before each of its calls in turn: the series has the old epochs, or the new one as well."""
     at, found = 0, set()

@@ -303,6 +303,7 @@ def endpoint(config: Config, tmp_path: Path) -> Config:
 
 
 @pytest.mark.parametrize("row", REFUSED)
+@pytest.mark.slow
 def test_refused(row: str, endpoint: Config) -> None:
     call, words = REFUSED[row]
     with running(endpoint) as server:
