@@ -93,6 +93,12 @@ def test_a_query_without_hits() -> None:
                 list(here.client.query({"operator": "XOR", "queries": [query]}, kind=kind))
 
 
+def test_a_look_is_repeated_where_the_service_is_out_of_order() -> None:
+    with both() as here:
+        here.standin.desk.faults.add("error", path="/api/collection/")
+        assert here.client.collection(PATH) is not None
+
+
 def test_an_expired_token_is_renewed_once() -> None:
     with both() as here:
         here.client.service.login()
