@@ -50,6 +50,7 @@ def test_the_wheel_holds_all_data(wheel: set[str]) -> None:
         if path.is_file() and "__pycache__" not in path.parts
     }
     assert data <= wheel
+    assert {f"candle_spec/standin/{path.name}" for path in (ROOT / "candle_spec" / "standin").glob("*.json")} <= wheel
     assert "candle_spec/py.typed" in wheel
 
 

@@ -11,9 +11,8 @@ import httpx
 import pytest
 
 from candle_spec.standin.config import Config
-from candle_spec.standin.search import like
 from candle_spec.standin.server import Server, running
-from tests.helpers.services.modac_calls import ASSET, BASE, STUDY, Caller, Clock, entries, message
+from tests.helpers.services.modac_calls import ASSET, STUDY, Caller, Clock, entries, message
 
 DATA = bytes(range(256)) * 10
 
@@ -94,120 +93,14 @@ class TestWhoReads:
         assert message(reader.send("GET", f"/api/v2/dataObject/{asset}/closed/m")) == "Invalid Permissions"
         assert reader.send("GET", f"/api/v2/dataObject/{asset}/open/m").status_code == 200
 
-
-class TestQuery:
-    def test_only_assets_and_what_is_below(self, uploader: Caller, asset: str) -> None:
-        uploader.put_collection(f"{asset}/f", {"collection_type": "Folder"})
-        found = uploader.query([{"attributeMatch": "ANY", "value": "%", "operator": "LIKE"}], totalCount=True).json()
-        paths = [hit["collection"]["absolutePath"] for hit in found["collections"]]
-        assert paths == [f"/{asset}", f"/{asset}/f"]
-        assert (found["page"], found["limit"], found["totalCount"]) == (1, 100, 2)
-        own = found["collections"][0]["metadataEntries"]["selfMetadataEntries"][0]
-        assert (own["level"], own["levelLabel"]) == (1, "Asset")
-        assert own["collectionId"] == found["collections"][0]["collection"]["collectionId"]
-
-    @pytest.mark.parametrize(
-        ("query", "hit"),
-        [
-            ({"attribute": "domain", "value": "Drug Response", "operator": "EQUAL"}, True),
-            ({"attribute": "domain", "value": "drug response", "operator": "EQUAL"}, False),
-            ({"attribute": "domain", "value": "drug%", "operator": "LIKE"}, True),
-            ({"attribute": "domain", "value": "_rug Response", "operator": "LIKE"}, True),
-            ({"attribute": "domain", "value": "rug", "operator": "LIKE"}, False),
-            ({"attribute": "domain", "value": "Drug Response", "operator": "NOT_EQUAL"}, False),
-            ({"attribute": "epoch", "value": "9", "operator": "NUM_GREATER_THAN"}, True),
-            ({"attribute": "epoch", "value": "10", "operator": "NUM_LESS_THAN"}, False),
-            ({"attribute": "domain", "value": "9", "operator": "NUM_GREATER_THAN"}, False),
-            ({"attribute": "program_identifier", "value": "PROG", "operator": "EQUAL"}, True),
-            (
-                {
-                    "attribute": "program_identifier",
-                    "value": "PROG",
-                    "operator": "EQUAL",
-                    "levelFilter": {"label": "Asset", "operator": "EQUAL"},
-                },
-                False,
-            ),
-            (
-                {
-                    "attribute": "study_identifier",
-                    "value": "STUDY",
-                    "operator": "EQUAL",
-                    "levelFilter": {"level": 2, "operator": "EQUAL"},
-                },
-                True,
-            ),
-            ({"attributeMatch": "PATH", "attribute": "path", "value": f"/{STUDY}/uno", "operator": "PATH_EQUAL"}, True),
-            ({"attribute": "path", "value": f"/{BASE}/%", "operator": "PATH_LIKE"}, True),
-            (
-                {
-                    "attribute": "metadata_updated",
-                    "value": "01-01-2027 00:00:00",
-                    "operator": "TIMESTAMP_GREATER_THAN",
-                    "format": "MM-DD-YYYY HH24:MI:SS",
-                },
-                True,
-            ),
-        ],
-    )
-    def test_operators(self, uploader: Caller, query: dict[str, Any], hit: bool) -> None:
-        uploader.make_asset(epoch="10")
-        assert (uploader.query([query]).status_code == 200) is hit
-
-    def test_and_or(self, uploader: Caller, asset: str) -> None:
-        good = {"attribute": "asset_name", "value": "Uno", "operator": "EQUAL"}
-        bad = {"attribute": "asset_name", "value": "Due", "operator": "EQUAL"}
-        either = {"compoundQuery": {"operator": "OR", "queries": [good, bad]}}
-        both = {
-            "compoundQuery": {"operator": "AND", "queries": [good], "compoundQueries": [{**either["compoundQuery"]}]}
-        }
-        none = {"compoundQuery": {"operator": "AND", "queries": [good, bad]}}
-        answers = [uploader.send("POST", "/api/collection/query", json=q).status_code for q in (either, both, none)]
-        assert answers == [200, 200, 400]
-
-    def test_the_filter_of_access(self, server: Server, uploader: Caller, reader: Caller) -> None:
-        uploader.make_asset(access_group="OTHERS,REHEARSAL")
-        query = [{"attribute": "asset_identifier", "value": "uno", "operator": "EQUAL"}]
-        assert uploader.query(query).status_code == 200
-        assert message(reader.query(query)) == "Invalid Permissions"
-        assert message(Caller(server.url).query(query)) == "Invalid Permissions"
-
-    def test_files_have_no_filter_but_their_collections_do(self, uploader: Caller, reader: Caller) -> None:
-        path = uploader.make_asset(access_group="REHEARSAL")
-        uploader.put_file(f"{path}/m", metadataEntries=entries({"role": "weights"}))
-        query = [{"attribute": "role", "value": "weights", "operator": "EQUAL"}]
-        found = reader.query(query, "dataObject").json()["dataObjects"][0]
-        assert found["dataObject"]["absolutePath"] == f"/{path}/m"
-        assert found["metadataEntries"]["selfMetadataEntries"][0]["levelLabel"] == "DataObject"
-        document = {"compoundQuery": {"operator": "AND", "queries": query}}
-        with_parent = "/api/dataObject/query?returnParent=true"
-        assert message(reader.send("POST", with_parent, json=document)) == "Invalid Permissions"
-        found = uploader.send("POST", with_parent, json=document).json()
-        assert found["collections"][0]["collection"]["absolutePath"] == f"/{path}"
-
-    def test_pages(self, uploader: Caller) -> None:
-        for number in range(5):
-            uploader.make_asset(asset_identifier=f"uno{number}")
-        query = [{"attribute": "asset_type", "value": "Model", "operator": "EQUAL"}]
-        pages = [uploader.query(query, page=page, pageSize=2, totalCount=True).json() for page in (1, 3)]
-        assert [len(page["collections"]) for page in pages] == [2, 1]
-        assert pages[0]["totalCount"] == 5
-
-    def test_what_is_new_shows_up_late(self, config: Config, clock: Clock) -> None:
-        with running(replace(config, search_delay=60)) as server:
-            caller = Caller(server.url, "uploader@example.org")
-            caller.make_program_and_study()
-            caller.make_asset()
-            query = [{"attribute": "asset_type", "value": "Model", "operator": "EQUAL"}]
-            assert message(caller.query(query)) == "Invalid Permissions"
-            clock.now += 60
-            assert caller.query(query).status_code == 200
-
-    @pytest.mark.parametrize(
-        ("pattern", "text", "hit"), [("%", "", True), ("a.c", "abc", False), ("%%B%", "abc", True)]
-    )
-    def test_like(self, pattern: str, text: str, hit: bool) -> None:
-        assert like(pattern, text) is hit
+    def test_in_an_asset_the_rights_on_the_asset_count(self, server: Server, uploader: Caller, asset: str) -> None:
+        uploader.put_collection(f"{asset}/closed", {"collection_type": "Folder"})
+        uploader.put_file(f"{asset}/closed/m")
+        colleague = Caller(server.url, "colleague@example.org")
+        assert message(colleague.send("GET", f"/api/v2/dataObject/{asset}/closed/m")) == "Invalid Permissions"
+        server.grant(f"/{asset}", "REHEARSAL")
+        assert colleague.send("GET", f"/api/v2/dataObject/{asset}/closed/m").status_code == 200
+        assert colleague.send("GET", f"/api/collection/{asset}/closed").status_code == 200
 
 
 class TestDownload:

@@ -37,7 +37,7 @@ def route_words() -> set[str]:
     """Every word that stands beside a path in an address of the service, or in the place of one."""
     parts = document("paths.json")
     marks = {mark.strip("/").rpartition("/")[2] for mark in parts["marks"]["words"]}
-    return marks | set(parts["endings"]["words"]) | set(parts["words"]["words"])
+    return marks | set(parts["endings"]["words"]) | set(parts["places"]["words"])
 
 
 def put_collection(found: InProcess, raw: str, values: dict[str, str]) -> str:

@@ -80,11 +80,16 @@ def rule(draw: st.DrawFn, *, of_files: bool = False) -> dict[str, Any]:
 
 @st.composite
 def rule_sets(draw: st.DrawFn, *, of_files: bool = False) -> dict[str, Any]:
-    """A rule set in the server's shape; the rules of the other kind are there as well."""
-    some = draw(st.lists(rule(of_files=of_files), max_size=5))
-    others = [
-        {"attribute": name, "mandatory": True, "ruleEnabled": True} for name in draw(st.sets(st.sampled_from("bc")))
-    ]
+    """A rule set in the server's shape, with rules of the other kind as well.
+
+    Two rules at most are of one attribute, and one is for a date: the server changes the first entry of an attribute
+    alone, and holds a date against a second rule as it was sent; the client does not.
+    """
+    some: list[dict[str, Any]] = []
+    for row in draw(st.lists(rule(of_files=of_files), max_size=6)):
+        if [one["attribute"] for one in some].count(row["attribute"]) < (1 if row["attribute"] == "when" else 2):
+            some.append(row)
+    others = [{"attribute": name, "mandatory": True} for name in draw(st.sets(st.sampled_from("bc")))]
     names = ("dataObjectMetadataValidationRules", "collectionMetadataValidationRules")
     first, second = names if of_files else reversed(names)
     return {
@@ -97,15 +102,30 @@ def rule_sets(draw: st.DrawFn, *, of_files: bool = False) -> dict[str, Any]:
 
 
 @st.composite
-def rows(draw: st.DrawFn, *, least: int = 0) -> list[dict[str, Any]]:
-    """Entries of a request: short values, dates, empty ones, white space, names of the server's own.
-
-    None gives an attribute a value and white space: the server's rules then see none, and its data base has one.
-    """
+def rows(draw: st.DrawFn) -> list[dict[str, Any]]:
+    """Entries of a request: short values, dates, empty ones, names of the server's own."""
     found: list[dict[str, Any]] = []
-    for _ in range(draw(st.integers(least, 5))):
+    for _ in range(draw(st.integers(0, 5))):
         name = draw(st.sampled_from((*ATTRIBUTES, *ATTRIBUTES, " a", "b\t", "uuid", "a\u00a0", "")))
         values = (*WORDS, *WORDS, *TYPES, " x ", "\t", "", "2026-11-23", "yesterday")
         found.append({"attribute": name, "value": draw(st.sampled_from(values))})
-    valued = {row["attribute"].strip() for row in found if row["value"].strip()}
-    return [row for row in found if row["value"].strip() or not row["value"] or row["attribute"].strip() not in valued]
+    return found
+
+
+@st.composite
+def requests(draw: st.DrawFn, *, of_files: bool = False) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Rules and entries.
+
+    White space is the value of an attribute alone that comes once and has one rule: of others the server's rules see
+    one thing, and its data base keeps another.
+    """
+    found, entries = draw(rule_sets(of_files=of_files)), draw(rows())
+    of_rules = [row["attribute"] for name in found if name.endswith("Rules") for row in found[name]]
+    given_names = [row["attribute"].strip() for row in entries]
+
+    def alone(name: str) -> bool:
+        return given_names.count(name) == 1 and of_rules.count(name) <= 1
+
+    return found, [
+        row for row in entries if row["value"].strip() or not row["value"] or alone(row["attribute"].strip())
+    ]

@@ -85,15 +85,17 @@ def _both(found: dict[str, Any]) -> tuple[Rules, RuleSet]:
 
 
 @pytest.mark.slow
-@made.given(400, made.rule_sets(), made.rows())
-def test_collections_under_any_rules(found: dict[str, Any], rows: Rows) -> None:
+@made.given(400, made.requests())
+def test_collections_under_any_rules(request: tuple[dict[str, Any], Rows]) -> None:
+    found, rows = request
     judge_collection(rows, *_both(found))
 
 
 @pytest.mark.slow
-@made.given(200, made.rule_sets(of_files=True), made.rows())
-def test_files_under_any_rules(found: dict[str, Any], rows: Rows) -> None:
+@made.given(200, made.requests(of_files=True))
+def test_files_under_any_rules(request: tuple[dict[str, Any], Rows]) -> None:
     """Rules of files for some types of collection are left out: the client does not know what a file will be in."""
+    found, rows = request
     judge_file(rows, *_both(found))
 
 
