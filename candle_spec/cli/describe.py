@@ -77,8 +77,7 @@ def command(
         click.echo(f"{at}: {message}", err=True)
     if wrong:
         return exit_codes.FINDINGS
-    path = model_file or description.find_description(checkpoint)
-    path = path or checkpoint.resolve().parent / description.DESCRIPTION
+    path = model_file or description.home(checkpoint)
     if dry_run:
         click.echo(description.updated(path, talk.answers, talk.origins).decode("utf-8"), nl=False)
         return exit_codes.OK

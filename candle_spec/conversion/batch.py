@@ -127,6 +127,16 @@ def _unique(wanted: str, taken: set[str]) -> str:
     return unique
 
 
+def check_output(root: Path, output: Path) -> None:
+    """Refuse an output that a second run would take for a part of the tree.
+
+    Raises:
+        InvalidInputError: It lies inside the tree.
+    """
+    if root.is_dir() and output.resolve().is_relative_to(root.resolve()):
+        raise InvalidInputError("the output would lie in the source", location=str(output), hint="name another output")
+
+
 def run(jobs: Iterable[Job], output: Path, options: Options, context: Path) -> Iterator[Row]:
     """Convert; rows come as they are finished.
 
@@ -135,7 +145,11 @@ def run(jobs: Iterable[Job], output: Path, options: Options, context: Path) -> I
         output: The folder of the new checkpoints, made if it is not there.
         options: How to convert each; ``jobs`` is how many at a time.
         context: The tree's root, where a checkpoint finds what describes it.
+
+    Raises:
+        InvalidInputError: The output lies inside the tree.
     """
+    check_output(context, output)
     output.mkdir(parents=True, exist_ok=True)
     each = replace(options, jobs=1, context=context)
     with ThreadPoolExecutor(max_workers=parallel.jobs(options.jobs), thread_name_prefix="candle-batch") as pool:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 from candle_spec._version import __version__
 from candle_spec.conversion.batch import Row, counts
+from candle_spec.errors import InvalidInputError, MissingPathError
 
 
 def as_json(rows: Sequence[Row], others: int) -> str:
@@ -23,6 +26,22 @@ def as_json(rows: Sequence[Row], others: int) -> str:
     lines = [{key: value for key, value in asdict(row).items() if value not in ("", 0)} for row in rows]
     about = {"tool": {"name": "candle-spec", "version": __version__}, "counts": dict(sorted(counts(rows).items()))}
     return json.dumps({**about, "other_files": others, "rows": lines}, indent=2, ensure_ascii=False)
+
+
+def read_rows(path: Path) -> list[Mapping[str, Any]]:
+    """Return the rows of an earlier report, the baseline of a later run.
+
+    Raises:
+        MissingPathError: There is no such file.
+        InvalidInputError: It is no report.
+    """
+    try:
+        return list(json.loads(path.read_bytes())["rows"])
+    except FileNotFoundError as error:
+        raise MissingPathError("there is no such baseline", location=str(path)) from error
+    except (ValueError, KeyError, TypeError, OSError) as error:
+        message = "the baseline is no report of a conversion"
+        raise InvalidInputError(message, location=str(path), hint="write one with --report json") from error
 
 
 def as_csv(rows: Sequence[Row]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -60,6 +60,12 @@ class Entry:
     def order(self) -> tuple[int, int]:
         """Its place in the training."""
         return self.epoch, self.step or 0
+
+
+def size_on_disk(found: Iterable[Entry]) -> int:
+    """Return the bytes of all files of checkpoints, each file that they share counted once."""
+    files = (path for entry in found for path in entry.path.rglob("*") if path.is_file())
+    return sum({(status.st_dev, status.st_ino): status.st_size for status in (path.stat() for path in files)}.values())
 
 
 def entries(store: Store) -> tuple[Entry, ...]:

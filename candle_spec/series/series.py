@@ -156,6 +156,26 @@ class Series:
         """Return the checkpoint that ``best`` names, ``None`` where it names none."""
         return self._named(BEST)
 
+    def find(self, name: str) -> Entry:
+        """Return the checkpoint that a user names: an epoch, the name of a folder, a tag, ``last`` or ``best``.
+
+        Of several, it is the newest one that is whole and that no later attempt went on without.
+
+        Raises:
+            InvalidInputError: There is none.
+        """
+        if name in (LAST, BEST):
+            found = self._named(name)
+        else:
+            wanted = int(name) if name.isascii() and name.isdigit() else name
+            whole = [entry for entry in self.entries() if entry.complete]
+            named = [entry for entry in whole if wanted in (entry.epoch, entry.name, *entry.tags)]
+            named.sort(key=lambda entry: (not entry.superseded, entry.order))
+            found = named[-1] if named else None
+        if found is None:
+            raise self._unknown(name)
+        return found
+
     def _named(self, name: str) -> Entry | None:
         target = pointers.target(self._store.layout, name)
         return next((entry for entry in self.entries() if entry.complete and entry.path.resolve() == target), None)
@@ -258,5 +278,8 @@ class Series:
         for live in (*reversed(self._store.current()), *reversed(self._store.live)):
             if epoch in (live.point.epoch, live.path.name):
                 return live
+        raise self._unknown(epoch)
+
+    def _unknown(self, name: int | str) -> InvalidInputError:
         known = ", ".join(entry.name for entry in self.entries()) or "there are none"
-        raise InvalidInputError(f"there is no checkpoint {epoch}", location=str(self.path), hint=known)
+        return InvalidInputError(f"there is no checkpoint {name}", location=str(self.path), hint=known)

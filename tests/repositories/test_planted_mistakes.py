@@ -29,10 +29,10 @@ def proof_of(folder: Path) -> Proof:
 
 def test_a_repository_of_data_files_only_passes_and_maps(folder: Path) -> None:
     assert proof_of(folder).problems == []
-    pack = search.choose(search.library([folder.parent.parent]), "registry")
+    template = search.choose(search.library([folder.parent.parent]), "registry")
     manifest = templates.manifest("huggingface/1.0.0", "licence-not-listed")
     manifest["extensions"] = {"urn:example:registry:1": {"ward": "Oncology"}}
-    record = map_source(pack, merge(manifest))
+    record = map_source(template, merge(manifest))
     assert record.documents["entry"] == {"label": "tiny", "ward": "oncology", "note": "TINY"}
     assert record.blocking == []
 

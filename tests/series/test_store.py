@@ -373,3 +373,14 @@ def test_large_files_pass_through_the_buffers_whole(tmp_path: Path) -> None:
             assert series.verify(number) == []
             assert branch_of(saved.path) == (number, 0)
             series.prune({number})
+
+
+def test_a_checkpoint_is_found_by_what_a_user_calls_it(tmp_path: Path) -> None:
+    with open_series(tmp_path / "ckpts") as series:
+        for epoch in (1, 2):
+            series.save(state(epoch))
+        series.tag(1, "paper")
+        assert series.find("1").name == series.find("paper").name == series.find(series.entries()[0].name).name
+        assert series.find("last").epoch == 2
+        with pytest.raises(InvalidInputError, match="no checkpoint 7"):
+            series.find("7")

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -31,8 +30,12 @@ def convert_tree(
     """
     from candle_spec.conversion import batch, batch_report
 
-    known = _baseline(baseline)
-    target = _target(root, output, plan_only=plan_only)
+    known = [] if baseline is None else batch_report.read_rows(baseline)
+    if output is not None:
+        batch.check_output(root, output)
+    elif not plan_only:
+        raise InvalidInputError("--recursive wants an output folder", hint="candle-spec convert -r DIR OUT")
+    target = output or root
     text = report == "text"
     rows, jobs, others = batch.plan(root, _tell if text else _silent)
     if not rows and not jobs:
@@ -49,29 +52,6 @@ def convert_tree(
         make = {"json": lambda: batch_report.as_json(rows, others), "junit": lambda: batch_report.as_junit(rows)}
         click.echo(make.get(report, lambda: batch_report.as_csv(rows))())
     return exit_codes.FINDINGS if new else exit_codes.OK
-
-
-def _target(root: Path, output: Path | None, *, plan_only: bool) -> Path:
-    if output is None:
-        if not plan_only:
-            raise InvalidInputError("--recursive wants an output folder", hint="candle-spec convert -r DIR OUT")
-        return root
-    if root.is_dir() and output.resolve().is_relative_to(root.resolve()):
-        raise InvalidInputError("the output would lie in the source", location=str(output), hint="name another output")
-    return output
-
-
-def _baseline(path: Path | None) -> list[Mapping[str, Any]]:
-    if path is None:
-        return []
-    try:
-        rows = json.loads(path.read_bytes())["rows"]
-    except FileNotFoundError as error:
-        raise MissingPathError("there is no such baseline", location=str(path)) from error
-    except (ValueError, KeyError, TypeError, OSError) as error:
-        message = "the baseline is no report of a conversion"
-        raise InvalidInputError(message, location=str(path), hint="write one with --report json") from error
-    return list(rows)
 
 
 def _silent(row: Row) -> None:

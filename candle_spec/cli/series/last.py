@@ -19,6 +19,6 @@ def command(folder: Path, epoch: str | None, as_json: bool) -> None:
 
     if epoch is not None:
         with Series.create_or_open(folder) as series:
-            series.set_last(_arguments.find(series, epoch).name)
-    entry = _arguments.find(Series.read(folder), "last")
+            series.set_last(series.find(epoch).name)
+    entry = Series.read(folder).find("last")
     _arguments.show(_arguments.about(entry), str(entry.path), json_wanted=as_json)

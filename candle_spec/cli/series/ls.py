@@ -40,6 +40,8 @@ def _flags(entry: Entry, last: Entry | None, best: Entry | None) -> list[str]:
 
 
 def _table(entries: Sequence[Entry], flags: dict[str, list[str]]) -> Iterator[str]:
+    from candle_spec.series.entries import size_on_disk
+
     names = list(dict.fromkeys(name for entry in entries for name in entry.metrics))[:_METRICS]
     rows = [["epoch", "step", *names, "size", "unique", ""]]
     for entry in entries:
@@ -51,12 +53,6 @@ def _table(entries: Sequence[Entry], flags: dict[str, list[str]]) -> Iterator[st
     for row in rows:
         cells = [cell.rjust(width) for cell, width in zip(row[:-1], widths, strict=False)]
         yield "  ".join([*cells, row[-1]]).rstrip()
-    whole, unique = sum(entry.size for entry in entries), _on_disk(entries)
+    whole, unique = sum(entry.size for entry in entries), size_on_disk(entries)
     count = words.plural(len(entries), "checkpoint")
     yield f"{count}, {words.size(unique)} on disk, {words.size(whole)} if nothing was shared"
-
-
-def _on_disk(entries: Sequence[Entry]) -> int:
-    """Return the bytes of all files, each counted once."""
-    files = (path for entry in entries for path in entry.path.rglob("*") if path.is_file())
-    return sum({(status.st_dev, status.st_ino): status.st_size for status in (path.stat() for path in files)}.values())

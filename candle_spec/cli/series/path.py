@@ -17,5 +17,5 @@ def command(folder: Path, epoch: str, as_json: bool) -> None:
     """Print the path of the checkpoint EPOCH: an epoch, a folder's name, a tag, last or best."""
     from candle_spec.series.series import Series
 
-    entry = _arguments.find(Series.read(folder), epoch)
+    entry = Series.read(folder).find(epoch)
     _arguments.show({"path": str(entry.path)}, str(entry.path), json_wanted=as_json)

@@ -19,7 +19,7 @@ def command(folder: Path, epoch: str, off: bool, as_json: bool) -> None:
     from candle_spec.series.series import Series
 
     with Series.create_or_open(folder) as series:
-        name = _arguments.find(series, epoch).name
+        name = series.find(epoch).name
         series.unpin(name) if off else series.pin(name)
         pinned = [entry.name for entry in series.entries() if entry.pinned]
     _arguments.show({"pinned": pinned}, f"pinned: {', '.join(pinned) or 'none'}", json_wanted=as_json)

@@ -31,7 +31,7 @@ def command(
     from candle_spec.conversion.native_series.fresh import write_native
     from candle_spec.series.series import Series
 
-    path = _arguments.find(Series.read(folder), epoch).path
+    path = Series.read(folder).find(epoch).path
     opened = Checkpoint(path).checked()
     if "conversion" in opened.document:
         context.invoke(restore, checkpoint=path, output=output, rebuild=rebuild, overwrite=overwrite, as_json=as_json)

@@ -21,7 +21,7 @@ def command(folder: Path, epoch: str, as_json: bool) -> None:
     from candle_spec.checkpoint.checkpoint import Checkpoint
     from candle_spec.series.series import Series
 
-    entry = _arguments.find(Series.read(folder), epoch)
+    entry = Series.read(folder).find(epoch)
     manifest = Checkpoint(entry.path).document
     document = {**_arguments.about(entry), "lineage": manifest.get("lineage", {}), "files": manifest["files"]}
     document["resume_grade"] = manifest.get("training_state", {}).get("resume_grade", "")

@@ -26,7 +26,7 @@ def command(folder: Path, epoch: str | None, tag: str | None, delete: str | None
         if delete is not None:
             series.untag(delete)
         elif epoch is not None and tag is not None:
-            series.tag(_arguments.find(series, epoch).name, tag)
+            series.tag(series.find(epoch).name, tag)
         tags = {name: entry.name for entry in series.entries() for name in entry.tags}
     text = "\n".join(f"{name}  {where}" for name, where in sorted(tags.items())) or "no tags"
     _arguments.show({"tags": tags}, text, json_wanted=as_json)

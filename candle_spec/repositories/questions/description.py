@@ -36,6 +36,11 @@ def find_description(checkpoint: Path) -> Path | None:
     return None
 
 
+def home(checkpoint: Path) -> Path:
+    """Return where answers about a checkpoint go: its description, or a new one beside it."""
+    return find_description(checkpoint) or checkpoint.resolve().parent / DESCRIPTION
+
+
 def find_site() -> Path | None:
     """Return the site profile: the file that the environment names, or the user's own."""
     if named := os.environ.get(SITE_VARIABLE):
