@@ -21,7 +21,7 @@ help:
 	@echo "demo        convert a real cancer model, validate it, restore it, compare sha256 (about 60 MB of downloads)"
 	@echo "demo-training  train in PyTorch, be killed in a save, start again, lose nothing (needs torch)"
 	@echo "demo-modac  publish a model and a series to a local stand-in of MoDaC, download them as somebody else, compare"
-	@echo "quick       the tests that need no framework, in an environment of their own (45 MB of downloads, two minutes)"
+	@echo "quick       the tests that need no framework, in an environment of their own (45 MB of downloads, a minute)"
 	@echo "test        all tests, with all frameworks (about 1.3 GB of downloads, 5 GB on disk)"
 	@echo "corpus      convert 110 real checkpoints of others and compare each with its own loader (740 MB of downloads)"
 	@echo "lint        ruff; types: mypy; layers: which room may import which; docs: what README and spec.md show is true"

@@ -9,7 +9,6 @@ from __future__ import annotations
 import ast
 import configparser
 import re
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -55,21 +54,3 @@ def value(text: str | None) -> Any:
         plain = re.sub(r"\s+#.*\Z", "", text.strip(), flags=re.DOTALL)
         found = _TYPE.fullmatch(plain)
         return found[1] if found else plain
-
-
-def format_parameters(parameters: Mapping[str, Any]) -> str:
-    """Return parameters as Supervisor writes them, so that :func:`read` returns them again.
-
-    Numpy types become ``f16``, ``f32``, ``f64``; ``timeout`` and ``solr_root`` stand in a section of their own.
-    """
-    last = ("timeout", "solr_root")
-    lines = ["[Global Params]", *(_line(key, item) for key, item in parameters.items() if key not in last)]
-    lines += ["[Monitor Params]", *(_line(key, parameters[key]) for key in last if key in parameters)]
-    return "".join(f"{line}\n" for line in lines)
-
-
-def _line(key: str, item: Any) -> str:
-    name = getattr(item, "__name__", "")
-    short = {"float16": "f16", "float32": "f32", "float64": "f64"}.get(name)
-    plain = item.item() if hasattr(item, "item") and getattr(item, "shape", None) == () else item
-    return f"{key}={(short or name or plain)!r}"

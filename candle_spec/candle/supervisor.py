@@ -1,4 +1,4 @@
-"""What CANDLE's Supervisor and its workflows read from a run: result, stop marker, parameters; checkpoints by id."""
+"""What CANDLE's Supervisor and its workflows read from a run: result, stop marker; checkpoints by id."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, Final
 
 from candle_spec.atomic import replace_file
-from candle_spec.candle.model_file import format_parameters
 from candle_spec.candle.workflow_run import output_folder
 from candle_spec.checkpoint import manifest_file
 from candle_spec.checkpoint.layout import MANIFEST
@@ -24,11 +23,6 @@ STOP_MARKER: Final = "stop.marker"
 def plain(value: float) -> str:
     """Return a number without exponent: result parsers cut ``9.1e-05`` into two numbers. NaN is ``NaN``."""
     return format(Decimal(repr(float(value))), "f") if math.isfinite(value) else str(float(value)).replace("nan", "NaN")
-
-
-def write_parameters(params: Mapping[str, Any], path: str | Path) -> None:
-    """Write ``parameters.txt`` as Supervisor does."""
-    replace_file(Path(path), format_parameters(params).encode())
 
 
 def finish(params: Mapping[str, Any], result: float, *, epochs: int, name: str = "val_loss") -> Path:

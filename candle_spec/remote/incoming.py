@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
@@ -12,10 +13,14 @@ from candle_spec import limits
 from candle_spec.atomic import Fs, write_errors
 from candle_spec.digests import BLOCK, Progress, digest_file, no_progress
 from candle_spec.errors import CorruptFileError, LimitExceededError, ServiceError
+from candle_spec.remote.answers import ANSWER_SECONDS
 from candle_spec.remote.checks import Check, Match
 
 PARTIAL: Final = ".part"
 """Behind the name of a file that is still coming in."""
+
+SLOWEST: Final = 32_768
+"""Bytes in a second that a download must have in the mean, :data:`ANSWER_SECONDS` apart: one that trickles ends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +34,7 @@ class Incoming:
         open: Yields its bytes from the given byte on; fails with :class:`ServiceError`.
         attempts: How often in a row it is tried without a byte that is new.
         wait: Waits before a repetition, the longer the more attempts failed.
+        clock: Seconds, for the time that all of it may take.
     """
 
     location: str
@@ -37,6 +43,7 @@ class Incoming:
     open: Callable[[int], AbstractContextManager[Iterator[bytes]]]
     attempts: int
     wait: Callable[[int], None]
+    clock: Callable[[], float] = time.monotonic
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +77,7 @@ def receive_file(
     Raises:
         CorruptFileError: What came in is not what the service or ``sha256`` says.
         LimitExceededError: More comes than the service said.
-        ServiceError: It broke off too often; what came in so far is kept for the next run.
+        ServiceError: It broke off too often or takes too long; what came in so far is kept for the next run.
     """
     if size is not None and incoming.size not in (None, size):
         raise CorruptFileError(
@@ -122,24 +129,40 @@ def _resume(file: BinaryIO, incoming: Incoming, fs: Fs) -> Check:
 def _transfer(incoming: Incoming, file: BinaryIO, check: Check, fs: Fs, progress: Progress) -> None:
     """Take what is missing, with as many attempts as are allowed without any progress."""
     size, failed = incoming.size, 0
+    is_late = _lateness(incoming, check)
     while size is None or check.size < size or check.size == 0:
         before = check.size
         try:
             with incoming.open(before) as blocks:
-                _take(blocks, incoming, file, check, fs, progress)
-            if size is None or check.size >= size:
+                _take(blocks, incoming, file, check, fs, progress, is_late)
+            if check.size >= size if size is not None else not is_late():
                 return
             error = ServiceError("the download ended early", location=incoming.location)
         except ServiceError as lost:
             error = lost
+        if is_late():
+            words = f"the download trickles: less than {SLOWEST} bytes in a second"
+            raise ServiceError(words, location=incoming.location, hint="run it again, it goes on")
         failed = 0 if check.size > before else failed + 1
         if failed >= incoming.attempts:
             raise error
         incoming.wait(failed)
 
 
+def _lateness(incoming: Incoming, check: Check) -> Callable[[], bool]:
+    """Return what tells whether a download takes longer than its bytes may take, all attempts together."""
+    started, before = incoming.clock(), check.size
+    return lambda: incoming.clock() - started > ANSWER_SECONDS + (check.size - before) / SLOWEST
+
+
 def _take(
-    blocks: Iterator[bytes], incoming: Incoming, file: BinaryIO, check: Check, fs: Fs, progress: Progress
+    blocks: Iterator[bytes],
+    incoming: Incoming,
+    file: BinaryIO,
+    check: Check,
+    fs: Fs,
+    progress: Progress,
+    is_late: Callable[[], bool],
 ) -> None:
     most = limits.TENSOR_BYTES if incoming.size is None else incoming.size
     for block in blocks:
@@ -150,6 +173,8 @@ def _take(
         fs.write(file, block)
         check.update(block)
         progress(len(block))
+        if is_late():
+            return
 
 
 def _verify(incoming: Incoming, partial: Path, check: Check, sha256: str, fs: Fs) -> None:

@@ -138,11 +138,6 @@ class Database:
         self._sql.execute("INSERT INTO users VALUES (?, ?, ?, ?, 0)", row)
         self._sql.executemany("INSERT INTO memberships VALUES (?, ?)", [(user.email, name) for name in user.groups])
 
-    def remove_user(self, email: str) -> None:
-        """Delete an account."""
-        self._sql.execute("DELETE FROM users WHERE email = ?", (email,))
-        self._sql.execute("DELETE FROM memberships WHERE email = ?", (email,))
-
     def user(self, email: str) -> bool | None:
         """Return whether a user is an uploader; ``None`` where there is none."""
         row = self._sql.execute("SELECT is_write FROM users WHERE email = ?", (email,)).fetchone()

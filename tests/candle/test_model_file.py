@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy
 import pytest
 
 from candle_spec.candle import model_file
@@ -25,20 +24,3 @@ def test_values_are_read_and_never_run(text: str, expected: object) -> None:
 def test_first_occurrence_over_sections_and_colons(tmp_path: Path) -> None:
     (tmp_path / "m").write_text("[A]\nEpochs: 3\n[B]\nepochs = 4\nloss: 'mse'\n")
     assert model_file.read(tmp_path / "m") == {"epochs": 3, "loss": "mse"}
-
-
-def test_supervisors_parameters(tmp_path: Path) -> None:
-    params = {
-        "model_name": "nt3",
-        "timeout": 3600.0,
-        "dense": [200, 20],
-        "data_type": numpy.float32,
-        "rate": numpy.float64(0.5),
-    }
-    text = model_file.format_parameters(params)
-    assert text.splitlines() == [
-        "[Global Params]", "model_name='nt3'", "dense=[200, 20]", "data_type='f32'", "rate=0.5",
-        "[Monitor Params]", "timeout=3600.0",
-    ]  # fmt: skip
-    (tmp_path / "parameters.txt").write_text(text)
-    assert model_file.read(tmp_path / "parameters.txt") == {**params, "data_type": "f32"}

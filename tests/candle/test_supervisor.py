@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from candle_spec.candle import model_file, supervisor
+from candle_spec.candle import supervisor
 from candle_spec.candle.workflow_run import run_identity
 from candle_spec.errors import MissingPathError
 
@@ -44,11 +44,6 @@ def test_result_and_marker(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
         "IMPROVE_RESULT val_loss:\t0.000091",
         "IMPROVE_RESULT val_corr:\tNaN",
     ]
-
-
-def test_parameters(tmp_path: Path) -> None:
-    supervisor.write_parameters({"epochs": 3, "loss": "mse", "timeout": 7.5}, tmp_path / "parameters.txt")
-    assert model_file.read(tmp_path / "parameters.txt") == {"epochs": 3, "loss": "mse", "timeout": 7.5}
 
 
 def test_who_a_run_is() -> None:

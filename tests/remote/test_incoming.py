@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -62,6 +64,19 @@ def test_the_next_run_goes_on(tmp_path: Path) -> None:
 
 def test_attempts_count_from_the_last_progress(tmp_path: Path) -> None:
     receive_file(Source(1, 1, 1, 2, 2, 2, 3).incoming(), tmp_path / "m")
+    assert (tmp_path / "m").read_bytes() == DATA
+
+
+@pytest.mark.parametrize("size", [len(DATA), None])
+def test_one_that_trickles_ends_and_goes_on_later(tmp_path: Path, size: int | None) -> None:
+    slow = replace(Source(100, 200, 300).incoming(size), clock=count(step=600.0).__next__)
+    with pytest.raises(ServiceError, match="trickles"):
+        receive_file(slow, tmp_path / "m")
+    kept = (tmp_path / f".m{PARTIAL}").stat().st_size
+    assert 0 < kept < len(DATA)
+    source = Source()
+    receive_file(source.incoming(), tmp_path / "m")
+    assert source.starts == [kept]
     assert (tmp_path / "m").read_bytes() == DATA
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
+import sqlite3
+from contextlib import closing
 
 import pytest
 
@@ -102,7 +104,8 @@ def test_a_badly_signed_bearer(server: Server) -> None:
 
 def test_a_bearer_of_a_user_who_is_gone(server: Server) -> None:
     token = Caller(server.url, "reader@example.org").token()
-    server.desk.database.remove_user("reader@example.org")
+    with closing(sqlite3.connect(server.desk.config.folder / "standin.sqlite", isolation_level=None)) as memory:
+        memory.execute("DELETE FROM users WHERE email = 'reader@example.org'")
     answer = Caller(server.url, headers=bearer(token)).send(*PROTECTED, json={})
     assert (answer.status_code, answer.json()) == UNAUTHORIZED
 

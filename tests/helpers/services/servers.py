@@ -384,6 +384,7 @@ def running(server: Server) -> Iterator[None]:
     """Serve from a thread, on loopback."""
     listener = socket.socket(proto=socket.IPPROTO_TCP)  # so that asyncio sends what it is given at once
     listener.bind(("127.0.0.1", 0))
+    listener.listen(64)
     server.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     runner = uvicorn.Server(uvicorn.Config(server.app(), log_level="error", lifespan="off"))
     thread = threading.Thread(target=runner.run, kwargs={"sockets": [listener]}, daemon=True)
