@@ -11,7 +11,8 @@ from candle_spec.canonical import load_file
 from candle_spec.checkpoint import inventory, manifest_file
 from candle_spec.checkpoint.layout import MANIFEST, resolve
 from candle_spec.checkpoint.model_builder import build_model
-from candle_spec.errors import CorruptFileError, InvalidInputError, MissingPathError
+from candle_spec.digests import digest_bytes
+from candle_spec.errors import CorruptFileError, InvalidInputError, MissingPathError, ProofFailedError
 from candle_spec.problems import Severity
 from candle_spec.weights.reader import SafetensorsFile
 
@@ -97,8 +98,7 @@ class Checkpoint:
         """All tensors, in the native order."""
         weights = self.document["weights"]
         if "inventory" in weights:
-            document = self.read_json(weights["inventory"])
-            return inventory.parse(document["tensors"])
+            return inventory.parse(row for path in weights["inventory"] for row in self.read_json(path)["tensors"])
         return inventory.parse(weights.get("tensors", []))
 
     @property
@@ -124,6 +124,18 @@ class Checkpoint:
     def read_file(self, path: str) -> bytes:
         """Return the bytes of one file of the checkpoint."""
         return self.file(path).read_bytes()
+
+    def listed_file(self, path: str) -> bytes:
+        """Return the bytes of one file of the checkpoint, which must be those that the manifest lists.
+
+        Raises:
+            ProofFailedError: They are others, or the file is not listed.
+        """
+        data = self.read_file(path)
+        stated = next((row.get("digest") for row in self.document["files"] if row["path"] == path), None)
+        if digest_bytes(data) != stated:
+            raise ProofFailedError("the file is not the one that the manifest lists", location=path)
+        return data
 
     def read_json(self, path: str) -> Any:
         """Return one JSON file of the checkpoint, parsed strictly.
@@ -204,7 +216,7 @@ class Checkpoint:
         """
         return build_model(
             self.document,
-            self.read_file,
+            self.listed_file,
             lambda: self.state_dict(framework="torch"),
             location=str(self.path),
             trust_code=trust_code,

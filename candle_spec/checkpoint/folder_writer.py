@@ -16,7 +16,7 @@ from typing import Any, Protocol
 from candle_spec.checkpoint import manifest_file
 from candle_spec.checkpoint.code_files import START
 from candle_spec.checkpoint.contents import Contents, SideFile
-from candle_spec.checkpoint.file_record import JSON, SAFETENSORS, FileRecord, group_role, payload_role
+from candle_spec.checkpoint.file_record import JSON, SAFETENSORS, FileRecord, group_role, head_of, payload_role
 from candle_spec.checkpoint.layout import INVENTORY, MANIFEST, STATE
 from candle_spec.checkpoint.manifest_builder import Inputs, build, is_apart, tensor_entries
 from candle_spec.weights.shards import GroupPlan, PlannedFile
@@ -134,7 +134,7 @@ class FolderWriter:
         written = self._files.settle()
         self.part_digests |= written.arrays
         self.records += [
-            FileRecord(file.name, file.header.file_size, written.files[file.name], media_type, role)
+            FileRecord(file.name, file.header.file_size, written.files[file.name], media_type, role, head_of(file.head))
             for file, media_type, role in self._begun
         ]
         self._begun.clear()

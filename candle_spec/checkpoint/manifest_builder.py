@@ -18,7 +18,7 @@ from candle_spec.checkpoint.layout import INLINE_TENSORS, INVENTORY, STATE
 from candle_spec.checkpoint.manifest_file import SCHEMA_VERSION
 from candle_spec.checkpoint.resume import EXACT, resume_grade
 from candle_spec.digests import digest_encoded, digest_json, payload_digest
-from candle_spec.manifest.collection import urn
+from candle_spec.manifest.collection import schema_id
 from candle_spec.weights.shards import GroupPlan, StoredPart, stored_parts
 from candle_spec.weights.sources import TensorSource
 
@@ -126,7 +126,7 @@ def build(inputs: Inputs, entries: list[dict[str, Any]]) -> dict[str, Any]:
     """Return the manifest (without seal); its tensors are inline unless they were written as a file."""
     contents = inputs.contents
     manifest: dict[str, Any] = {
-        "$schema": urn("checkpoint"),
+        "$schema": schema_id("checkpoint"),
         "schema_version": SCHEMA_VERSION,
         "dates": {"created": timestamp(inputs.created)},
         "model": {"framework": _framework(contents.framework), "parameter_count": _parameters(entries)},
@@ -194,7 +194,7 @@ def _weights(inputs: Inputs, entries: list[dict[str, Any]]) -> dict[str, Any]:
             return {key: weights[key] for key in ("kind", "content_digest", "payload")}
     weights["groups"] = [_group(group, inputs, entries) for group in inputs.contents.groups]
     if is_apart(entries):
-        weights["inventory"] = INVENTORY
+        weights["inventory"] = [INVENTORY]
     else:
         weights["tensors"] = entries
     return weights

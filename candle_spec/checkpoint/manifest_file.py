@@ -9,7 +9,7 @@ from typing import Any, Final
 from candle_spec import resources
 from candle_spec.canonical import load_file, pretty
 from candle_spec.digests import digest_json
-from candle_spec.manifest.collection import CURRENT, urn
+from candle_spec.manifest.collection import BASE, CURRENT, schema_id
 
 SCHEMA_VERSION: Final = CURRENT
 """Version of the format that this package writes."""
@@ -24,7 +24,7 @@ def dump(manifest: dict[str, Any]) -> bytes:
 
 def document(schema: str, members: Mapping[str, Any]) -> bytes:
     """Return the file of another document of the format, of the version that this package writes."""
-    return pretty({"$schema": urn(schema), "schema_version": SCHEMA_VERSION, **members}, one_line=ONE_LINE)
+    return pretty({"$schema": schema_id(schema), "schema_version": SCHEMA_VERSION, **members}, one_line=ONE_LINE)
 
 
 def manifest_digest(manifest: dict[str, Any]) -> str:
@@ -60,12 +60,11 @@ def _order(value: Any, schema: Any, name: str) -> Any:
 
 
 def _follow(schema: Any, name: str) -> tuple[dict[str, Any], str]:
-    """Resolve ``$ref`` among the packaged schemas: ``#/$defs/x`` or ``urn:candle-spec:schemas:<name>:<version>``."""
+    """Resolve ``$ref`` among the packaged schemas: ``#/$defs/x`` or a schema's identifier."""
     while isinstance(schema, dict) and "$ref" in schema:
         target, _, fragment = str(schema["$ref"]).partition("#")
         if target:
-            *parts, version = target.removeprefix("urn:candle-spec:schemas:").split(":")
-            name = "/".join([*parts, f"{version}.json"])
+            name = f"{target.removeprefix(BASE)}.json"
         schema = resources.read_json(name)
         for part in filter(None, fragment.split("/")):
             schema = schema[part]

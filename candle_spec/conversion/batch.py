@@ -195,7 +195,7 @@ def _is_done(job: Job, target: Path) -> bool:
     # Names in the certificate are relative to what was named, or to the tree that it was joined from.
     for folder in (job.path, *job.path.parents):
         if recorded and all((folder / record["path"]).is_file() for record in recorded):
-            return all(digest_file(folder / record["path"]) == record["sha256"] for record in recorded)
+            return all(digest_file(folder / record["path"]) == record["digest"] for record in recorded)
     return False
 
 

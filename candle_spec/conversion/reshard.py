@@ -159,7 +159,7 @@ class _Copying:
             if path in self._new.replaced or path in rewritten or ("withheld" in row and not here):
                 continue
             source = self._checkpoint.file(path)
-            if self._writer.copy(path, self._blocks(source)) != row["sha256"]:
+            if self._writer.copy(path, self._blocks(source)) != row["digest"]:
                 raise _changed(source)
 
     def _blocks(self, source: Path) -> Iterator[bytes | memoryview]:
@@ -195,15 +195,14 @@ class _Copying:
         return {**extent, "file": place[0], "key": place[1]}
 
     def _inventory(self) -> None:
-        path = self._checkpoint.document["weights"].get("inventory")
-        if path:
+        for path in self._checkpoint.document["weights"].get("inventory", ()):
             document = self._listed(path)
             document["tensors"] = self._new.entries(document["tensors"])
             self._rewrite(path, document)
 
     def _listed(self, path: str) -> Any:
         """Return a JSON file of the checkpoint, which must be the one that is listed."""
-        if digest_file(self._checkpoint.file(path)) != self._rows[path]["sha256"]:
+        if digest_file(self._checkpoint.file(path)) != self._rows[path]["digest"]:
             raise _changed(self._checkpoint.file(path))
         return self._checkpoint.read_json(path)
 
@@ -217,9 +216,9 @@ class _Copying:
         extents = [StoredExtent.from_json(extent) for extent in document["extents"]]
         splice = Splice(self._writer.path, document["residue"]["path"], document["size"], extents)
         digest = digest_blocks(splice.blocks())
-        if digest != document["sha256"]:
+        if digest != document["digest"]:
             raise ProofFailedError(
-                f"the restored bytes would have {digest}, the native file had {document['sha256']}",
+                f"the restored bytes would have {digest}, the native file had {document['digest']}",
                 location=document["native"],
                 hint="candle-spec validate says what is wrong with the checkpoint",
             )

@@ -89,7 +89,7 @@ def reference_validator(name: str, version: str) -> jsonschema.Draft202012Valida
     import jsonschema
     import referencing
 
-    resources = ((urn, referencing.Resource.from_contents(doc)) for urn, doc in collection.documents().items())
+    resources = ((name, referencing.Resource.from_contents(doc)) for name, doc in collection.documents().items())
     registry: referencing.Registry[Any] = referencing.Registry().with_resources(resources)
     return jsonschema.Draft202012Validator(collection.read(name, version), registry=registry)
 
@@ -138,7 +138,7 @@ def _at(document: Any, path: Iterable[str | int]) -> Any:
 def _reference(document: Any, name: str, version: str) -> Iterator[Fault]:
     try:
         for error in reference_validator(name, version).iter_errors(document):
-            yield _from_reference(error, document, collection.urn(name, version))
+            yield _from_reference(error, document, collection.schema_id(name, version))
     except RecursionError as error:
         raise LimitExceededError(
             "the document is nested too deeply for the reference engine", code="CKP0004"

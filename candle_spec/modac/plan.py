@@ -189,8 +189,8 @@ def _file(entry: FileEntry | None, path: str, source: str, row: Mapping[str, Any
         "ckpt_path": source,
         "ckpt_role": str(row.get("role", "signature")),
     }
-    if "sha256" in row:
-        metadata["source_checksum_sha256"] = str(row["sha256"]).removeprefix("sha256:")
+    if "digest" in row:
+        metadata["source_checksum_sha256"] = str(row["digest"]).removeprefix("sha256:")
     return Step("file", path, metadata)
 
 

@@ -102,7 +102,7 @@ def read_live(path: Path) -> Live:
     if stated != manifest_file.manifest_digest(manifest):
         raise CorruptFileError(f"{MANIFEST}: it was changed after it was sealed", location=str(path), code="CKP2020")
     files = {
-        record["path"]: Held(path / record["path"], record["size"], record["sha256"]) for record in manifest["files"]
+        record["path"]: Held(path / record["path"], record["size"], record["digest"]) for record in manifest["files"]
     }
     for name, held in files.items():
         size = checkpoint.file(name).stat().st_size

@@ -17,7 +17,7 @@ from candle_spec.atomic import Fs, replace_file
 from candle_spec.canonical import loads, pretty
 from candle_spec.digests import digest_json
 from candle_spec.errors import CorruptFileError
-from candle_spec.manifest.collection import CURRENT, urn
+from candle_spec.manifest.collection import CURRENT, schema_id
 from candle_spec.series.layout import RECORD_SCHEMA
 
 
@@ -111,7 +111,7 @@ class Record:
     def to_json(self) -> dict[str, Any]:
         """The record as a document, with its digest."""
         document: dict[str, Any] = {
-            "$schema": urn(RECORD_SCHEMA),
+            "$schema": schema_id(RECORD_SCHEMA),
             "schema_version": CURRENT,
             "run_id": self.run_id,
             "name": self.name,

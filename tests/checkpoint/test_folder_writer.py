@@ -89,8 +89,8 @@ def test_every_file_is_listed_as_it_is(way: Any, tmp_path: Path) -> None:
         assert found == {row["path"] for row in made["files"]} | {MANIFEST}
         for row in made["files"]:
             path = writer.path / row["path"]
-            assert (row["size"], row["sha256"]) == (path.stat().st_size, digest_file(path))
-            assert writer.known_digests[row["path"]] == row["sha256"]
+            assert (row["size"], row["digest"]) == (path.stat().st_size, digest_file(path))
+            assert writer.known_digests[row["path"]] == row["digest"]
         assert manifest_file.read(writer.path / MANIFEST) == made
         report = validate(writer.path, known_digests=writer.known_digests)
         assert [(problem.code, problem.message) for problem in report.errors] == []
@@ -122,7 +122,7 @@ def test_a_large_inventory_is_a_file(way: Any, tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr("candle_spec.checkpoint.manifest_builder.INLINE_TENSORS", 14)
     with way(tmp_path) as writer:
         made = write(writer)
-        assert made["weights"]["inventory"] == "tensors.json"
+        assert made["weights"]["inventory"] == ["tensors.json"]
         assert "tensor-inventory" in {row["role"] for row in made["files"]}
         assert len(manifest_file.read(writer.path / "tensors.json")["tensors"]) == 15
 
@@ -147,7 +147,7 @@ def test_what_is_copied_keeps_its_row(way: Any, tmp_path: Path) -> None:
 
 def test_rows_before_keep_what_else_they_say() -> None:
     before = [
-        {"path": "b", "size": 1, "sha256": "old", "media_type": "x", "role": "y", "license": "MIT"},
+        {"path": "b", "size": 1, "digest": "old", "media_type": "x", "role": "y", "license": "MIT"},
         {"path": "c", "withheld": "private"},
     ]
     new = FileRecord("b", 2, "new", "text/plain", "artifact")
@@ -155,4 +155,4 @@ def test_rows_before_keep_what_else_they_say() -> None:
     assert [row["path"] for row in rows] == ["a", "b", "c"]
     assert rows[1] == {**new.to_json(), "license": "MIT"}
     assert rows[2] == before[1]
-    assert before[0]["sha256"] == "old"
+    assert before[0]["digest"] == "old"

@@ -218,7 +218,7 @@ def test_schemas(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("schema", "list") == 0
     assert "extensions/oncology" in capsys.readouterr().out.replace(":", "/")
     assert run("schema", "show", "checkpoint") == 0
-    assert json.loads(capsys.readouterr().out)["$id"].startswith("urn:candle-spec:schemas:checkpoint:")
+    assert json.loads(capsys.readouterr().out)["$id"].startswith("https://w3id.org/candle-spec/schemas/checkpoint/")
 
 
 def test_in_a_process_of_its_own(native: Path) -> None:

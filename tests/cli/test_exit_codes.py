@@ -222,7 +222,7 @@ class TestTwo:
             "/dates/trained=yesterday",
             "/dates/trained=2026-02-30",
             "/license=MIT",
-            "/evaluation/0/value=1",
+            "/evaluations/0/value=1",
             "/files/x=1",
             "/files/99/size=1",
             "/files=[]",

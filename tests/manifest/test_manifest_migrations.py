@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from candle_spec.errors import InvalidInputError, UnknownVersionError
-from candle_spec.manifest import collection, migrations, urn
+from candle_spec.manifest import collection, migrations, schema_id
 from candle_spec.manifest.migrations import Step, chain, migrate, ordered, steps
 
 
@@ -26,7 +26,7 @@ def add(document: dict[str, Any]) -> dict[str, Any]:
 A = Step("1.0.0", "1.1.0", rename)
 B = Step("1.1.0", "2.0.0", add)
 OLD = {
-    "$schema": urn("checkpoint", "1.0.0"),
+    "$schema": schema_id("checkpoint", "1.0.0"),
     "schema_version": "1.0.0",
     "model": {"task_name": "regression"},
     "manifest_digest": "sha256:" + "0" * 64,
@@ -36,7 +36,7 @@ OLD = {
 def test_steps_run_in_the_order_of_their_versions_on_a_copy() -> None:
     new = migrate(OLD, "2.0.0", known=[B, A])
     assert new == {
-        "$schema": urn("checkpoint", "2.0.0"),
+        "$schema": schema_id("checkpoint", "2.0.0"),
         "schema_version": "2.0.0",
         "model": {"task": "regression"},
         "keywords": ["migrated"],

@@ -121,6 +121,6 @@ def migrate(
     result: Document = copy.deepcopy(dict(document))
     for step in chain(source, to, known):
         result = step.run(result)
-        result |= {"$schema": collection.urn(schema, step.target), "schema_version": step.target}
+        result |= {"$schema": collection.schema_id(schema, step.target), "schema_version": step.target}
         result.pop("manifest_digest", None)
     return result

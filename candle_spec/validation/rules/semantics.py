@@ -51,7 +51,7 @@ def provenance(context: Context) -> Iterator[Problem]:
 def times(context: Context) -> Iterator[Problem]:
     """Dates exist in the calendar, come in order, and are not in the future."""
     moments: dict[str, datetime] = {}
-    for pattern in ("/dates/*", "/evaluation/*/date"):
+    for pattern in ("/dates/*", "/evaluations/*/date"):
         for place, text in expand(context.manifest, pattern):
             moment = moment_of(text)
             if moment is None:
@@ -86,9 +86,9 @@ def identifiers(context: Context) -> Iterator[Problem]:
         if scheme in ("orcid", "ror") and isinstance(value, str) and (fault := fault_of(scheme, value)):
             yield at("CKP2001", fault, pointer=place)
     for pattern in (
-        "/identifier/*",
+        "/identifiers/*",
         "/related_identifiers/*",
-        "/base_model/*/identifier",
+        "/base_models/*/identifier",
         "/training/datasets/*/identifier",
     ):
         for place, entry in expand(context.manifest, pattern):
@@ -107,8 +107,8 @@ def placeholders(context: Context) -> Iterator[Problem]:
 def evaluation(context: Context) -> Iterator[Problem]:
     """Metrics are in their range and intervals contain their value."""
     terms = {term["id"]: term for term in resources.read_json("vocabularies/metrics.json")["terms"]}
-    for index, entry in enumerate(context.manifest.get("evaluation", [])):
-        value, here = entry.get("value"), f"/evaluation/{index}"
+    for index, entry in enumerate(context.manifest.get("evaluations", [])):
+        value, here = entry.get("value"), f"/evaluations/{index}"
         if not isinstance(value, (int, float)):
             continue
         interval = entry.get("interval", {})
@@ -160,7 +160,8 @@ def references(context: Context) -> Iterator[Problem]:
 
 def _paths(manifest: dict[str, Any], listed: set[str]) -> Iterator[tuple[str, str]]:
     """Yield every place that names a file of the checkpoint; of the tensors, those that name one not listed."""
-    yield from _named(manifest, "/weights", "inventory")
+    for index, path in enumerate(pointer.get(manifest, "/weights/inventory") or []):
+        yield f"/weights/inventory/{index}", path
     yield from _named(manifest, "/training_state", "state_tree")
     yield from _named(manifest, "/model/implementation/source", "path")
     for place in ("/model/topology", "/weights/payload"):

@@ -13,7 +13,7 @@ _WEIGHTS: Final = ("weights", "training-state")
 _ROLES: Final[tuple[tuple[str, tuple[str, ...]], ...]] = (
     ("/weights/groups/*/files/*", _WEIGHTS),
     ("/weights/groups/*/index", ("index",)),
-    ("/weights/inventory", ("tensor-inventory",)),
+    ("/weights/inventory/*", ("tensor-inventory",)),
     ("/training_state/state_tree", ("state-tree",)),
     ("/conversion/restore/originals/*/residue", ("residue",)),
     ("/conversion/restore/originals/*/extents", ("extents",)),

@@ -30,11 +30,18 @@ def headers(context: Context) -> Iterator[Problem]:
         # A file of a group is one of weights, whatever its media type says.
         if not (record["media_type"] == SAFETENSORS or _is_weights(context, path)) or not context.readable(path):
             continue
+        if path in context.altered:
+            continue  # a header is compared before it is parsed
         try:
-            context.headers[path] = read_header(context.root / path)
-            context.count("weights files")
+            header = read_header(context.root / path)
         except CandleSpecError as error:
             yield from_error(error, path, "CKP4000")
+            continue
+        context.headers[path] = header
+        context.count("weights files")
+        if header.size != record.get("header", {}).get("size", header.size):
+            message = f"its header has {header.size} bytes, the manifest says {record['header']['size']}"
+            yield at("CKP3003", message, file=path)
 
 
 def inventory(context: Context) -> Iterator[Problem]:
@@ -220,7 +227,7 @@ def _payload(context: Context, weights: dict[str, Any]) -> Iterator[Problem]:
             entry["role"],
             records[entry["path"]]["media_type"],
             records[entry["path"]]["size"],
-            records[entry["path"]]["sha256"],
+            records[entry["path"]]["digest"],
         )
         for entry in weights.get("payload", [])
         if entry["path"] in records

@@ -102,7 +102,7 @@ def record_of(manifest: Manifest, path: str) -> dict[str, Any]:
 
 def _lfs(root: Path, manifest: Manifest, path: str, digest: str = "") -> None:
     record = record_of(manifest, path)
-    _put(root, path, _LFS + f"oid {digest or record['sha256']}\nsize {record['size']}\n".encode())
+    _put(root, path, _LFS + f"oid {digest or record['digest']}\nsize {record['size']}\n".encode())
 
 
 def _listed_as(path: str) -> Callable[[Path, Manifest], None]:
@@ -115,7 +115,7 @@ def _added(path: str, data: bytes = b"x", role: str = "other") -> Callable[[Path
     def do(root: Path, manifest: Manifest) -> None:
         _put(root, path, data)
         size, digest = len(data), digest_bytes(data)
-        record = {"path": path, "size": size, "sha256": digest, "media_type": "text/plain", "role": role}
+        record = {"path": path, "size": size, "digest": digest, "media_type": "text/plain", "role": role}
         manifest["files"].append(record)
 
     return do

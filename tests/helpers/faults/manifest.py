@@ -36,7 +36,7 @@ def _after_seal(at: str, value: Any) -> Callable[[Path, Manifest], None]:
 
 
 def _identifier(scheme: str, value: str) -> Callable[[Path, Manifest], None]:
-    return _set("/identifier", [{"scheme": scheme, "value": value}])
+    return _set("/identifiers", [{"scheme": scheme, "value": value}])
 
 
 def _orcid(text: str) -> Callable[[Path, Manifest], None]:
@@ -45,7 +45,7 @@ def _orcid(text: str) -> Callable[[Path, Manifest], None]:
 
 def _metric(value: float, direction: str = "maximize") -> Callable[[Path, Manifest], None]:
     metric = {"id": "auc-roc", "name": "AUC", "direction": direction}
-    return _set("/evaluation", [{"metric": metric, "value": value, "split": "test"}])
+    return _set("/evaluations", [{"metric": metric, "value": value, "split": "test"}])
 
 
 def _source(at: str, value_digest: str) -> Callable[[Path, Manifest], None]:
@@ -89,11 +89,10 @@ TEXT_FAULTS: tuple[Fault, ...] = (
         "CKP1012",
         "the schema of another version",
         "plain",
-        _set("/$schema", "urn:candle-spec:schemas:checkpoint:1.0.0"),
+        _set("/$schema", "https://w3id.org/candle-spec/schemas/checkpoint/1.0.0"),
     ),
-    Fault("CKP1014", "a development version", "plain", lambda *_: None),
     Fault("CKP1020", "an extension of others", "plain", _set("/extensions", {"https://example.org/x": {"a": 1}})),
-    Fault("CKP1020", "a profile of others", "plain", _set("/conformsTo", ["https://example.org/profile"])),
+    Fault("CKP1020", "a profile of others", "plain", _set("/conforms_to", ["https://example.org/profile"])),
 )
 
 _UUID = "6ba7b810-9dad-11d1-80b4-00c04fd430c8"
@@ -103,7 +102,7 @@ _NAMED = {
     "/weights/tensors/0/file": "ghost.safetensors",
     "/training_state/state_tree": "ghost.json",
     "/model/topology/0/path": "ghost.json",
-    "/model/implementation": {"source": {"path": "ghost.py", "sha256": OTHER}, "callable": "make"},
+    "/model/implementation": {"source": {"path": "ghost.py"}, "callable": "make"},
     "/conversion/restore/originals/0/residue": "ghost.gz",
     "/conversion/restore/originals/0/extents": "ghost.json",
     "/inputs/0/feature_list/path": "ghost.txt",
@@ -136,8 +135,8 @@ SEMANTIC_FAULTS: tuple[Fault, ...] = (
         Fault("CKP2004", f"the day {day}", "described", _set("/dates/trained", day))
         for day in ("2026-02-30", "2025-02-29", "2026-04-31T00:00:00Z", "0000-01-01")
     ),
-    Fault("CKP2005", "an interval above its value", "described", _set("/evaluation/0/interval/lower", 0.91)),
-    Fault("CKP2005", "an interval below its value", "described", _set("/evaluation/0/interval/upper", 0.89)),
+    Fault("CKP2005", "an interval above its value", "described", _set("/evaluations/0/interval/lower", 0.91)),
+    Fault("CKP2005", "an interval below its value", "described", _set("/evaluations/0/interval/upper", 0.89)),
     Fault("CKP2006", "trained in the future", "described", _set("/dates/trained", "2999-01-01")),
     Fault("CKP2006", "published before it was trained", "described", _set("/dates/published", "2025-12-31")),
     Fault("CKP2007", "an area of 1.2", "described", _metric(1.2)),
