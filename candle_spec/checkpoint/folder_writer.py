@@ -108,7 +108,7 @@ class FolderWriter:
     @property
     def known_digests(self) -> dict[str | tuple[str, str], str]:
         """Digests of files by path, and of arrays by file and key: nobody needs to take them again."""
-        known: dict[str | tuple[str, str], str] = {record.path: record.digest for record in self.records}
+        known: dict[str | tuple[str, str], str] = {each.path: each.digest for each in self.records if each.digest}
         return known | self._copied | self.part_digests
 
     # Files
@@ -134,7 +134,9 @@ class FolderWriter:
         written = self._files.settle()
         self.part_digests |= written.arrays
         self.records += [
-            FileRecord(file.name, file.header.file_size, written.files[file.name], media_type, role, head_of(file.head))
+            FileRecord(
+                file.name, file.header.file_size, written.files.get(file.name, ""), media_type, role, head_of(file.head)
+            )
             for file, media_type, role in self._begun
         ]
         self._begun.clear()

@@ -12,10 +12,14 @@ from candle_spec.errors import UnknownVersionError
 from candle_spec.manifest import collection
 
 
-def write_seal(path: str | Path) -> str:
+def write_seal(path: str | Path, *, file_digests: bool = False) -> str:
     """Write ``manifest_digest`` into the manifest of the checkpoint at ``path`` and return it.
 
     An existing seal is made anew: sealing says that the manifest is as its owner wants it *now*.
+
+    Args:
+        path: The checkpoint.
+        file_digests: State a digest of each file as a whole first.
 
     Raises:
         MissingPathError: There is no checkpoint.
@@ -24,8 +28,9 @@ def write_seal(path: str | Path) -> str:
     """
     checkpoint = Checkpoint(path)
     refuse_newer(checkpoint)
-    digest = manifest_file.manifest_digest(checkpoint.document)
-    replace_file(checkpoint.path / MANIFEST, manifest_file.dump({**checkpoint.document, "manifest_digest": digest}))
+    document = checkpoint.complete_document if file_digests else checkpoint.document
+    digest = manifest_file.manifest_digest(document)
+    replace_file(checkpoint.path / MANIFEST, manifest_file.dump({**document, "manifest_digest": digest}))
     return digest
 
 

@@ -25,6 +25,7 @@ from candle_spec.conversion.splice import Splice
 from candle_spec.digests import Progress, digest_blocks, digest_file, no_progress
 from candle_spec.errors import CorruptFileError, InvalidInputError, MissingPathError, ProofFailedError
 from candle_spec.problems import Report
+from candle_spec.readers.git import in_work_tree
 from candle_spec.validation import validate
 from candle_spec.weights.shards import SHARD_BYTES
 from candle_spec.weights.sources import FileBytes
@@ -49,6 +50,7 @@ def reshard(
     shard_bytes: int = SHARD_BYTES,
     *,
     jobs: int | None = None,
+    file_digests: bool = False,
     progress: Progress = no_progress,
     fs: Fs | None = None,
 ) -> Resharded:
@@ -62,6 +64,8 @@ def reshard(
         output: The new folder.
         shard_bytes: Largest weights file in bytes, header included.
         jobs: Threads; ``None`` for the default.
+        file_digests: State a digest of each weights file as a whole, too; they are stated in any case in a work tree of
+            git, and where the checkpoint states them.
         progress: Called with bytes written.
         fs: The file system; replaced by tests.
 
@@ -78,10 +82,11 @@ def reshard(
     refuse_newer(opened)
     target = _target(output, opened)
     new = relayout(opened, shard_bytes)
+    whole = file_digests or in_work_tree(target) or any("digest" in row for row in _weights(opened))
     with (
         Staging(target, fs=fs) as staging,
         writing(target, jobs) as pool,
-        StreamedFiles(staging, pool, progress) as files,
+        StreamedFiles(staging, pool, progress, file_digests=whole) as files,
     ):
         writer = FolderWriter(files)
         manifest = _Copying(opened, new, writer, progress).run()
@@ -91,6 +96,11 @@ def reshard(
     report.path = str(target)
     weights = {file.name: file.header.file_size for plan in new.plans for file in plan.files}
     return Resharded(target, manifest, report, weights)
+
+
+def _weights(checkpoint: Checkpoint) -> Iterator[dict[str, Any]]:
+    """Yield the rows of weights files."""
+    return (row for row in checkpoint.document["files"] if "header" in row)
 
 
 def _target(output: str | Path, checkpoint: Checkpoint) -> Path:

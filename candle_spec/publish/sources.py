@@ -71,7 +71,7 @@ def source_of(path: Path, model_file: Path | None = None, site: Path | None = No
         CorruptFileError: A description says what no manifest may.
     """
     checkpoint = Checkpoint(epochs_of(path)[-1] if is_series(path) else path)
-    return gather(checkpoint.document, path.resolve(), model_file, site)
+    return gather(checkpoint.complete_document, path.resolve(), model_file, site)
 
 
 def chosen(paths: Sequence[Path], epoch: str | None) -> list[Path]:

@@ -62,8 +62,8 @@ def _seeds() -> dict[str, list[bytes]]:
         "schema_version": "1.0.0-rc.1",
         "native": "m",
         "size": 9,
-        "sha256": f"sha256:{'0' * 64}",
-        "residue": {"path": "original/0.residue.gz", "size": 5},
+        "digest": f"sha256:{'0' * 64}",
+        "residue": {"path": "original/0.residue.gz", "size": 5, "digest": f"sha256:{'0' * 64}"},
         "extents": [{"offset": 0, "length": 4, "file": "model.safetensors", "key": "w"}],
     }
     yaml = b"name: &a uno\nlist: [1, 2.5, *a]\nmap:\n  deep: {x: 'y'}\n  text: |\n    lines\n"

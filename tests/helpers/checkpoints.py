@@ -265,7 +265,7 @@ def relist(checkpoint: Path, manifest: dict[str, Any], path: str) -> None:
             record.update(size=len(data), digest=digest_bytes(data))
             if "header" in record:
                 first = data[: 8 + int.from_bytes(data[:8], "little")]
-                record["header"] = {"size": len(first), "digest": digest_bytes(first)}
+                record["header"] = {"size": max(8, len(first)), "digest": digest_bytes(first)}
 
 
 def seal(manifest: dict[str, Any]) -> None:

@@ -22,6 +22,7 @@ from candle_spec.manifest import CURRENT, check, load_document, schema_id, versi
 from candle_spec.problems import Level, LevelState, Location, Problem, Report, Severity
 from candle_spec.validation import find_checkpoints, reporters, validate, verdict
 from candle_spec.validation.catalogue import catalogue
+from candle_spec.validation.context import BY_HEADER
 from candle_spec.validation.reporters import Style
 from candle_spec.validation.rules import files, safety, semantics, weights
 from candle_spec.validation.run import RULES
@@ -101,6 +102,8 @@ class TestEveryCheck:
         seen |= header_codes(copy)
         seen |= {"CKP1001", "CKP1002"} & schema_codes(copy)
         seen |= newer_minor_codes(copy, monkeypatch)
+        development = versions.select({"schema_version": "1.1.0-dev.1"}, known=["1.1.0-dev.1"])
+        seen |= {problem.code for problem in development.problems}
         seen |= unreadable_codes(copy, monkeypatch)
         seen |= elsewhere_codes(tmp_path)
         every = {
@@ -285,7 +288,9 @@ class TestLevels:
         checked = {result.level: result.checked for result in validate(at).levels}
         listed = checkpoints.read_manifest(at)["files"]
         assert checked[Level.PARSE] == {"bytes": (at / MANIFEST).stat().st_size}
-        assert checked[Level.FILES] == {"files": len(listed), "bytes": sum(record["size"] for record in listed)}
+        whole = [record["size"] for record in listed if "digest" in record]
+        told = {BY_HEADER: len(listed) - len(whole)}
+        assert checked[Level.FILES] == {**told, "files": len(whole), "bytes": sum(whole)}
         assert checked[Level.WEIGHTS] == {"weights files": 2, "tensors": 4}
 
     def test_strict_safe_makes_foreign_code_an_error(self, bases: dict[str, Path]) -> None:

@@ -235,7 +235,6 @@ def test_what_the_description_fills(tmp_path: Path) -> None:
     implementation = made["model"]["implementation"]
     assert implementation["source"] == {
         "path": "artifacts/unet.py",
-        "sha256": f"sha256:{sha256(tmp_path / 'nuclei' / 'unet.py')}",
     }
     assert implementation["kwargs"] == {"depth": 4}
     assert made["training"]["epochs"] == 50
