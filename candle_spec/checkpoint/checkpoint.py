@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 from candle_spec.canonical import load_file
 from candle_spec.checkpoint import inventory, manifest_file
+from candle_spec.checkpoint.file_record import digested_row
 from candle_spec.checkpoint.layout import MANIFEST, resolve
 from candle_spec.checkpoint.model_builder import build_model
-from candle_spec.digests import digest_bytes, digest_file
+from candle_spec.digests import digest_bytes
 from candle_spec.errors import CorruptFileError, InvalidInputError, MissingPathError, ProofFailedError
 from candle_spec.problems import Severity
 from candle_spec.weights.reader import SafetensorsFile
@@ -105,22 +106,12 @@ class Checkpoint:
     def complete_document(self) -> dict[str, Any]:
         """The manifest with a digest for each file that is here: those that it leaves to header and arrays are taken.
 
-        Whoever gives files away states them, since the services of others know nothing of headers and arrays. A seal is
-        made anew.
+        Whoever gives files away states them, since the services of others know nothing of headers and arrays.
         """
-        rows = [self._complete(row) for row in self.document["files"]]
+        rows = [digested_row(row, self.path) for row in self.document["files"]]
         if rows == self.document["files"]:
             return self.document
-        made = {**self.document, "files": rows}
-        if "manifest_digest" in made:
-            made["manifest_digest"] = manifest_file.manifest_digest(made)
-        return made
-
-    def _complete(self, row: dict[str, Any]) -> dict[str, Any]:
-        if "digest" in row or not self.path.joinpath(*row["path"].split("/")).is_file():
-            return row
-        about = {"path": row["path"], "size": row["size"], "digest": digest_file(self.file(row["path"]))}
-        return about | {key: value for key, value in row.items() if key not in about}
+        return manifest_file.sealed_as(self.document, {**self.document, "files": rows})
 
     @property
     def groups(self) -> list[str]:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 from candle_spec.checkpoint.code_files import kind_of_code
-from candle_spec.digests import digest_bytes
+from candle_spec.checkpoint.layout import resolve
+from candle_spec.digests import digest_bytes, digest_file
 
 SAFETENSORS: Final = "application/vnd.safetensors"
 JSON: Final = "application/json"
@@ -62,6 +64,14 @@ def file_rows(records: Iterable[FileRecord], before: Iterable[Mapping[str, Any]]
 def _kept(row: Mapping[str, Any]) -> dict[str, Any]:
     """Return what an earlier row says besides what a file's bytes are."""
     return {key: value for key, value in row.items() if key not in ("digest", "header")}
+
+
+def digested_row(row: Mapping[str, Any], root: Path) -> dict[str, Any]:
+    """Return a row of ``files`` with the digest of the file, which is taken if it is here and not stated."""
+    if "digest" in row or not root.joinpath(*row["path"].split("/")).is_file():
+        return dict(row)
+    about = {"path": row["path"], "size": row["size"], "digest": digest_file(resolve(root, row["path"]))}
+    return about | {key: value for key, value in row.items() if key not in about}
 
 
 def group_role(group: str) -> str:

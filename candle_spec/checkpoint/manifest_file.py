@@ -32,6 +32,11 @@ def manifest_digest(manifest: dict[str, Any]) -> str:
     return digest_json({key: value for key, value in manifest.items() if key != "manifest_digest"})
 
 
+def sealed_as(before: Mapping[str, Any], manifest: dict[str, Any]) -> dict[str, Any]:
+    """Return a changed manifest, sealed anew if it was sealed before."""
+    return {**manifest, "manifest_digest": manifest_digest(manifest)} if "manifest_digest" in before else manifest
+
+
 def read(path: Path) -> Any:
     """Parse a manifest file strictly.
 

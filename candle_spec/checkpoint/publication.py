@@ -43,9 +43,7 @@ def published_manifest(checkpoint: Checkpoint, paths: Collection[str]) -> bytes:
     changed = {**manifest, "files": files}
     if changed == checkpoint.document:
         return checkpoint.read_file(MANIFEST)
-    if "manifest_digest" in changed:
-        changed["manifest_digest"] = manifest_file.manifest_digest(changed)
-    return manifest_file.dump(changed)
+    return manifest_file.dump(manifest_file.sealed_as(manifest, changed))
 
 
 def publication(checkpoint: Checkpoint, *, with_original: bool, path: str = "") -> dict[str, Any]:
