@@ -13,12 +13,13 @@ from typing import Any, Final
 from candle_spec import parallel, pointer
 from candle_spec.atomic import Fs, Staging, write_errors
 from candle_spec.checkpoint.folder_writer import FolderWriter
-from candle_spec.checkpoint.layout import MANIFEST, portable_name
+from candle_spec.checkpoint.layout import MANIFEST
 from candle_spec.conversion.certificate import certify, compare_checksums, complete, prove_originals
 from candle_spec.conversion.contract import Native
 from candle_spec.conversion.native import read_native
 from candle_spec.digests import Progress, digest_json, no_progress
 from candle_spec.errors import InvalidInputError, OutputExistsError, ProofFailedError
+from candle_spec.paths import portable_name
 from candle_spec.problems import Problem, Report
 from candle_spec.readers.git import in_work_tree
 from candle_spec.validation import validate

@@ -11,7 +11,6 @@ from typing import Any, Literal
 
 from candle_spec.atomic import Fs, Staging, private_name, recover, write_errors
 from candle_spec.checkpoint.checkpoint import Checkpoint
-from candle_spec.checkpoint.layout import path_fault
 from candle_spec.conversion import registry
 from candle_spec.conversion.contract import Rebuild
 from candle_spec.conversion.extents import StoredExtent, checked_extents
@@ -25,6 +24,7 @@ from candle_spec.errors import (
     UnsafeContentError,
     UnsupportedFormatError,
 )
+from candle_spec.paths import leaving
 
 How = Literal["byte-exact", "rebuilt"]
 
@@ -95,7 +95,7 @@ def _document(checkpoint: Checkpoint, original: dict[str, Any]) -> dict[str, Any
     checkpoint.file(document["residue"]["path"])
     for extent in document["extents"]:
         checkpoint.file(extent["file"])
-    if path_fault(document["native"]) in ("absolute", "parent"):
+    if leaving(document["native"]):
         raise UnsafeContentError(
             f"the native name {document['native']!r} leaves the folder", location=original["extents"]
         )

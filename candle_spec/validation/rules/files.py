@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
-from candle_spec.checkpoint.layout import MANIFEST, RESERVED, path_fault, pointer_target, tolerated
+from candle_spec.checkpoint.layout import MANIFEST, RESERVED, pointer_target, tolerated
 from candle_spec.digests import digest_bytes
 from candle_spec.errors import CandleSpecError
+from candle_spec.paths import folded, leaving, path_fault
 from candle_spec.problems import Level, Problem
 from candle_spec.validation.context import BY_HEADER, SAFETENSORS, Context, at
 from candle_spec.weights.safetensors import read_header
@@ -24,15 +25,15 @@ def paths(context: Context) -> Iterator[Problem]:
             yield at("CKP3005", f"the path {path!r} leaves the checkpoint", pointer=pointer)
         elif fault:
             yield at("CKP3008", f"{path!r}: {fault.removeprefix('unportable: ')}", pointer=pointer)
-        if path.lower() in RESERVED:  # some systems cannot tell the cases apart
+        if folded(path) in RESERVED:  # some systems cannot tell the cases apart
             yield at("CKP3012", f"{path!r} is reserved and must not be listed", pointer=pointer)
-        other = seen.get(path.lower())
-        seen.setdefault(path.lower(), path)
-        if other is not None:
-            code, word = (
-                ("CKP3009", "is listed twice") if other == path else ("CKP3007", f"differs from {other!r} only in case")
-            )
-            yield at(code, f"{path!r} {word}", pointer=pointer)
+        other = seen.get(folded(path))
+        seen.setdefault(folded(path), path)
+        if other == path:
+            yield at("CKP3009", f"{path!r} is listed twice", pointer=pointer)
+        elif other is not None:
+            message = f"{path!r} is the same as {other!r} for systems that do not tell case or normal forms apart"
+            yield at("CKP3007", message, pointer=pointer)
 
 
 def presence(context: Context) -> Iterator[Problem]:
@@ -54,7 +55,7 @@ def presence(context: Context) -> Iterator[Problem]:
 
 
 def _one(context: Context, path: str, record: dict[str, Any]) -> Iterator[Problem]:
-    if path_fault(path) in ("absolute", "parent"):
+    if leaving(path):
         return
     kind, size = context.found.get(path, ("", 0))
     withheld = "withheld" in record
