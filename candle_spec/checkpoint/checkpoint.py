@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 from candle_spec.canonical import load_file
 from candle_spec.checkpoint import inventory, manifest_file
 from candle_spec.checkpoint.file_record import digested_row
+from candle_spec.checkpoint.large_values import put_back
 from candle_spec.checkpoint.layout import MANIFEST, resolve
 from candle_spec.checkpoint.model_builder import build_model
 from candle_spec.digests import digest_bytes
@@ -227,7 +228,7 @@ class Checkpoint:
             InvalidInputError: The manifest names no implementation.
         """
         return build_model(
-            self.document,
+            {**self.document, "model": put_back(self.document["model"], self.read_json)},
             self.listed_file,
             lambda: self.state_dict(framework="torch"),
             location=str(self.path),

@@ -16,7 +16,16 @@ from typing import Any, Protocol
 from candle_spec.checkpoint import manifest_file
 from candle_spec.checkpoint.code_files import START
 from candle_spec.checkpoint.contents import Contents, SideFile
-from candle_spec.checkpoint.file_record import JSON, SAFETENSORS, FileRecord, group_role, head_of, payload_role
+from candle_spec.checkpoint.file_record import (
+    JSON,
+    SAFETENSORS,
+    FileRecord,
+    file_rows,
+    group_role,
+    head_of,
+    payload_role,
+)
+from candle_spec.checkpoint.large_values import moved_out
 from candle_spec.checkpoint.layout import INVENTORY, MANIFEST, STATE
 from candle_spec.checkpoint.manifest_builder import Inputs, build, is_apart, tensor_entries
 from candle_spec.weights.shards import GroupPlan, PlannedFile
@@ -201,12 +210,17 @@ class FolderWriter:
         return build(inputs, entries), entries
 
     def finish(self, manifest: dict[str, Any], *, sealed: bool) -> dict[str, Any]:
-        """Write the manifest, after everything that it lists, and return it.
+        """Write the manifest, after everything that it lists, and return it; what is too large for it is a file.
 
         Args:
             manifest: The manifest.
             sealed: Whether it gets a seal.
         """
+        manifest, documents = moved_out(manifest, [row["path"] for row in manifest["files"]])
+        for path, data in documents.items():
+            self.file(path, [data], JSON, "document")
+        if documents:
+            manifest["files"] = file_rows((one for one in self.records if one.path in documents), manifest["files"])
         if sealed:
             manifest["manifest_digest"] = manifest_file.manifest_digest(manifest)
         self._bring(MANIFEST, [manifest_file.dump(manifest)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,7 +15,7 @@ from candle_spec._version import __version__
 from candle_spec.checkpoint.contents import Contents, Field, Framework, Group
 from candle_spec.checkpoint.file_record import FileRecord, file_rows
 from candle_spec.checkpoint.identity import identity, is_model
-from candle_spec.checkpoint.layout import INLINE_TENSORS, INVENTORY, STATE
+from candle_spec.checkpoint.layout import INLINE_BYTES, INLINE_TENSORS, INVENTORY, STATE
 from candle_spec.checkpoint.manifest_file import SCHEMA_VERSION
 from candle_spec.checkpoint.resume import EXACT, resume_grade
 from candle_spec.digests import digest_encoded, digest_json, payload_digest
@@ -119,7 +120,11 @@ def _stored_entry(
 
 def is_apart(entries: Sequence[Mapping[str, Any]]) -> bool:
     """Whether an inventory is a file of its own."""
-    return len(entries) > INLINE_TENSORS
+    return len(entries) > INLINE_TENSORS or sum(map(_compact_size, entries)) > INLINE_BYTES
+
+
+def _compact_size(entry: Mapping[str, Any]) -> int:
+    return len(json.dumps(entry, ensure_ascii=False))
 
 
 def build(inputs: Inputs, entries: list[dict[str, Any]]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Any, Final
 from candle_spec import resources
 from candle_spec.canonical import load_file, pretty
 from candle_spec.digests import digest_json
+from candle_spec.limits import MANIFEST_BYTES
 from candle_spec.manifest.collection import BASE, CURRENT, schema_id
 
 SCHEMA_VERSION: Final = CURRENT
@@ -43,7 +44,7 @@ def read(path: Path) -> Any:
     Raises:
         CorruptFileError, LimitExceededError: See :func:`candle_spec.canonical.load_file`.
     """
-    return load_file(path)
+    return load_file(path, most=MANIFEST_BYTES)
 
 
 def ordered(document: Any, schema: str) -> Any:
@@ -52,7 +53,7 @@ def ordered(document: Any, schema: str) -> Any:
 
 
 def _order(value: Any, schema: Any, name: str) -> Any:
-    schema, name = _follow(schema, name)
+    schema, name = followed(schema, name)
     if isinstance(value, list):
         items = schema.get("items", {})
         return [_order(item, items, name) for item in value]
@@ -64,8 +65,8 @@ def _order(value: Any, schema: Any, name: str) -> Any:
     return {key: _order(value[key], properties.get(key, {}), name) for key in known + unknown}
 
 
-def _follow(schema: Any, name: str) -> tuple[dict[str, Any], str]:
-    """Resolve ``$ref`` among the packaged schemas: ``#/$defs/x`` or a schema's identifier."""
+def followed(schema: Any, name: str) -> tuple[dict[str, Any], str]:
+    """Return a schema, ``$ref`` resolved among the packaged schemas: ``#/$defs/x`` or a schema's identifier."""
     while isinstance(schema, dict) and "$ref" in schema:
         target, _, fragment = str(schema["$ref"]).partition("#")
         if target:

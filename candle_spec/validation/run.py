@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-from candle_spec import parallel
+from candle_spec import limits, parallel
 from candle_spec.checkpoint.layout import MANIFEST, SIGNATURE
 from candle_spec.digests import Progress, no_progress
 from candle_spec.errors import CandleSpecError, InvalidInputError, MissingPathError
@@ -15,14 +15,14 @@ from candle_spec.manifest import Document, check, load_document
 from candle_spec.problems import Level, LevelResult, LevelState, Problem, Report, Severity
 from candle_spec.validation.catalogue import cited, from_error
 from candle_spec.validation.context import NOT_HERE, Context, Options
-from candle_spec.validation.rules import certificate, features, files, safety, semantics, uses, weights
+from candle_spec.validation.rules import certificate, documents, features, files, safety, semantics, uses, weights
 
 Rule = Callable[[Context], Iterable[Problem]]
 
 RULES: Final[dict[Level, tuple[Rule, ...]]] = {
     Level.SEMANTICS: (*semantics.RULES, *uses.L2_RULES, *certificate.L2_RULES, *features.L2_RULES),
     Level.FILES: files.RULES,
-    Level.WEIGHTS: (*weights.RULES, *certificate.L4_RULES, *features.L4_RULES),
+    Level.WEIGHTS: (*weights.RULES, *documents.L4_RULES, *certificate.L4_RULES, *features.L4_RULES),
     Level.SAFETY: safety.RULES,
 }
 """The checks of each level; to add one: a function in ``rules/``, its code in ``schemas/checks.json``."""
@@ -116,7 +116,7 @@ def find_checkpoints(path: str | Path) -> list[Path]:
 def _parse(context: Context, report: Report) -> Document | None:
     manifest = context.root / MANIFEST
     try:
-        document = load_document(manifest, MANIFEST)
+        document = load_document(manifest, MANIFEST, limits.MANIFEST_BYTES)
     except CandleSpecError as error:
         report.problems.append(from_error(error, MANIFEST, "CKP0002"))
         report.levels.append(LevelResult(Level.PARSE, LevelState.FAILED))

@@ -13,6 +13,7 @@ object is always a tagged value, a JSON list is always a list**; ``null``, boole
 ``{"$bytes": "…"}``       bytes, base64
 ``{"$dict": [[k, v]…]}``  a mapping in its order, keys of any kind; ``class`` where it is no plain dict, and
                           ``attributes`` (a tree of a mapping) where it carries some
+``{"$list": {"$tensor"}}`` a list of at least 1,024 numbers of one type, kept as a tensor of one axis
 ``{"$tuple": […]}``       also ``$set``, ``$frozenset``
 ``{"$tensor": [g, n]}``   the tensor ``n`` of group ``g``; other members of the object describe the reference
 ``{"$global": "a.b"}``    a class or function, named, never imported
@@ -141,8 +142,11 @@ class _Decoder:
         if tag in ("$tuple", "$set", "$frozenset"):
             return self._frozen(tag, tree[tag], at)
         try:
+            if tag == "$list":
+                self._made[at] = list(self._leaf("$tensor", tree[tag]).tolist())
+                return self._made[at]
             return self._leaf(tag, tree)
-        except (ValueError, TypeError, KeyError, IndexError, struct.error) as error:
+        except (ValueError, TypeError, KeyError, IndexError, AttributeError, struct.error) as error:
             if isinstance(error, CorruptFileError):
                 raise
             raise CorruptFileError(f"malformed {tag} in the state tree: {error}", location=at) from error

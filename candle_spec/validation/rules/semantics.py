@@ -16,7 +16,7 @@ from candle_spec.manifest.identifiers import fault_of
 from candle_spec.manifest.licences import licence_fault
 from candle_spec.problems import Problem
 from candle_spec.validation.context import Context, at
-from candle_spec.validation.rules.uses import expand
+from candle_spec.validation.rules.uses import documents_in, expand
 
 _TIME: Final = re.compile(
     r"([0-9]{4})-([0-9]{2})-([0-9]{2})(?:T([0-9]{2}):([0-9]{2}):([0-9]{2})(?:\.[0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2}))?"
@@ -196,6 +196,7 @@ def _paths(manifest: dict[str, Any], listed: set[str]) -> Iterator[tuple[str, st
     for index, _ in enumerate(pointer.get(manifest, "/conversion/restore/originals") or []):
         yield from _named(manifest, f"/conversion/restore/originals/{index}", "residue")
         yield from _named(manifest, f"/conversion/restore/originals/{index}", "extents")
+    yield from documents_in(manifest)
     for side in ("inputs", "outputs"):
         for index, _ in enumerate(manifest.get(side, [])):
             yield from _named(manifest, f"/{side}/{index}/feature_list", "path")
