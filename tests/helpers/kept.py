@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from candle_spec.digests import digest_file
+from tests.helpers.checkpoints import read_manifest
 
 KEPT = Path(__file__).parents[1] / "kept"
 DEV_1 = KEPT / "1.0.0-dev.1"
@@ -43,3 +44,8 @@ def _share(series: Path) -> None:
 def weights_of(series: Path) -> Iterator[Path]:
     """Yield the weights files of a series."""
     yield from sorted(series.rglob("*.safetensors"))
+
+
+def versions(series: Path) -> dict[str, str]:
+    """Return the version of each checkpoint of a series."""
+    return {path.name: read_manifest(path)["schema_version"] for path in sorted((series / "epochs").iterdir())}
