@@ -20,6 +20,7 @@ from candle_spec.checkpoint.manifest_file import SCHEMA_VERSION
 from candle_spec.checkpoint.resume import EXACT, resume_grade
 from candle_spec.digests import digest_encoded, digest_json, payload_digest
 from candle_spec.manifest.collection import schema_id
+from candle_spec.manifest.features import used
 from candle_spec.weights.shards import GroupPlan, StoredPart, stored_parts
 from candle_spec.weights.sources import TensorSource
 
@@ -140,6 +141,8 @@ def build(inputs: Inputs, entries: list[dict[str, Any]]) -> dict[str, Any]:
         "training_state": _training_state(contents),
         "security": _security(contents),
     }
+    if required := sorted(used(manifest, entries)):
+        manifest["requires"] = required
     if inputs.conversion:
         manifest["conversion"] = inputs.conversion
     for found in contents.fields:

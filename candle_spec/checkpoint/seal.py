@@ -10,6 +10,7 @@ from candle_spec.checkpoint.checkpoint import Checkpoint
 from candle_spec.checkpoint.layout import MANIFEST
 from candle_spec.errors import UnknownVersionError
 from candle_spec.manifest import collection
+from candle_spec.manifest.features import refuse_unknown
 
 
 def write_seal(path: str | Path, *, file_digests: bool = False) -> str:
@@ -40,6 +41,7 @@ def refuse_newer(checkpoint: Checkpoint) -> None:
     Raises:
         UnknownVersionError: The manifest is of a newer version.
     """
+    refuse_unknown(checkpoint.document, str(checkpoint.path))
     version = checkpoint.document["schema_version"]
     if version not in collection.versions()["checkpoint"]:
         raise UnknownVersionError(

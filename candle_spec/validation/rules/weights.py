@@ -10,6 +10,7 @@ from candle_spec.checkpoint.identity import identity
 from candle_spec.checkpoint.inventory import StoredArray, Tensor
 from candle_spec.digests import digest_encoded, payload_digest
 from candle_spec.errors import CandleSpecError
+from candle_spec.manifest.features import misstated
 from candle_spec.problems import Location, Problem
 from candle_spec.validation.catalogue import from_error, problem
 from candle_spec.validation.context import NOT_HERE, SAFETENSORS, Context, at
@@ -42,6 +43,12 @@ def headers(context: Context) -> Iterator[Problem]:
         if header.size != record.get("header", {}).get("size", header.size):
             message = f"its header has {header.size} bytes, the manifest says {record['header']['size']}"
             yield at("CKP3003", message, file=path)
+
+
+def features(context: Context) -> Iterator[Problem]:
+    """What the checkpoint requires is what it uses."""
+    for message in misstated(context.manifest, context.entries):
+        yield at("CKP4035", message, pointer="/requires")
 
 
 def inventory(context: Context) -> Iterator[Problem]:
@@ -269,4 +276,4 @@ def _references(tree: Any, names: set[tuple[str, str]], path: str) -> Iterator[P
             open_nodes += node.values()
 
 
-RULES = (headers, inventory, stored, shards, groups, digests, content, side_documents, originals)
+RULES = (headers, features, inventory, stored, shards, groups, digests, content, side_documents, originals)
