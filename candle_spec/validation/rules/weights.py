@@ -11,6 +11,7 @@ from candle_spec.checkpoint.inventory import StoredArray, Tensor
 from candle_spec.digests import digest_encoded, payload_digest
 from candle_spec.errors import CandleSpecError
 from candle_spec.manifest.features import misstated
+from candle_spec.names import from_json
 from candle_spec.problems import Location, Problem
 from candle_spec.validation.catalogue import from_error, problem
 from candle_spec.validation.context import NOT_HERE, SAFETENSORS, Context, at
@@ -271,9 +272,14 @@ def _references(tree: Any, names: set[tuple[str, str]], path: str) -> Iterator[P
         if isinstance(node, list):
             open_nodes += node
         elif isinstance(node, dict):
-            if "$tensor" in node and tuple(node["$tensor"]) not in names:
+            if "$tensor" in node and _named(node["$tensor"]) not in names:
                 yield problem("CKP4031", f"there is no tensor {node['$tensor']}", Location(path))
             open_nodes += node.values()
+
+
+def _named(reference: Any) -> tuple[str, str]:
+    group, name = reference
+    return group, from_json(name)
 
 
 RULES = (headers, features, inventory, stored, shards, groups, digests, content, side_documents, originals)
