@@ -10,6 +10,7 @@ from candle_spec.checkpoint.checkpoint import Checkpoint
 from candle_spec.checkpoint.layout import MANIFEST
 from candle_spec.errors import UnknownVersionError
 from candle_spec.manifest import collection, migrations
+from candle_spec.manifest.features import refuse_unknown
 
 
 def write_seal(path: str | Path, *, file_digests: bool = False) -> str:
@@ -40,12 +41,13 @@ def refuse_other_version(checkpoint: Checkpoint) -> None:
     Raises:
         UnknownVersionError: The manifest is of another version than this package writes.
     """
+    refuse_unknown(checkpoint.document, str(checkpoint.path))
     version = checkpoint.as_written["schema_version"]
     if version not in collection.versions()["checkpoint"]:
         older = migrations.is_older(checkpoint.as_written)
         raise UnknownVersionError(
             f"the manifest is of the {'older' if older else 'newer'} version {version}, which is not rewritten here",
             location=str(checkpoint.path),
-            hint=f"candle-spec migrate {checkpoint.path}" if older else "pip install --upgrade candle-spec",
+            hint=f"candle-spec migrate {checkpoint.path} --in-place" if older else "pip install --upgrade candle-spec",
             code="CKP1011",
         )
