@@ -15,6 +15,8 @@ from candle_spec.conversion.restore import restore
 from candle_spec.digests import digest_bytes, digest_file
 from candle_spec.errors import CorruptFileError, UnknownVersionError
 from candle_spec.manifest import CURRENT
+from candle_spec.publish.sources import source_of
+from candle_spec.repositories.questions.description import write_into_manifest
 from candle_spec.validation import validate
 from tests.helpers.checkpoints import read_manifest, write_manifest
 from tests.helpers.kept import DEV_1, copied, kinds
@@ -52,6 +54,8 @@ def test_a_checkpoint_is_not_written_anew_as_it_is(tmp_path: Path) -> None:
     assert f"candle-spec migrate {old}" in caught.value.hint
     with pytest.raises(UnknownVersionError, match="not rewritten here"):
         reshard(old, tmp_path / "new")
+    with pytest.raises(UnknownVersionError, match="not rewritten here"):
+        write_into_manifest(Checkpoint(old), source_of(old, None, None))
     assert (old / MANIFEST).read_bytes() == before
     assert not (tmp_path / "new").exists()
 

@@ -108,3 +108,15 @@ def test_what_cannot_be_migrated(capsys: pytest.CaptureFixture[str]) -> None:
     (old / MANIFEST).write_text("{")
     assert run("migrate", "plain", "--in-place") == 1
     assert entries() == ["plain"]
+
+
+def test_other_commands_say_what_it_is_and_write_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    old = copied("described", Path())
+    before = (old / MANIFEST).read_bytes()
+    assert run("inspect", "described") == 0
+    assert "checkpoint 1.0.0-dev.1" in capsys.readouterr().out
+    Path("CITATION.cff").write_text("cff-version: 1.2.0\ntitle: Other\nmessage: m\nauthors: [{name: A}]\n")
+    assert run("import-metadata", "--from", "cff", "CITATION.cff", "described", "--yes", "--replace") == 2
+    assert "candle-spec migrate" in capsys.readouterr().err
+    assert run("seal", "described") != 0
+    assert (old / MANIFEST).read_bytes() == before
