@@ -56,10 +56,13 @@ def command(
             if dry_run:
                 return _planned(each)
             row = _migrated(each, _target(each, path, output), jobs, progress) if in_place or output else {"lines": []}
-            if discard and (not in_place or kept_name(each.resolve()).is_dir()):
-                gone = _discarded(each)
-                row |= {**gone, "lines": row["lines"] + gone["lines"]}
-            return row
+            if not discard:
+                kept = row["kept"] and f"   the old one is kept as {Path(row['kept']).name} ({_how(each)} removes it)"
+                return {**row, "lines": [*row["lines"], *filter(None, [kept])]}
+            if in_place and not kept_name(each.resolve()).is_dir():
+                return row
+            gone = _discarded(each)
+            return {**row, **gone, "lines": row["lines"] + gone["lines"]}
 
         rows = _each(path, act, None if quiet or as_json else click.echo)
     if as_json:
@@ -150,9 +153,11 @@ def _told(path: Path, done: Migrated) -> list[str]:
     stays = sorted({name for made in done.made for name in made.stays})
     if stays:
         lines.append(f"   withheld from this copy, and as they were: {', '.join(stays)}")
-    if done.kept:
-        lines.append(f"   the old one is kept as {done.kept.name} (candle-spec migrate {path} --discard removes it)")
     return lines
+
+
+def _how(path: Path) -> str:
+    return f"candle-spec migrate {path} --discard"
 
 
 def _current(path: Path) -> str:

@@ -53,7 +53,7 @@ def provenance(context: Context) -> Iterator[Problem]:
 def times(context: Context) -> Iterator[Problem]:
     """Dates exist in the calendar, come in order, and are not in the future."""
     moments: dict[str, datetime] = {}
-    for pattern in ("/dates/*", "/evaluations/*/date"):
+    for pattern in ("/dates/*", "/evaluations/*/date", "/migrations/*/date"):
         for place, text in expand(context.manifest, pattern):
             moment = moment_of(text)
             if moment is None:

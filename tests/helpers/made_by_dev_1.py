@@ -3,7 +3,7 @@
 It runs with that package, not with this one; what it made is never made again:
 
     git worktree add ../dev1 fa91fda
-    PYTHONPATH=../dev1 python tests/kept/make_dev_1.py tests/kept/1.0.0-dev.1
+    PYTHONPATH=../dev1 python tests/helpers/made_by_dev_1.py tests/kept/1.0.0-dev.1
 """
 
 from __future__ import annotations
