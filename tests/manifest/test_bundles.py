@@ -16,6 +16,7 @@ import jsonschema
 import jsonschema_rs
 import pytest
 
+from candle_spec.checkpoint.layout import MANIFEST
 from candle_spec.cli import exit_codes, main
 from candle_spec.errors import CorruptFileError, InvalidInputError
 from candle_spec.manifest import bundles, check, collection
@@ -209,6 +210,15 @@ def test_spelling_out_types_changes_no_verdict(schema: dict[str, Any]) -> None:
     verdicts = [before.is_valid(value) for value in VALUES]
     assert [after.is_valid(value) for value in VALUES] == verdicts
     assert len(set(verdicts)) == 2
+
+
+def test_the_settings_of_editors_name_the_schema_that_is_written_now() -> None:
+    text = (ROOT / "docs" / "editors.md").read_text(encoding="utf-8")
+    settings, entry = (json.loads(block) for block in re.findall(r"```json\n(.*?)```", text, re.DOTALL))
+    identifier = collection.schema_id("checkpoint")
+    assert [each["url"] for each in settings["json.schemas"]] == [identifier]
+    assert entry["url"] == entry["versions"][collection.CURRENT] == identifier
+    assert entry["fileMatch"] == settings["json.schemas"][0]["fileMatch"] == [MANIFEST]
 
 
 def told(arguments: list[str]) -> int:
