@@ -1,4 +1,4 @@
-"""``candle-spec schema``: list, show, bundle."""
+"""``candle-spec schema``: list, show, bundle, to-json."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ import click
 from candle_spec.errors import InvalidInputError
 
 _REPOSITORIES = "repositories/"
+_OUT = click.option(
+    "-o", "--out", type=click.Path(path_type=Path, dir_okay=False), help="File to write; else it is printed."
+)
 _WANTED = click.option("--version", "wanted", help="A version; by default the newest.")
 
 
@@ -28,7 +31,7 @@ class _Naming(click.Command):
 
 @click.group("schema", epilog="Example: candle-spec schema bundle checkpoint -o checkpoint.schema.json")
 def command() -> None:
-    """List and show the packaged schemas, and bundle them for other tools."""
+    """List and show the packaged schemas, bundle them for other tools, and turn YAML into JSON."""
 
 
 @command.command("list")
@@ -63,14 +66,13 @@ def show(name: str, wanted: str | None, as_json: bool) -> None:
 @click.argument("name")
 @_WANTED
 @click.option("--draft", type=click.Choice(["2020-12", "7"]), default="2020-12", help="7 is for editors.")
-@click.option("-o", "--out", type=click.Path(path_type=Path, dir_okay=False), help="File to write; else it is printed.")
+@_OUT
 @click.option("--json", "as_json", is_flag=True, help="The schema is JSON anyway; accepted for uniformity.")
 def bundle(name: str, wanted: str | None, draft: Any, out: Path | None, as_json: bool) -> None:
     """Make one file of a schema and all that it refers to, which validators and editors take as it is.
 
     repositories/ID is what a repository's template adds to a manifest; checkpoint has the extensions in it.
     """
-    from candle_spec.atomic import replace_file
     from candle_spec.canonical import pretty
     from candle_spec.manifest import bundles
 
@@ -78,7 +80,24 @@ def bundle(name: str, wanted: str | None, draft: Any, out: Path | None, as_json:
         made = bundles.flat(_extension(name.removeprefix(_REPOSITORIES), wanted), draft=draft)
     else:
         made = bundles.bundle(name, wanted, draft=draft)
-    data = pretty(made)
+    _give(pretty(made), out)
+
+
+@command.command("to-json", epilog="Example: candle-spec schema to-json uno.yaml -o uno.candle/candle-checkpoint.json")
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@_OUT
+@click.option("--json", "as_json", is_flag=True, help="The result is JSON anyway; accepted for uniformity.")
+def to_json(file: Path, out: Path | None, as_json: bool) -> None:
+    """Turn a manifest, or another document of the format, that somebody wrote as YAML into JSON."""
+    from candle_spec.canonical import pretty
+    from candle_spec.manifest import load_document
+
+    _give(pretty(load_document(file).value), out)
+
+
+def _give(data: bytes, out: Path | None) -> None:
+    from candle_spec.atomic import replace_file
+
     if out is None:
         click.echo(data.decode("utf-8").rstrip("\n"))
         return
