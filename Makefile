@@ -15,7 +15,7 @@ TEST := $(VENV)/.test
 DEV := $(VENV)/.dev
 QUICK := $(VENV)-quick
 
-.PHONY: help demo demo-training demo-modac quick test corpus lint types layers bench docs regen regen-check fuzz wheelhouse package ci clean
+.PHONY: help demo demo-training demo-modac quick test foreign corpus lint types layers bench docs regen regen-check fuzz wheelhouse package ci clean
 
 help:
 	@echo "demo        convert a real cancer model, validate it, restore it, compare sha256 (about 60 MB of downloads)"
@@ -23,6 +23,7 @@ help:
 	@echo "demo-modac  publish a model and a series to a local stand-in of MoDaC, download them as somebody else, compare"
 	@echo "quick       the tests that need no framework, in an environment of their own (45 MB of downloads, a minute)"
 	@echo "test        all tests, with all frameworks (about 1.3 GB of downloads, 5 GB on disk)"
+	@echo "foreign     ajv and the language service of VS Code take the bundles of the schemas (needs Node; 5 MB of downloads)"
 	@echo "corpus      convert 110 real checkpoints of others and compare each with its own loader (740 MB of downloads)"
 	@echo "lint        ruff; types: mypy; layers: which room may import which; docs: what README and spec.md show is true"
 	@echo "regen       typed models, index, table of formats from the schemas and converters; regen-check: nothing to do?"
@@ -84,6 +85,9 @@ quick: $(QUICK)/.quick
 test: $(TEST) $(DEV)
 	$(BIN)/python -m tools.fetch_corpus
 	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal --durations=20
+
+foreign: $(CORE)
+	$(BIN)/python -m tools.foreign
 
 corpus: $(TEST)
 	@echo "fetching 740 MB of packages, once"
