@@ -13,6 +13,7 @@ from candle_spec.checkpoint.file_record import digested_row
 from candle_spec.checkpoint.large_values import put_back
 from candle_spec.checkpoint.layout import MANIFEST, resolve
 from candle_spec.checkpoint.model_builder import build_model
+from candle_spec.checkpoint.older import current_document, read_manifest
 from candle_spec.checkpoint.tensor_loader import Library, TensorLoader
 from candle_spec.digests import digest_bytes
 from candle_spec.errors import CorruptFileError, InvalidInputError, MissingPathError, ProofFailedError
@@ -34,7 +35,9 @@ class Checkpoint:
 
     Attributes:
         path: The folder.
-        document: The manifest as JSON has it; :attr:`manifest` is the same as typed objects.
+        document: The manifest as JSON has it, one of an older version as if it were migrated; :attr:`manifest` is the
+            same as typed objects.
+        as_written: The manifest as it stands in its file.
 
     Raises:
         MissingPathError: There is no checkpoint.
@@ -55,7 +58,7 @@ class Checkpoint:
                 hint="convert a native checkpoint first: candle-spec convert",
                 code="CKP0008",
             )
-        self.document: dict[str, Any] = _supported(manifest_file.read(manifest_path), manifest_path)
+        self.as_written, self.document = read_manifest(manifest_path)
         self._tensors = TensorLoader(self.file, self._find)
 
     def __repr__(self) -> str:
@@ -156,13 +159,13 @@ class Checkpoint:
         return data
 
     def read_json(self, path: str) -> Any:
-        """Return one JSON file of the checkpoint, parsed strictly.
+        """Return one JSON file of the checkpoint, parsed strictly; one of an older version as if it were migrated.
 
         Raises:
             CorruptFileError: It is no JSON of this format.
             LimitExceededError: It is too large or nested too deeply.
         """
-        return load_file(self.file(path), location=path)
+        return current_document(load_file(self.file(path), location=path), self.path)
 
     def tensor(self, group: str, name: str, framework: Framework = "numpy") -> Any:
         """Return one tensor.
@@ -265,20 +268,3 @@ class Checkpoint:
     def safetensors(self, path: str) -> SafetensorsFile:
         """Return one weights file, opened once."""
         return self._tensors.safetensors(path)
-
-
-def _supported(manifest: Any, path: Path) -> dict[str, Any]:
-    from candle_spec.manifest.versions import identify
-
-    if not isinstance(manifest, dict):
-        raise CorruptFileError("the manifest is not a JSON object", location=str(path), code="CKP1003")
-    identify(manifest)
-    missing = [key for key in ("name", "model", "files", "weights") if key not in manifest]
-    if missing:
-        raise CorruptFileError(
-            f"the manifest lacks {', '.join(missing)}",
-            location=str(path),
-            hint="candle-spec validate says all that is wrong",
-            code="CKP1001",
-        )
-    return manifest

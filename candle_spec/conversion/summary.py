@@ -150,7 +150,7 @@ def summarize_checkpoint(checkpoint: Checkpoint) -> Summary:
         path=str(checkpoint.path),
         kind="checkpoint",
         name=checkpoint.name,
-        title=f"checkpoint {manifest['schema_version']}"
+        title=f"checkpoint {checkpoint.as_written['schema_version']}"
         + (f" that requires {', '.join(manifest['requires'])}" if manifest.get("requires") else "")
         + (f", converted from a {conversion['native']['title']}" if conversion else ""),
         framework=f"{framework['name']} {framework.get('version', '')}".strip(),

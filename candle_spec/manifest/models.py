@@ -977,6 +977,25 @@ class Security(View):
     """
 
 
+class Migration(View):
+    from_: str = Field(..., alias="from", title="From")
+    """
+    The version that it had.
+    """
+    date: str = Field(..., title="Date")
+    """
+    When it was migrated.
+    """
+    tool: Tool = Field(..., title="Tool")
+    """
+    What migrated it.
+    """
+    manifest_digest: str | None = Field(None, title="Digest of the manifest")
+    """
+    The seal that it had, by which others may know it.
+    """
+
+
 class Person(View):
     """
     A person, or an organisation in the place of one.
@@ -1828,6 +1847,10 @@ class Manifest(View):
     conversion: Conversion | None = Field(None, title="Conversion")
     """
     The certificate, where the checkpoint was converted from a native one.
+    """
+    migrations: list[Migration] | None = Field(None, title="Migrations")
+    """
+    How this manifest came to its version, where it was written in an older one; the oldest first.
     """
     training: Training | None = Field(None, title="Training")
     """
