@@ -20,6 +20,8 @@ from candle_spec.checkpoint.manifest_file import SCHEMA_VERSION
 from candle_spec.checkpoint.resume import EXACT, resume_grade
 from candle_spec.digests import digest_encoded, digest_json, payload_digest
 from candle_spec.manifest.collection import schema_id
+from candle_spec.manifest.features import used
+from candle_spec.names import to_json
 from candle_spec.weights.shards import GroupPlan, StoredPart, stored_parts
 from candle_spec.weights.sources import TensorSource
 
@@ -70,17 +72,15 @@ def tensor_entries(inputs: Inputs) -> list[dict[str, Any]]:
             digests[tensor.group, tensor.name] = entry["digest"]
             entries.append(entry)
         else:
-            entries.append({**_about(tensor), "alias_of": list(tensor.alias_of)})
-    for entry in entries:
-        if "alias_of" in entry:
-            entry["digest"] = digests[tuple(entry["alias_of"])]
+            group, name = tensor.alias_of
+            entries.append({**_about(tensor), "digest": digests[group, name], "alias_of": [group, to_json(name)]})
     return entries
 
 
 def _about(tensor: TensorSource) -> dict[str, Any]:
     about: dict[str, Any] = {
         "group": tensor.group,
-        "name": tensor.name,
+        "name": to_json(tensor.name),
         "dtype": tensor.dtype,
         "shape": list(tensor.shape),
         "digest": "",
@@ -140,6 +140,8 @@ def build(inputs: Inputs, entries: list[dict[str, Any]]) -> dict[str, Any]:
         "training_state": _training_state(contents),
         "security": _security(contents),
     }
+    if required := sorted(used(manifest, entries)):
+        manifest["requires"] = required
     if inputs.conversion:
         manifest["conversion"] = inputs.conversion
     for found in contents.fields:

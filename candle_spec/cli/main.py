@@ -32,6 +32,10 @@ GROUPS: Final = {
             "Copy a checkpoint with weights files of another size.",
             "candle-spec reshard model.candle small.candle --shard-size 1GB",
         ),
+        "migrate": (
+            "Bring checkpoints of an older version of the format to this one.",
+            "candle-spec migrate model.candle --in-place",
+        ),
     },
     "Look": {
         "formats": ("List the native formats that are read.", "candle-spec formats"),

@@ -18,7 +18,7 @@ from candle_spec.checkpoint import manifest_file
 from candle_spec.checkpoint.checkpoint import Checkpoint
 from candle_spec.checkpoint.folder_writer import FolderWriter
 from candle_spec.checkpoint.relayout import Relayout, relayout
-from candle_spec.checkpoint.seal import refuse_newer
+from candle_spec.checkpoint.seal import refuse_other_version
 from candle_spec.conversion.convert import writing
 from candle_spec.conversion.extents import StoredExtent, checked_extents
 from candle_spec.conversion.splice import Splice
@@ -79,7 +79,7 @@ def reshard(
         WriteFailedError: The system refused to write. Whatever happens, a half-made output has no name.
     """
     opened = Checkpoint(checkpoint).checked()
-    refuse_newer(opened)
+    refuse_other_version(opened)
     target = _target(output, opened)
     new = relayout(opened, shard_bytes)
     whole = file_digests or in_work_tree(target) or any("digest" in row for row in _weights(opened))

@@ -977,6 +977,25 @@ class Security(View):
     """
 
 
+class Migration(View):
+    from_: str = Field(..., alias="from", title="From")
+    """
+    The version that it had.
+    """
+    date: str = Field(..., title="Date")
+    """
+    When it was migrated.
+    """
+    tool: Tool = Field(..., title="Tool")
+    """
+    What migrated it.
+    """
+    manifest_digest: str | None = Field(None, title="Digest of the manifest")
+    """
+    The seal that it had, by which others may know it.
+    """
+
+
 class Person(View):
     """
     A person, or an organisation in the place of one.
@@ -1080,6 +1099,8 @@ class Model(View):
                 "QI8",
                 "QU8",
                 "QI32",
+                "QU4",
+                "QU2",
                 "STR",
                 "BYTES",
                 "STRUCT",
@@ -1147,6 +1168,8 @@ class Input(View):
             "QI8",
             "QU8",
             "QI32",
+            "QU4",
+            "QU2",
             "STR",
             "BYTES",
             "STRUCT",
@@ -1508,6 +1531,8 @@ class Output(View):
             "QI8",
             "QU8",
             "QI32",
+            "QU4",
+            "QU2",
             "STR",
             "BYTES",
             "STRUCT",
@@ -1593,6 +1618,8 @@ class Tensor(View):
         "QI8",
         "QU8",
         "QI32",
+        "QU4",
+        "QU2",
         "STR",
         "BYTES",
         "STRUCT",
@@ -1820,6 +1847,10 @@ class Manifest(View):
     conversion: Conversion | None = Field(None, title="Conversion")
     """
     The certificate, where the checkpoint was converted from a native one.
+    """
+    migrations: list[Migration] | None = Field(None, title="Migrations")
+    """
+    How this manifest came to its version, where it was written in an older one; the oldest first.
     """
     training: Training | None = Field(None, title="Training")
     """

@@ -83,6 +83,8 @@ def select(document: Any, *, schema: str = "checkpoint", known: Sequence[str] | 
     if schema != "checkpoint":  # a side document follows its manifest, which has said it
         selection = _without_note(selection)
     identifier = document.get("$schema")
+    if selection.version is None:  # how another version names its schemas, only that version knows
+        return selection
     if isinstance(identifier, str) and identifier != collection.schema_id(schema, stated):
         message = f"'$schema' is {identifier!r}, but 'schema_version' is {stated!r}"
         problem = _problem(
@@ -133,5 +135,5 @@ def _minor(version: str) -> tuple[int, ...]:
 def _way_out(stated: str) -> str:
     """Return what to do with a document of a version that is refused."""
     if any(step.source == stated for step in migrations.steps()):
-        return f"candle-spec migrate makes one of version {collection.CURRENT} of it"
+        return f"candle-spec migrate PATH --in-place makes one of version {collection.CURRENT} of it"
     return UPGRADE if collection.is_frozen(stated) else AGAIN

@@ -85,11 +85,10 @@ def read_live(path: Path) -> Live:
         CandleSpecError: It is none: no manifest, no seal, a broken one, a file missing or of another size.
     """
     checkpoint = Checkpoint(path)
-    manifest = checkpoint.document
-    stated = manifest.get("manifest_digest")
+    manifest, stated = checkpoint.document, checkpoint.as_written.get("manifest_digest")
     if stated is None:
         raise CorruptFileError("the checkpoint is not sealed", location=str(path))
-    if stated != manifest_file.manifest_digest(manifest):
+    if stated != manifest_file.manifest_digest(checkpoint.as_written):
         raise CorruptFileError(f"{MANIFEST}: it was changed after it was sealed", location=str(path), code="CKP2020")
     arrays = stored_arrays(checkpoint)
     files = {
@@ -116,7 +115,7 @@ def _live(path: Path, checkpoint: Checkpoint, files: Mapping[str, Held]) -> Live
         run_id=lineage.get("run_id", ""),
         attempt=lineage.get("attempt", 0),
         content_digest=manifest["weights"].get("content_digest", ""),
-        manifest_digest=manifest["manifest_digest"],
+        manifest_digest=checkpoint.as_written["manifest_digest"],
         created=manifest["dates"]["created"],
         metrics={name: number(value) for name, value in state.get("metrics", {}).items()},
         files=files,

@@ -98,10 +98,12 @@ def _complete(layout: Layout, intent: dict[str, Any], fs: Fs) -> None:
 
 def _read(layout: Layout) -> dict[str, Any] | None:
     """Read the intent; ``None`` where it is not what was written: then nothing was moved yet."""
-    from candle_spec.manifest import check
+    from candle_spec.manifest import check, migrations
 
     try:
         document = loads(layout.intent.read_bytes(), location=str(layout.intent))
+        if migrations.is_older(document):  # a training that an older package began
+            document = migrations.migrate(document, schema=INTENT_SCHEMA)
     except CandleSpecError:
         return None
     if check(document, schema=INTENT_SCHEMA, file=layout.intent.name):

@@ -13,6 +13,7 @@ from candle_spec.checkpoint.layout import MANIFEST, SIGNATURE, YAML_MANIFESTS, y
 from candle_spec.digests import Progress, no_progress
 from candle_spec.errors import CandleSpecError, InvalidInputError, MissingPathError
 from candle_spec.manifest import Document, check, load_document
+from candle_spec.manifest.features import unknown
 from candle_spec.problems import Level, LevelResult, LevelState, Location, Problem, Report, Severity
 from candle_spec.validation.catalogue import cited, from_error
 from candle_spec.validation.context import NOT_HERE, Context, Options
@@ -146,7 +147,10 @@ def _schema(context: Context, document: Document | None, report: Report) -> None
         reason = f"{Level.PARSE.label} failed" if document is None else "not asked for"
         report.levels.append(LevelResult(Level.SCHEMA, LevelState.NOT_RUN, reason))
         return
-    found = [cited(problem) for problem in check(document.value, file=MANIFEST, plain=document.plain)]
+    asked = check(document.value, file=MANIFEST, plain=document.plain)
+    if isinstance(document.value, dict):
+        asked += unknown(document.value)
+    found = [cited(problem) for problem in asked]
     report.extend(_located(found, document))
     failed = any(problem.severity is Severity.ERROR for problem in found)
     report.levels.append(LevelResult(Level.SCHEMA, LevelState.FAILED if failed else LevelState.OK))

@@ -35,6 +35,7 @@ from typing import Any, Final
 from candle_spec import pointer
 from candle_spec.canonical import MAX_SAFE_INTEGER
 from candle_spec.errors import CorruptFileError
+from candle_spec.names import from_json, to_json
 
 ORDERED_DICT: Final = "collections.OrderedDict"
 _USUAL_NAN: Final = struct.pack(">d", math.nan)
@@ -60,12 +61,8 @@ def encode_scalar(value: bool | int | float | complex | str | bytes | bytearray 
 
 
 def _text(value: str) -> Any:
-    """Lone surrogates (from ``surrogateescape``) are no Unicode; keep them as escaped bytes."""
-    try:
-        value.encode("utf-8")
-    except UnicodeEncodeError:
-        return {"$str": value.encode("utf-16-be", "surrogatepass").hex()}
-    return value
+    """Lone surrogates (from ``surrogateescape``) are no Unicode; keep them as the hexadecimal digits of UTF-16."""
+    return to_json(value)
 
 
 def float_text(value: float) -> str:
@@ -95,7 +92,7 @@ def sequence(kind: str, items: Sequence[Any]) -> Any:
 
 def tensor(group: str, name: str, **about: Any) -> dict[str, Any]:
     """Return a reference to a tensor; ``about`` are JSON values that say more of this reference."""
-    return {"$tensor": [group, name], **about}
+    return {"$tensor": [group, to_json(name)], **about}
 
 
 def numpy_scalar(dtype: str, raw: bytes) -> dict[str, Any]:
@@ -176,7 +173,7 @@ class _Decoder:
         value = tree.get(tag)
         if tag == "$tensor":
             group, name = value  # type: ignore[misc]
-            return self._tensor_of(group, name)
+            return self._tensor_of(str(group), from_json(name))
         if tag == "$ref":
             return self._shared(str(value))
         if tag == "$scalar":

@@ -304,6 +304,7 @@ FAULTS: dict[str, tuple[str, Fault]] = {
         lambda m: m.manifest.update({"$schema": f"{SCHEMAS}checkpoint/2.0.0", "schema_version": "2.0.0"}),
     ),
     "CS-015": ("schema-disagrees", at("$schema", f"{SCHEMAS}checkpoint/1.0.0-dev.2")),
+    "CS-019": ("feature-of-others", at("requires", ["https://example.org/features/slices"])),
     "CS-020": ("orcid-check-digit", at("creators", [{"name": "Carberry, Josiah", "orcid": "0000-0002-1825-0098"}])),
     "CS-021": ("no-such-day", at("dates", "created", "2026-02-30T00:00:00Z")),
     "CS-022": ("interval-without-value", lambda m: evaluation(m, interval={"lower": 0.1, "upper": 0.2, "level": 0.95})),
@@ -371,6 +372,7 @@ FAULTS: dict[str, tuple[str, Fault]] = {
     "CS-077": ("certificate-of-other-files", cs_077),
     "CS-078": ("features-in-another-order", cs_078),
     "CS-081": ("undeclared-code", cs_081),
+    "CS-087": ("no-licence", at("license", {"weights": "Apache-3.0"})),
 }
 
 

@@ -18,7 +18,8 @@ PARTS = {"complex_pairs": {"values"}, "quantized": {"values", "scales", "zero_po
 PARTS |= {f"sparse_{n}": {"compressed", "plain", "values"} for n in ("csr", "csc", "bsr", "bsc")}
 PARTS |= {"sparse_coo": {"indices", "values"}, "packed": {"values"}, "raw": {"values"}}
 STORABLE = re.compile(r'(?i)(?!(con|prn|aux|nul|com\d|lpt\d)(\.|$))[^\x00-\x1f\x7f<>:"|?*\\]+(?<![. ])')
-TAGS = "int float complex str bytes dict tuple set frozenset tensor scalar global object ref".split()
+TAGS = "int float complex str bytes dict list tuple set frozenset tensor scalar global object ref".split()
+LICENCE = re.compile(r"(Apache-2\.0|MIT|BSD-3-Clause|CC-BY-4\.0|LicenseRef-[A-Za-z0-9.-]+)")  # of SPDX, those here
 KINDS: dict[str, Any] = {"object": dict, "array": list, "string": str, "integer": int, "number": (int, float)}
 MANIFEST, CODE = "candle-checkpoint.json", (".py", ".so", ".dll", ".exe", ".sh", ".pkl")
 
@@ -181,6 +182,7 @@ def meaning(root: Path, manifest: dict[str, Any], tensors: list[dict[str, Any]])
     for orcid in (person["orcid"] for person in manifest.get("creators", []) if "orcid" in person):
         total = sum(int(digit) << (15 - i) for i, digit in enumerate(orcid.replace("-", "")[:15]))
         need("0123456789X"[(12 - total % 11) % 11] == orcid[-1], "CS-020")
+    need(all(LICENCE.fullmatch(text) for text in manifest.get("license", {}).values()), "CS-087")
     terms = {t["id"]: t for t in json.loads((SCHEMAS / "vocabularies/metrics.json").read_bytes())["terms"]}
     for entry in manifest.get("evaluations", []):
         term, interval, value = terms.get(entry["metric"]["id"], {}), entry.get("interval", {}), entry["value"]
@@ -218,6 +220,7 @@ def read(root: Path) -> dict[str, Any]:
     need((SCHEMAS / "checkpoint" / f"{manifest.get('schema_version')}.json").is_file(), "CS-013")
     need(manifest.get("$schema") == f"{BASE}checkpoint/{manifest['schema_version']}", "CS-015")
     check(manifest, {"$ref": manifest["$schema"]}, {})
+    need("requires" not in manifest, "CS-019")
     files(root, manifest)
     about = manifest["weights"]
     sides = [parse((root / path).read_bytes()) for path in about.get("inventory", ())] or [about]

@@ -105,7 +105,8 @@ class TinyConverter:
         found = Native(_FORMAT, source, weights_metadata={"format": "np"})
         found.groups = [Group(name, name.partition(".")[0], f"/{name}") for name in about["groups"]]
         found.tensors = list(_tensors(about, native.path, len(MAGIC) + len(line) + 1))
-        found.state = state_tree.mapping((t.name, state_tree.tensor(t.group, t.name)) for t in found.tensors)
+        rows = ((state_tree.encode_scalar(t.name), state_tree.tensor(t.group, t.name)) for t in found.tensors)
+        found.state = state_tree.mapping(rows)
         found.side_files = [
             SideFile("topology/config.json", b'{"layers": ["dense", "head"]}\n', "application/json", "topology"),
             SideFile("artifacts/genes.txt", b"TP53\nBRCA1\nEGFR\n", "text/plain", "feature-list"),

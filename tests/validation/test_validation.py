@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from candle_spec import resources
 from candle_spec.checkpoint.layout import MANIFEST
 from candle_spec.errors import CandleSpecError, CorruptFileError, InvalidInputError, MissingPathError
-from candle_spec.manifest import CURRENT, check, load_document, schema_id, versions
+from candle_spec.manifest import CURRENT, check, features, load_document, schema_id, versions
 from candle_spec.problems import Level, LevelState, Location, Problem, Report, Severity
 from candle_spec.validation import find_checkpoints, reporters, validate, verdict
 from candle_spec.validation.catalogue import catalogue
@@ -102,6 +102,8 @@ class TestEveryCheck:
         seen |= header_codes(copy)
         seen |= {"CKP1001", "CKP1002"} & schema_codes(copy)
         seen |= newer_minor_codes(copy, monkeypatch)
+        seen |= {found.code for found in features.unknown({"requires": ["what-nobody-knows"]})}
+        seen |= required_codes(copy, monkeypatch)
         development = versions.select({"schema_version": "1.1.0-dev.1"}, known=["1.1.0-dev.1"])
         seen |= {problem.code for problem in development.problems}
         seen |= unreadable_codes(copy, monkeypatch)
@@ -137,6 +139,15 @@ def header_codes(copy: Callable[..., Path]) -> set[str]:
         weights.write_bytes(fault.corrupt(weights.read_bytes()))
         seen |= {problem.code for problem in problems(at)}
     return seen
+
+
+def required_codes(copy: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> set[str]:
+    """A checkpoint that requires what a version has and it does not use; no version has any feature yet."""
+    at = copy()
+    checkpoints.write_manifest(at, checkpoints.read_manifest(at) | {"requires": ["slices"]})
+    with monkeypatch.context() as patch:
+        patch.setattr(features, "registry", lambda: {"slices": {"brings": {}}})
+        return {problem.code for problem in problems(at)}
 
 
 def schema_codes(copy: Callable[..., Path]) -> set[str]:
