@@ -236,20 +236,27 @@ def test_a_number_that_is_too_small_is_refused(
     assert said.err.splitlines() == faults
 
 
+@pytest.mark.parametrize("status", ["development", "released"])
 def test_two_trees_are_compared_by_the_newest_versions_and_what_they_refer_to(
-    tree: Path, capsys: pytest.CaptureFixture[str]
+    tree: Path, tmp_path: Path, status: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    before = tmp_path / "before"
+    shutil.copytree(SCHEMAS, before)
+    index = json.loads((before / "index.json").read_bytes())
+    index["releases"][collection.CURRENT]["status"] = status
+    (before / "index.json").write_text(json.dumps(index))
     current = tree / "common" / "digest" / f"{collection.CURRENT}.json"
     current.write_text(current.read_text().replace('"maxLength": 71', '"maxLength": 70'))
     shutil.rmtree(tree / "extents")
     put(tree, "1.0.0", {}).unlink()
-    assert command.main([str(SCHEMAS), str(tree)]) == 1  # one version, two schemas
+    assert command.main([str(before), str(tree)]) == (1 if status == "released" else 0)
     said = capsys.readouterr()
     assert "extents: is gone (major)" in said.out
     assert f"checkpoint {collection.CURRENT} -> {collection.CURRENT}: major" in said.out
     assert f"  major  common/digest/{collection.CURRENT}#/maxLength  was 71, is 70" in said.out
     assert f"common/coded-term {collection.CURRENT} -> {collection.CURRENT}: no change" in said.out
-    assert f"checkpoint {collection.CURRENT} is two schemas: what changed is major" in said.err
+    refused = f"checkpoint {collection.CURRENT} was released and never changes: what changed is major"
+    assert (refused in said.err) is (status == "released")
 
 
 def test_what_cannot_be_compared_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -36,6 +36,14 @@ class Tree:
                     self.versions.setdefault(name, []).append(version)
         for known in self.versions.values():
             known.sort(key=collection.precedence)
+        index = folder / collection.INDEX
+        releases = json.loads(index.read_bytes())["releases"].values() if index.is_file() else ()
+        self.released = {
+            (name, entry["version"])
+            for release in releases
+            if release["status"] == "released"
+            for name, entry in release["schemas"].items()
+        }
 
     def identifier(self, name: str, version: str) -> str:
         """Return the identifier of a schema of this tree."""
@@ -72,7 +80,7 @@ def compared(name: str, old: tuple[Tree, str], new: tuple[Tree, str]) -> tuple[l
     found = changes(before.identifier(name, was), after.identifier(name, now), before.schemas, after.schemas)
     size = max((change.size for change in found), default=Size.NONE)
     if was == now and size is not Size.NONE:
-        fault = f"{name} {now} is two schemas" if collection.is_frozen(now) else ""
+        fault = f"{name} {now} was released and never changes" if (name, was) in before.released else ""
     else:
         fault = f"{name} {now} is too small a step from {was}" if size > allowed(was, now) else ""
     return found, f"{fault}: what changed is {_PLURAL[size]}" if fault else ""
