@@ -15,7 +15,7 @@ TEST := $(VENV)/.test
 DEV := $(VENV)/.dev
 QUICK := $(VENV)-quick
 
-.PHONY: help demo demo-training demo-modac quick test foreign corpus lint types layers bench docs regen regen-check fuzz wheelhouse package ci clean
+.PHONY: help demo demo-training demo-modac quick test foreign corpus lint types layers bench docs regen regen-check schema-diff fuzz wheelhouse package ci clean
 
 help:
 	@echo "demo        convert a real cancer model, validate it, restore it, compare sha256 (about 60 MB of downloads)"
@@ -27,6 +27,7 @@ help:
 	@echo "corpus      convert 110 real checkpoints of others and compare each with its own loader (740 MB of downloads)"
 	@echo "lint        ruff; types: mypy; layers: which room may import which; docs: what README and spec.md show is true"
 	@echo "regen       typed models, index, table of formats from the schemas and converters; regen-check: nothing to do?"
+	@echo "schema-diff what changed from the schema, or tree of schemas, A=... to B=..., and whether the version says so"
 	@echo "fuzz        the readers, for SECONDS (60) in all; bench: the table of the README"
 	@echo "wheelhouse  an offline bundle in wheelhouse/; package: wheel and sdist in dist/; clean: remove all of it"
 	@echo
@@ -113,6 +114,10 @@ regen: $(DEV)
 
 regen-check: $(DEV)
 	$(BIN)/python -m tools.regen --check
+	$(BIN)/python -m tools.schema_diff --check
+
+schema-diff: $(CORE)
+	$(BIN)/python -m tools.schema_diff $(A) $(B)
 
 fuzz: $(TEST) $(DEV)
 	$(BIN)/python -m tests.fuzz --seconds $(or $(SECONDS),60)

@@ -18,6 +18,7 @@ from typing import Any
 from candle_spec.canonical import loads
 from candle_spec.errors import CandleSpecError
 from candle_spec.manifest import bundles, collection
+from candle_spec.repositories.templates import search
 
 ROOT = Path(__file__).resolve().parent.parent
 TESTS = ROOT / "tests" / "foreign"
@@ -36,14 +37,24 @@ def documents(name: str) -> Iterator[tuple[Path, Any]]:
             continue  # one that breaks the rules of JSON: no schema says anything of it
 
 
+def schemas(draft: bundles.Draft) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield name and bundle of every packaged schema, and of what each repository adds to a manifest."""
+    for name in sorted(collection.versions()):
+        yield name, bundles.bundle(name, draft=draft)
+    library = search.library()
+    for key in library.keys:
+        if library.get(key).extension_uri:
+            yield f"repositories/{key}", bundles.flat(library.get(key).extension, draft=draft)
+
+
 def write(folder: Path) -> None:
     """Write every bundle in both drafts, what is to be said of each document, and two manifests to try."""
     import jsonschema_rs
 
     cases = []
-    for name in sorted(collection.versions()):
-        for draft in bundles.DRAFTS:
-            schema, file = bundles.bundle(name, draft=draft), f"{name.replace('/', '.')}.{draft}.json"
+    for draft in bundles.DRAFTS:
+        for name, schema in schemas(draft):
+            file = f"{name.replace('/', '.')}.{draft}.json"
             (folder / file).write_text(json.dumps(schema), encoding="utf-8")
             validator = jsonschema_rs.validator_for(schema)
             judged = [{"document": str(path), "valid": validator.is_valid(value)} for path, value in documents(name)]

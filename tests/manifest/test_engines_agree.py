@@ -11,6 +11,7 @@ from typing import Any
 import jsonschema_rs
 import pytest
 
+from candle_spec.errors import LimitExceededError
 from candle_spec.manifest import bundles, check, collection
 from candle_spec.manifest.engines import fast_validator
 from candle_spec.problems import Severity
@@ -103,6 +104,16 @@ def test_bundles_refuse_what_their_schema_refuses(name: str) -> None:
         if not packaged.is_valid(mutant.document) and any(each.is_valid(mutant.document) for each in validators)
     ]
     assert taken == []
+
+
+def test_a_document_that_is_nested_too_deeply_is_refused_by_both() -> None:
+    value: Any = 1.5
+    for _ in range(3000):
+        value = [value]
+    for engine in ("fast", "reference"):
+        with pytest.raises(LimitExceededError) as caught:
+            check({"training": {"hyperparameters": {"a": value}}}, version=collection.CURRENT, engine=engine)
+        assert caught.value.code == "CKP0004"
 
 
 def _at(mutant: Mutant) -> Any:

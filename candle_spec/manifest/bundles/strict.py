@@ -10,20 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from candle_spec.manifest.bundles.subschemas import IN_PLACE, rebuilt
-
-_KEYWORDS: Final = {
-    "object": (
-        "additionalProperties dependentRequired dependentSchemas maxProperties minProperties patternProperties"
-        " properties propertyNames required unevaluatedProperties"
-    ).split(),
-    "array": (
-        "contains items maxContains maxItems minContains minItems prefixItems unevaluatedItems uniqueItems"
-    ).split(),
-    "string": "maxLength minLength pattern".split(),
-    "number": "exclusiveMaximum exclusiveMinimum maximum minimum multipleOf".split(),
-}
-"""Keywords that say something of values of one type alone; ``number`` stands for ``integer``, too."""
+from candle_spec.manifest.bundles.subschemas import IN_PLACE, KEYWORDS, rebuilt
 
 _Types = frozenset[str]
 _UNKNOWN: Final[_Types] = frozenset()
@@ -49,7 +36,7 @@ def strict(schema: Any, context: _Types = _UNKNOWN) -> Any:
 
 def _parts(schema: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """Return the keywords that are about one type, by type."""
-    found = {kind: {key: schema[key] for key in keywords if key in schema} for kind, keywords in _KEYWORDS.items()}
+    found = {kind: {key: schema[key] for key in keywords if key in schema} for kind, keywords in KEYWORDS.items()}
     return {kind: keywords for kind, keywords in found.items() if keywords}
 
 

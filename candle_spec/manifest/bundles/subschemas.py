@@ -1,4 +1,4 @@
-"""Which keywords of JSON Schema (draft 2020-12) hold schemas."""
+"""Which keywords of JSON Schema (draft 2020-12) hold schemas, and which are about one type."""
 
 from __future__ import annotations
 
@@ -19,6 +19,20 @@ NAMED: Final = frozenset({"$defs", "dependentSchemas", "patternProperties", "pro
 
 IN_PLACE: Final = frozenset({"allOf", "anyOf", "dependentSchemas", "else", "if", "not", "oneOf", "then"})
 """Their schemas are about the same value as the schema that holds them."""
+
+
+KEYWORDS: Final = {
+    "object": (
+        "additionalProperties dependentRequired dependentSchemas maxProperties minProperties patternProperties"
+        " properties propertyNames required unevaluatedProperties"
+    ).split(),
+    "array": (
+        "contains items maxContains maxItems minContains minItems prefixItems unevaluatedItems uniqueItems"
+    ).split(),
+    "string": "maxLength minLength pattern".split(),
+    "number": "exclusiveMaximum exclusiveMinimum maximum minimum multipleOf".split(),
+}
+"""Keywords that say something of values of one type alone; ``number`` stands for ``integer``, too."""
 
 
 def rebuilt(schema: Mapping[str, Any], of: Callable[[str, Any], Any]) -> dict[str, Any]:
