@@ -9,8 +9,8 @@ from typing import Any, Final
 from candle_spec import resources
 from candle_spec.canonical import load_file, pretty
 from candle_spec.digests import digest_json
-from candle_spec.limits import MANIFEST_BYTES
 from candle_spec.manifest.collection import BASE, CURRENT, schema_id
+from candle_spec.manifest.migrations import manifest_bound
 
 SCHEMA_VERSION: Final = CURRENT
 """Version of the format that this package writes."""
@@ -44,7 +44,7 @@ def read(path: Path) -> Any:
     Raises:
         CorruptFileError, LimitExceededError: See :func:`candle_spec.canonical.load_file`.
     """
-    return load_file(path, most=MANIFEST_BYTES)
+    return load_file(path, most=manifest_bound(path))
 
 
 def ordered(document: Any, schema: str) -> Any:

@@ -8,12 +8,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-from candle_spec import limits, parallel
+from candle_spec import parallel
 from candle_spec.checkpoint.layout import MANIFEST, SIGNATURE, YAML_MANIFESTS, yaml_manifest
 from candle_spec.digests import Progress, no_progress
 from candle_spec.errors import CandleSpecError, InvalidInputError, MissingPathError
 from candle_spec.manifest import Document, check, load_document
 from candle_spec.manifest.features import unknown
+from candle_spec.manifest.migrations import manifest_bound
 from candle_spec.problems import Level, LevelResult, LevelState, Location, Problem, Report, Severity
 from candle_spec.validation.catalogue import cited, from_error
 from candle_spec.validation.context import NOT_HERE, Context, Options
@@ -122,7 +123,7 @@ def _parse(context: Context, report: Report) -> Document | None:
         report.levels.append(LevelResult(Level.PARSE, LevelState.FAILED))
         return None
     try:
-        document = load_document(manifest, MANIFEST, limits.MANIFEST_BYTES)
+        document = load_document(manifest, MANIFEST, manifest_bound(manifest))
     except CandleSpecError as error:
         report.problems.append(from_error(error, MANIFEST, "CKP0002"))
         report.levels.append(LevelResult(Level.PARSE, LevelState.FAILED))

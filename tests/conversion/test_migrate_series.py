@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -97,7 +98,7 @@ def test_a_damaged_checkpoint_is_named_and_nothing_is_changed(tmp_path: Path) ->
     with pytest.raises(CorruptFileError, match=r"optimizer\.safetensors"):
         migrate(folder)
     with pytest.raises(CorruptFileError, match=r"optimizer\.safetensors"):
-        planned(folder)
+        list(planned(folder))
     assert set(versions(folder).values()) == {OLD}
     assert sorted(path.name for path in tmp_path.iterdir()) == ["series"]
 
@@ -107,3 +108,20 @@ def test_one_checkpoint_of_a_series_is_migrated_elsewhere_only(tmp_path: Path) -
     with pytest.raises(InvalidInputError, match="migrated as a whole"):
         migrate(folder / "epochs" / "002")
     assert validate(migrate(folder / "epochs" / "002", tmp_path / "one").path).ok
+
+
+def test_a_series_without_a_checkpoint_has_nothing_to_migrate(tmp_path: Path) -> None:
+    with open_series(tmp_path / "new"):
+        pass
+    assert migrate(tmp_path / "new").made == ()
+    assert not list(planned(tmp_path / "new"))
+
+
+def test_a_checkpoint_within_an_epoch_counts(tmp_path: Path) -> None:
+    folder = copied("series", tmp_path)
+    for name in ("001", "002"):
+        migrate(folder / "epochs" / name, tmp_path / name)
+    (folder / "epochs" / "003").rename(folder / "epochs" / "003-s00000030")
+    shutil.rmtree(folder / "epochs" / "001")
+    shutil.rmtree(folder / "epochs" / "002")
+    assert [made.path.name for made in migrate(folder).made] == ["003-s00000030"]

@@ -43,10 +43,10 @@ class Bringing:
             self._copy(source, target)
         self._copies.setdefault(identity, target)
 
-    def write(self, target: Path, data: bytes) -> None:
-        """Write a new file durably."""
+    def write(self, target: Path, data: bytes, like: Path) -> None:
+        """Write a new file durably, with the permissions of another one where there is one."""
         self.folders(target)
-        with self.fs.open_new(target) as file:
+        with self.fs.open_new(target, mode=like.stat().st_mode & 0o777 if like.is_file() else 0o666) as file:
             self.fs.write(file, data)
             self.fs.sync_file(file)
 

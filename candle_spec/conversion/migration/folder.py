@@ -41,10 +41,10 @@ def write(
         if path not in made.documents and path not in made.stays:
             bringing.file(resolve(made.path, path), target / path)
     for path, data in made.documents.items():
-        bringing.write(target / path, data)
+        bringing.write(target / path, data, like=made.path / path)
     if bringing.linked:
         _bring_unlisted(made, target, bringing)
-    bringing.write(target / MANIFEST, manifest_file.dump(made.after))
+    bringing.write(target / MANIFEST, manifest_file.dump(made.after), like=made.path / MANIFEST)
     report = validate(target, jobs=jobs, progress=progress)
     _refuse_invalid(report, made)
     _prove(made, target)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -70,18 +70,17 @@ def _below(folder_: Path) -> Iterator[Path]:
             )
 
 
-def planned(path: str | Path) -> tuple[Plan, ...]:
-    """Return what a migration would change; nothing is written.
+def planned(path: str | Path) -> Iterator[Plan]:
+    """Yield what a migration would change, checkpoint by checkpoint; nothing is written.
 
     Raises:
         CandleSpecError: See :func:`candle_spec.conversion.migration.plan.plan`.
     """
     where = _folder(path)
-    if not outline.is_series(where):
-        one = plan(where)
-        return () if one is None else (one,)
-    store = open_for_reading(where)
-    return tuple(series.plans(store).values())
+    if outline.is_series(where):
+        yield from series.plans(open_for_reading(where))
+    elif (one := plan(where)) is not None:
+        yield one
 
 
 def migrate(
@@ -106,26 +105,33 @@ def migrate(
     """
     fs = fs or Fs()
     root = _folder(path)
-    if output is None:
+    if output is None and not outline.is_series(root):
         place.settle(root, fs)
-    is_series = outline.is_series(root)
     bringing = Bringing(fs, linked=output is None)
-    if is_series:
-        with series.locked(root, fs) as store:
-            made = series.plans(store)
-            if not made:
-                return Migrated(root, ())
-            with _staging(root, output, fs) as staging, write_errors(staging.target):
-                series.write(store, made, staging.path, bringing, jobs=jobs, progress=progress)
-                staging.commit()
-        return _result(staging, tuple(made.values()), output, bringing)
+    if outline.is_series(root):
+        return _series(root, output, bringing, jobs, progress)
     one = plan(root)
     if one is None:
         return Migrated(root, ())
     with _staging(root, output, fs) as staging, write_errors(staging.target):
         folder.write(one, staging.path, bringing, jobs=jobs, progress=progress)
         staging.commit()
-    return _result(staging, (one,), output, bringing)
+    return _result(staging, [one], output, bringing)
+
+
+def _series(
+    root: Path, output: str | Path | None, bringing: Bringing, jobs: int | None, progress: Progress
+) -> Migrated:
+    with series.locked(root, bringing.fs) as store:
+        if output is None:
+            place.settle(root, bringing.fs)  # by the only writer
+        series.refuse_damaged(store)
+        if not place.is_old(root):
+            return Migrated(root, ())
+        with _staging(root, output, bringing.fs) as staging, write_errors(staging.target):
+            made = series.write(store, staging.path, bringing, jobs=jobs, progress=progress)
+            staging.commit()
+    return _result(staging, made, output, bringing)
 
 
 def discard(path: str | Path, *, fs: Fs | None = None) -> Path:
@@ -148,6 +154,6 @@ def _staging(root: Path, output: str | Path | None, fs: Fs) -> Staging:
     return place.new_place(output, root, fs)
 
 
-def _result(staging: Staging, made: tuple[Plan, ...], output: str | Path | None, bringing: Bringing) -> Migrated:
+def _result(staging: Staging, made: Sequence[Plan], output: str | Path | None, bringing: Bringing) -> Migrated:
     kept = place.kept_name(staging.target) if output is None else None
-    return Migrated(staging.target, made, kept, bringing.brought)
+    return Migrated(staging.target, tuple(made), kept, bringing.brought)

@@ -62,8 +62,11 @@ def is_old(path: Path) -> bool:
     Raises:
         CandleSpecError: It is neither.
     """
-    manifests = [path / MANIFEST] if is_checkpoint(path) else [each / MANIFEST for each in outline.epochs_of(path)]
-    return any(migrations.is_older(load_file(manifest)) for manifest in manifests)
+    if not is_checkpoint(path) and not outline.is_series(path):
+        raise MissingPathError("this is no checkpoint and no series", location=str(path))
+    folders = [path] if is_checkpoint(path) else sorted((path / outline.EPOCHS).iterdir())
+    manifests = (folder / MANIFEST for folder in folders)
+    return any(migrations.is_older(load_file(manifest)) for manifest in manifests if manifest.is_file())
 
 
 def settle(path: Path, fs: Fs) -> None:

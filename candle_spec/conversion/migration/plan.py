@@ -67,7 +67,7 @@ def plan(path: str | Path) -> Plan | None:
         UnknownVersionError: It is of a version from which no migration leads here.
     """
     root = checkpoint_root(path)
-    before = load_file(root / MANIFEST)
+    before = manifest_file.read(root / MANIFEST)
     if not isinstance(before, dict):
         raise CorruptFileError("the manifest is not a JSON object", location=str(root / MANIFEST), code="CKP1003")
     if not migrations.is_older(before):

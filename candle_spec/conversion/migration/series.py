@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -37,11 +37,11 @@ def locked(path: Path, fs: Fs) -> Iterator[Store]:
         yield store
 
 
-def plans(store: Store) -> dict[str, Plan]:
-    """Return what becomes of the checkpoints that are of an older version, by the name of their folder.
+def refuse_damaged(store: Store) -> None:
+    """Refuse a series of which a checkpoint cannot be read.
 
     Raises:
-        CorruptFileError: A checkpoint of the series cannot be read.
+        CorruptFileError: It is damaged, and why.
     """
     if store.faulty:
         where, why = store.faulty[0]
@@ -50,24 +50,27 @@ def plans(store: Store) -> dict[str, Plan]:
             location=str(where),
             hint="candle-spec series repair, or take it out of epochs/",
         )
-    found = {live.path.name: plan(live.path) for live in store.live}
-    return {name: made for name, made in found.items() if made is not None}
+
+
+def plans(store: Store) -> Iterator[Plan]:
+    """Yield what becomes of the checkpoints that are of an older version.
+
+    Raises:
+        CorruptFileError: A checkpoint of the series cannot be read.
+    """
+    refuse_damaged(store)
+    for live in store.live:
+        if (made := plan(live.path)) is not None:
+            yield made
 
 
 def write(
-    store: Store,
-    made: Mapping[str, Plan],
-    target: Path,
-    bringing: Bringing,
-    *,
-    jobs: int | None,
-    progress: Progress = no_progress,
-) -> None:
-    """Write a migrated series, which has no name yet.
+    store: Store, target: Path, bringing: Bringing, *, jobs: int | None, progress: Progress = no_progress
+) -> list[Plan]:
+    """Write a migrated series, which has no name yet; return what became of its checkpoints, without documents.
 
     Args:
         store: The series, locked.
-        made: What becomes of its checkpoints.
         target: The private folder; it is empty.
         bringing: Brings the files that stay as they are.
         jobs: Threads; ``None`` for the default.
@@ -79,9 +82,11 @@ def write(
     layout, new = store.layout, Layout(target)
     for each in (new.epochs, new.store, new.staging, new.trash, new.bad):
         bringing.fs.make_folder(each)
-    for name, one in made.items():
-        folder.write(one, new.epochs / name, bringing, jobs=jobs, progress=progress)
-    migrated = tuple(f"{layout.epochs.name}/{name}/" for name in made)
+    made: list[Plan] = []
+    for one in plans(store):
+        folder.write(one, new.epochs / one.path.name, bringing, jobs=jobs, progress=progress)
+        made.append(replace(one, documents={}))  # a state tree may be large, and a series long
+    migrated = tuple(f"{layout.epochs.name}/{one.path.name}/" for one in made)
     for path, source in entries(layout.root):
         if path.startswith((*_LEFT, *migrated)):
             continue
@@ -89,12 +94,13 @@ def write(
             bringing.link(_relative(source, layout.root), target / path)
         else:
             bringing.file(source, target / path)
-    bringing.write(new.record, _record(store, made))
+    bringing.write(new.record, _record(store, made), like=layout.record)
+    return made
 
 
-def _record(store: Store, made: Mapping[str, Plan]) -> bytes:
+def _record(store: Store, made: Sequence[Plan]) -> bytes:
     """Return the record, whose pins and tags name the migrated checkpoints by their new seals."""
-    seals = {one.before["manifest_digest"]: one.after["manifest_digest"] for one in made.values()}
+    seals = {one.before["manifest_digest"]: one.after["manifest_digest"] for one in made}
     marks = [
         replace(mark, manifest_digest=seals.get(mark.manifest_digest, mark.manifest_digest))
         for mark in store.record.marks

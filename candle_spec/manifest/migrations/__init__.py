@@ -19,12 +19,15 @@ from __future__ import annotations
 import copy
 import importlib
 import pkgutil
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import pairwise
+from pathlib import Path
 from typing import Any, Final
 
+from candle_spec import limits
 from candle_spec.errors import CorruptFileError, InvalidInputError, UnknownVersionError
 from candle_spec.manifest import changes as kinds
 from candle_spec.manifest import collection
@@ -61,6 +64,10 @@ class _Nothing:
     def unpacked(self, path: str, size: int) -> None:
         """No file is here."""
 
+
+_HEAD: Final = 4096
+_STATED: Final = re.compile(rb'"schema_version"\s*:\s*"([^"]{1,40})"')
+"""Where a writer puts the version: into the first lines."""
 
 NO_FILES: Final[Facts] = _Nothing()
 """For a document alone: what only files tell is left out."""
@@ -129,6 +136,16 @@ def is_older(document: Any) -> bool:
     """Whether a document states a version from which steps lead to the current one."""
     stated = document.get("schema_version") if isinstance(document, dict) else None
     return isinstance(stated, str) and any(step.source == stated for step in steps())
+
+
+def manifest_bound(path: Path) -> int:
+    """Return how many bytes a manifest may have: development versions bounded theirs like any other document."""
+    if path.stat().st_size <= limits.MANIFEST_BYTES:
+        return limits.MANIFEST_BYTES
+    with path.open("rb") as file:
+        stated = _STATED.search(file.read(_HEAD))
+    loose = (step.source.encode() for step in steps() if not collection.is_frozen(step.source))
+    return limits.JSON_BYTES if stated and stated[1] in loose else limits.MANIFEST_BYTES
 
 
 def schema_of(document: Mapping[str, Any]) -> str | None:
