@@ -17,6 +17,9 @@ SIGNATURE: Final = "candle-checkpoint.sig"
 RESERVED: Final = frozenset({MANIFEST, SIGNATURE})
 """Never listed in the manifest."""
 
+YAML_MANIFESTS: Final = ("candle-checkpoint.yaml", "candle-checkpoint.yml")
+"""What people call a manifest that they write as YAML; no reader of a checkpoint takes it."""
+
 STATE: Final = "state.json"
 INVENTORY: Final = "tensors.json"
 DOCUMENTS: Final = "documents"
@@ -44,6 +47,13 @@ def is_checkpoint(path: str | Path) -> bool:
     """Whether ``path`` is a checkpoint's folder, or its manifest."""
     where = Path(path)
     return (where / MANIFEST).is_file() or (where.name == MANIFEST and where.is_file())
+
+
+def yaml_manifest(folder: Path) -> Path | None:
+    """Return the manifest of a folder that has it as YAML only."""
+    if (folder / MANIFEST).is_file():
+        return None
+    return next((folder / name for name in YAML_MANIFESTS if (folder / name).is_file()), None)
 
 
 def resolve(root: Path, path: str) -> Path:

@@ -45,17 +45,27 @@ class TensorLoader:
         """Load a tensor."""
         if tensor.alias_of:
             return self.load(self._find(*tensor.alias_of), library)
-        read: Callable[[StoredArray], Any] = self._torch if library == "torch" else self._numpy
-        if not tensor.encoding:
-            return read(tensor.arrays[""])
-        parts = {name: read(array) for name, array in tensor.arrays.items()}
         if library == "torch":
-            from candle_spec.weights.torch_encodings import decode_torch
+            return self._torch_tensor(tensor)
+        from candle_spec.weights.native_dtype import as_native
 
-            return decode_torch(tensor.dtype, tensor.shape, tensor.encoding, tensor.params, parts)
+        return as_native(self._array(tensor), tensor.attributes)
+
+    def _array(self, tensor: Tensor) -> Any:
+        if not tensor.encoding:
+            return self._numpy(tensor.arrays[""])
         from candle_spec.weights.encodings import decode
 
+        parts = {name: self._numpy(array) for name, array in tensor.arrays.items()}
         return decode(tensor.dtype, tensor.shape, tensor.encoding, tensor.params, parts)
+
+    def _torch_tensor(self, tensor: Tensor) -> Any:
+        if not tensor.encoding:
+            return self._torch(tensor.arrays[""])
+        from candle_spec.weights.torch_encodings import decode_torch
+
+        parts = {name: self._torch(array) for name, array in tensor.arrays.items()}
+        return decode_torch(tensor.dtype, tensor.shape, tensor.encoding, tensor.params, parts)
 
     def safetensors(self, path: str) -> SafetensorsFile:
         """Return one weights file, opened once."""

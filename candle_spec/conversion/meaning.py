@@ -6,7 +6,8 @@ To teach it a new key: one word in ``schemas/vocabularies/checkpoint-keys.json``
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
 from functools import cache
 from typing import Any, Final
@@ -36,22 +37,31 @@ def kind_of(key: str) -> str:
 def group_ids(keys: Iterable[tuple[str, str]]) -> dict[str, str]:
     """Return the group id of each top-level key that holds tensors.
 
-    A kind that occurs once is the id itself; one that occurs several times is followed by the key.
-
     Args:
         keys: Key and kind, in the native order.
     """
     rows = list(keys)
-    ids: dict[str, str] = {}
+    return {key: group for (key, _), group in zip(rows, numbered_ids(rows), strict=True)}
+
+
+def numbered_ids(rows: Sequence[tuple[str, str]]) -> list[str]:
+    """Return the id of each group, in order.
+
+    A kind that occurs once is the id itself; one that occurs several times is followed by the label.
+
+    Args:
+        rows: Label and kind of each group.
+    """
+    counts = Counter(kind for _, kind in rows)
+    ids: list[str] = []
     taken: set[str] = set()
-    for key, kind in rows:
-        several = sum(1 for _, other in rows if other == kind) > 1
-        wanted = f"{kind}.{slug(key)}" if several else kind
+    for label, kind in rows:
+        wanted = f"{kind}.{slug(label)}" if counts[kind] > 1 else kind
         unique, number = wanted, 2
         while unique.lower() in taken:
             unique, number = f"{wanted}-{number}", number + 1
         taken.add(unique.lower())
-        ids[key] = unique
+        ids.append(unique)
     return ids
 
 

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from candle_spec import pointer, resources
 from candle_spec.errors import InvalidInputError
+from candle_spec.manifest.spelling import nearest
 
 BASE: Final = "https://w3id.org/candle-spec/schemas/"
 """The one base of all identifiers of schemas of this package."""
@@ -83,6 +84,22 @@ def read(name: str, version: str = CURRENT) -> dict[str, Any]:
         raise InvalidInputError(f"there is no schema {name} {version}", hint=f"known: {known}")
     document: dict[str, Any] = resources.read_json(f"{name}/{version}.json")
     return document
+
+
+def choose(name: str, version: str | None = None) -> tuple[str, str]:
+    """Return name and version of a packaged schema that somebody named; by default the newest version.
+
+    Raises:
+        InvalidInputError: There is none; the hint names the nearest, or all.
+    """
+    known = versions().get(name)
+    if known is None:
+        near = nearest(name, versions()) or next((each for each in versions() if each.endswith(f"/{name}")), "")
+        hint = f"did you mean {near!r}?" if near else f"known are: {', '.join(sorted(versions()))}"
+        raise InvalidInputError(f"there is no schema {name!r}", hint=hint)
+    if version is not None and version not in known:
+        raise InvalidInputError(f"{name} has no version {version}", hint=f"known are: {', '.join(known)}")
+    return name, version or known[-1]
 
 
 @cache

@@ -103,9 +103,12 @@ def key_faults(fault: Fault, key: str) -> list[Fault]:
 
 def _fast(document: Any, name: str, version: str) -> Iterator[Fault]:
     validator = fast_validator(name, version)
-    if not validator.is_valid(document):
-        for error in validator.iter_errors(document):
-            yield _from_fast(error, document)
+    try:
+        found = [] if validator.is_valid(document) else list(validator.iter_errors(document))
+    except ValueError as error:  # "Recursion limit reached": a file so deep was refused when it was read
+        raise LimitExceededError("the document is nested too deeply", code="CKP0004") from error
+    for each in found:
+        yield _from_fast(each, document)
 
 
 def _from_fast(error: jsonschema_rs.ValidationError, document: Any) -> Fault:

@@ -7,9 +7,8 @@ The functions that rebuild tensors are those of ``torch/_utils.py``
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any, Final
 
 from candle_spec import limits
@@ -17,6 +16,7 @@ from candle_spec.errors import CorruptFileError, UnsupportedFormatError
 from candle_spec.readers.inert_pickle import Call, Global, Persistent
 from candle_spec.readers.inert_pickle import Mapping as Pairs
 from candle_spec.readers.torch_dtypes import DTYPES, ITEM_BYTES, PER_BYTE, STORAGES
+from candle_spec.readers.torch_views import QuantizedView, SparseView, Storage, TensorView, View
 
 FROM_BYTES: Final = "torch.storage._load_from_bytes"
 """Makes a storage of the bytes of a torch file: what ``pickle.dump`` writes for a tensor."""
@@ -29,92 +29,6 @@ _REFUSED: Final = {
     "_rebuild_device_tensor_from_cpu_tensor": "a tensor of a foreign device",
     "_rebuild_xla_tensor": "a tensor of a foreign device",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Storage:
-    """Bytes of a native file that tensors look at.
-
-    Attributes:
-        key: Its key in the native file.
-        dtype: Of its elements, ``""`` for untyped.
-        path: The file.
-        offset: First byte.
-        size: Number of bytes.
-        device: Where it was, for example ``"cuda:0"``.
-        big_endian: Whether its numbers are big-endian.
-    """
-
-    key: str
-    dtype: str
-    path: Path
-    offset: int
-    size: int
-    device: str
-    big_endian: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class TensorView:
-    """A strided tensor: offset and strides count elements."""
-
-    storage: Storage
-    dtype: str
-    offset: int
-    shape: tuple[int, ...]
-    strides: tuple[int, ...]
-    requires_grad: bool = False
-    parameter: bool = False
-    conj: bool = False
-    neg: bool = False
-
-    @property
-    def identity(self) -> tuple[Any, ...]:
-        """Equal for names that share every byte."""
-        where = (self.storage.path, self.storage.offset, self.offset)
-        return (*where, self.dtype, self.shape, self.strides, self.conj, self.neg)
-
-
-@dataclass(frozen=True, slots=True)
-class QuantizedView:
-    """A quantised tensor: its integer values, and scales and zero points per tensor or along an axis.
-
-    Attributes:
-        values: The values; of those of less than a byte, the bytes that hold them, the last axis packed.
-        scales: One for the tensor, or one for each place along the axis.
-        zero_points: As many.
-        axis: The axis, ``None`` for one scale.
-        shape: The shape in values.
-    """
-
-    values: TensorView
-    scales: TensorView | tuple[float, ...]
-    zero_points: TensorView | tuple[int, ...]
-    axis: int | None
-    shape: tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class SparseView:
-    """A sparse tensor: its layout (``"sparse_coo"`` …), index arrays and values by part name."""
-
-    layout: str
-    shape: tuple[int, ...]
-    parts: Mapping[str, TensorView]
-    coalesced: bool | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class TiledView:
-    """A strided tensor that is kept in tiles: for each where it begins, and the tensor that stands there."""
-
-    dtype: str
-    shape: tuple[int, ...]
-    tiles: tuple[tuple[tuple[int, ...], TensorView], ...]
-    requires_grad: bool = False
-
-
-View = TensorView | QuantizedView | SparseView | TiledView
 
 
 @dataclass(frozen=True, slots=True)

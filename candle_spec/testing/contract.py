@@ -29,6 +29,7 @@ from candle_spec.conversion.verify import verify_conversion
 from candle_spec.errors import CandleSpecError
 from candle_spec.testing.damage import damaged
 from candle_spec.validation import validate
+from candle_spec.weights.native_places import is_place
 
 _FRAMEWORKS = ("torch", "tensorflow", "keras", "tf_keras", "jax", "sklearn", "lightgbm", "xgboost", "onnx")
 
@@ -92,6 +93,12 @@ class ConverterContract:
                         with extent.path.open("rb") as file:
                             file.seek(extent.offset)
                             assert file.read(extent.length) == first[extent.start : extent.start + extent.length]
+
+    def test_names_begin_at_the_root_of_their_group(self, native: Path) -> None:
+        """The root of a group is a place of the native structure, where there is one."""
+        found = self.read(native)
+        if found.state is not None:
+            assert [group.root for group in found.groups if not is_place(found.state, group.root)] == []
 
     def test_it_converts_and_comes_back(self, native: Path, tmp_path: Path) -> None:
         """The checkpoint is valid, the native bytes come back, the certificate holds."""

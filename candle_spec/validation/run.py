@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
 from candle_spec import parallel
-from candle_spec.checkpoint.layout import MANIFEST, SIGNATURE
+from candle_spec.checkpoint.layout import MANIFEST, SIGNATURE, YAML_MANIFESTS, yaml_manifest
 from candle_spec.digests import Progress, no_progress
 from candle_spec.errors import CandleSpecError, InvalidInputError, MissingPathError
 from candle_spec.manifest import Document, check, load_document
 from candle_spec.manifest.features import unknown
 from candle_spec.manifest.migrations import manifest_bound
-from candle_spec.problems import Level, LevelResult, LevelState, Problem, Report, Severity
+from candle_spec.problems import Level, LevelResult, LevelState, Location, Problem, Report, Severity
 from candle_spec.validation.catalogue import cited, from_error
 from candle_spec.validation.context import NOT_HERE, Context, Options
 from candle_spec.validation.rules import certificate, documents, features, files, safety, semantics, uses, weights
@@ -84,11 +85,11 @@ def checkpoint_root(path: str | Path) -> Path:
         InvalidInputError: It is no checkpoint.
     """
     where = Path(path)
-    if where.name == MANIFEST and where.is_file():
+    if where.name in (MANIFEST, *YAML_MANIFESTS) and where.is_file():
         where = where.parent
     if not where.exists():
         raise MissingPathError("there is no such file or folder", location=str(path))
-    if not where.is_dir() or not (where / MANIFEST).is_file():
+    if not where.is_dir() or not ((where / MANIFEST).is_file() or yaml_manifest(where)):
         raise InvalidInputError(
             f"this is no checkpoint: there is no {MANIFEST}",
             location=str(path),
@@ -104,7 +105,7 @@ def find_checkpoints(path: str | Path) -> list[Path]:
     waiting = [Path(path)]  # no recursion: folders may be nested deeper than calls
     while waiting:
         folder = waiting.pop()
-        if (folder / MANIFEST).is_file():
+        if (folder / MANIFEST).is_file() or yaml_manifest(folder):
             found.append(folder)
         elif folder.is_dir():
             waiting += (
@@ -117,6 +118,10 @@ def find_checkpoints(path: str | Path) -> list[Path]:
 
 def _parse(context: Context, report: Report) -> Document | None:
     manifest = context.root / MANIFEST
+    if written := yaml_manifest(context.root):
+        report.problems.append(_not_json(written, Path(report.path)))
+        report.levels.append(LevelResult(Level.PARSE, LevelState.FAILED))
+        return None
     try:
         document = load_document(manifest, MANIFEST, manifest_bound(manifest))
     except CandleSpecError as error:
@@ -127,6 +132,15 @@ def _parse(context: Context, report: Report) -> Document | None:
         raise InvalidInputError(f"the manifest cannot be read: {error.strerror}", location=report.path) from error
     report.levels.append(LevelResult(Level.PARSE, LevelState.OK, checked={"bytes": manifest.stat().st_size}))
     return document
+
+
+def _not_json(written: Path, named: Path) -> Problem:
+    """Say how the YAML manifest of the checkpoint that the user named becomes one."""
+    folder = named.parent if named.name == written.name else named
+    source, target = (shlex.quote(str(folder / name)) for name in (written.name, MANIFEST))
+    message = f"the manifest is YAML; a checkpoint has it as JSON, {MANIFEST}"
+    hint = f"candle-spec schema to-json {source} -o {target}"
+    return cited(Problem("CKP0008", Severity.ERROR, message, Location(written.name), hint))
 
 
 def _schema(context: Context, document: Document | None, report: Report) -> None:

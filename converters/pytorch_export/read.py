@@ -19,7 +19,8 @@ from candle_spec.paths import portable_name
 from candle_spec.problems import Location, Problem, Severity
 from candle_spec.readers.inert_pickle import Global, load
 from candle_spec.readers.signatures import ZIP
-from candle_spec.readers.torch_objects import Storage, TensorView, check_view
+from candle_spec.readers.torch_objects import check_view
+from candle_spec.readers.torch_views import Storage, TensorView
 from candle_spec.readers.zip_archive import Entry, ZipArchive
 from candle_spec.weights.sources import FileBytes, TensorSource, total_size
 

@@ -200,7 +200,7 @@ def test_help_is_grouped_with_examples(capsys: pytest.CaptureFixture[str]) -> No
     out = capsys.readouterr().out
     for words in ("Convert:", "Look:", "Check:", "candle-spec convert model.pt", "Exit codes"):
         assert words in out
-    from candle_spec.cli.main import GROUPS
+    from candle_spec.cli.program import GROUPS
 
     for name in (name for commands in GROUPS.values() for name in commands):
         assert run(name, "--help") == 0

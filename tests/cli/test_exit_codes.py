@@ -13,7 +13,7 @@ import pytest
 
 from candle_spec.atomic import Fs
 from candle_spec.checkpoint.layout import MANIFEST
-from candle_spec.cli.main import GROUPS
+from candle_spec.cli.program import GROUPS
 from tests.helpers import checkpoints
 from tests.helpers.calls import entries, run
 

@@ -11,7 +11,7 @@ from tools import quick, selection
 
 ROOT = Path(__file__).parents[2]
 TESTS = ROOT / "tests"
-HELPERS = ("helpers", "fuzz", "conformance")
+HELPERS = ("helpers", "fuzz", "conformance", "kept")
 """Folders whose files are no tests: what tests share, and programs that also run by themselves."""
 KEPT = "kept"
 """What older versions wrote: data, code that a checkpoint holds included."""

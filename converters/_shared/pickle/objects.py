@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from candle_spec.converters._shared.pickle.arrays import ArrayNode
@@ -11,6 +11,8 @@ from candle_spec.readers.inert_pickle import Call, Mapping, SetNode
 _DICTIONARIES: Final = frozenset(
     """collections.OrderedDict collections.defaultdict collections.Counter builtins.dict __builtin__.dict""".split()
 )
+
+_PLAIN: Final = (str, bytes, bytearray, int, float, type(None))
 
 
 def as_pairs(node: Any) -> list[tuple[Any, Any]] | None:
@@ -51,7 +53,7 @@ def everything(root: Any) -> Iterator[Any]:
     waiting = [root]
     while waiting:
         node = waiting.pop()
-        if isinstance(node, (str, bytes, bytearray, int, float, type(None))):
+        if isinstance(node, _PLAIN):
             continue
         if id(node) in seen:
             continue
@@ -59,3 +61,26 @@ def everything(root: Any) -> Iterator[Any]:
         yield node
         # Containers made on the way live no longer than this call: what they hold does, and is what counts.
         waiting += reversed(children(node))
+
+
+def holders(root: Any, is_leaf: Callable[[Any], bool]) -> tuple[set[int], set[int], list[Any]]:
+    """Find what is looked for, and everything that leads to it, in one pass over all records.
+
+    Returns:
+        Ids of the records that are leaves; ids of these and of all that hold one; the records, which must live as
+        long as their ids are used.
+    """
+    kept = list(everything(root))
+    leaves = {id(node) for node in kept if is_leaf(node)}
+    above: dict[int, list[int]] = {}
+    for node in kept:
+        for child in children(node):
+            if not isinstance(child, _PLAIN):
+                above.setdefault(id(child), []).append(id(node))
+    found = set(leaves)
+    waiting = list(leaves)
+    while waiting:
+        new = [node for node in above.get(waiting.pop(), ()) if node not in found]
+        found.update(new)
+        waiting += new
+    return leaves, found, kept

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from candle_spec.canonical import tag_number
 from candle_spec.conversion.contract import Field, Group, Part
-from candle_spec.conversion.meaning import TENSOR_KINDS, group_ids, kind_of
+from candle_spec.conversion.meaning import kind_of
 from candle_spec.converters._shared import values
-from candle_spec.converters._shared.pickle.objects import as_pairs, everything
+from candle_spec.converters._shared.pickle.objects import as_pairs
+from candle_spec.converters._shared.roots import Root, Search, groups_of
+from candle_spec.converters._shared.torch.networks import TorchContent
 from candle_spec.converters._shared.torch.walk import GRAPH_MODULE, module_state
-from candle_spec.pointer import join
 from candle_spec.readers import numpy_objects
 from candle_spec.readers.inert_pickle import Call, Global, Mapping, SetNode
 from candle_spec.readers.torch_objects import TorchObjects
@@ -56,24 +57,23 @@ def structure_of(root: Any, objects: TorchObjects, *, script: bool = False) -> S
         objects: Reads tensors out of records.
         script: Whether it is the root of a TorchScript program.
     """
-    pairs = as_pairs(root)
     if script or module_state(root) is not None:
         return _whole(root, is_module=True)
-    if pairs is None or _is_state_dict(pairs, objects):
-        return _whole(root, is_module=isinstance(root, Call) and pairs is None and objects.tensor(root) is None)
-    wrapped = _wrapped(pairs, objects)
-    return _Parts(wrapped[1], objects, (wrapped[0],)).structure() if wrapped else _Parts(pairs, objects).structure()
-
-
-def _wrapped(pairs: list[tuple[Any, Any]], objects: TorchObjects) -> tuple[str, list[tuple[Any, Any]]] | None:
-    """Return key and content of a dictionary of parts that stands alone in another one (``{"app": {"model": …}}``)."""
-    if len(pairs) != 1 or not isinstance(pairs[0][0], str) or kind_of(pairs[0][0]) != "other":
-        return None
-    inside = as_pairs(pairs[0][1])
-    if inside is None or _is_state_dict(inside, objects):
-        return None
-    named = any(kind_of(str(key)) in TENSOR_KINDS and as_pairs(value) is not None for key, value in inside)
-    return (pairs[0][0], inside) if named else None
+    content = TorchContent(root, objects)
+    if as_pairs(root) is not None:
+        if content.is_state_dict(root):
+            return _whole(root, is_module=False)
+        search = Search(content)
+        return _Parts(search.parts(root), search, objects).structure()
+    search = Search(content)
+    found = search.opened(root)
+    is_object = isinstance(root, Call) and objects.tensor(root) is None
+    if found is None:
+        return _whole(root, is_module=is_object)
+    structure = _Parts(found, search, objects).structure()
+    structure.is_module = is_object
+    structure.evidence += _class_of(root) if is_object else []
+    return structure
 
 
 def _whole(root: Any, *, is_module: bool) -> Structure:
@@ -86,75 +86,53 @@ def _whole(root: Any, *, is_module: bool) -> Structure:
     return structure
 
 
-def _is_state_dict(pairs: list[tuple[Any, Any]], objects: TorchObjects) -> bool:
-    """Whether a dictionary holds tensors itself, and no dictionaries of tensors."""
-    direct = sum(1 for _, value in pairs if objects.tensor(value) is not None)
-    return direct > 0 and not any(_holds_tensors(value, objects) for _, value in pairs if as_pairs(value) is not None)
-
-
-def _holds_tensors(node: Any, objects: TorchObjects) -> bool:
-    """Whether any tensor is in or below a record."""
-    return any(
-        objects.tensor(inner) is not None or numpy_objects.array_of(inner) is not None for inner in everything(node)
-    )
+def _class_of(root: Call) -> list[str]:
+    return [f"the root is an object of {root.path}"] if root.path not in ("", GRAPH_MODULE) else []
 
 
 class _Parts:
-    """A dictionary whose keys name parts of a training: model, optimizer, epoch, settings."""
+    """Dictionaries whose keys name parts of a training: model, optimizer, epoch, settings."""
 
-    def __init__(self, pairs: list[tuple[Any, Any]], objects: TorchObjects, prefix: tuple[str, ...] = ()) -> None:
-        self._prefix = prefix
-        self._pairs = [(str(key), value) for key, value in pairs]
+    def __init__(self, roots: list[Root], search: Search, objects: TorchObjects) -> None:
+        self._roots = roots
+        self._levels = sorted(search.levels, key=lambda level: len(level[0]))
         self._objects = objects
-        self._kinds = {key: kind_of(key) for key, _ in self._pairs}
 
     def structure(self) -> Structure:
-        holding = [key for key, value in self._pairs if _holds_tensors(value, self._objects)]
-        kinds = [(key, self._tensor_kind(key)) for key in holding]
-        if not any(kind == "model" for _, kind in kinds):
-            kinds = [(key, "model" if kind == "other" and self._is_large(key) else kind) for key, kind in kinds]
-        ids = group_ids(kinds)
-        groups = [Group(ids[key], kind, join((*self._prefix, key))) for key, kind in kinds]
-        depth = len(self._prefix)
-
-        def group_of(path: tuple[str, ...]) -> tuple[str, int]:
-            inside = path[:depth] == self._prefix and len(path) > depth and path[depth] in ids
-            return (ids[path[depth]], depth + 1) if inside else ("other", 0)
-
+        groups, group_of = groups_of(self._roots)
         structure = Structure(groups, group_of)
+        held = {root.path for root in self._roots}
         structure.parts = [
             Part(kind, "kept")
             for kind in ("optimizer", "scheduler", "scaler", "rng", "sampler", "metric", "hyperparameters")
-            if any(self._kinds[key] == kind and key not in ids for key, _ in self._pairs)
+            if any(kind_of(path[-1]) == kind and path not in held for path, _ in self._members())
+        ]
+        structure.evidence += [
+            f"the names of {group.id} begin at {group.root}"
+            for group, root in zip(groups, self._roots, strict=True)
+            if len(root.path) > 1 and root.kind in ("model", "ema")
         ]
         self._describe(structure)
         return structure
 
-    def _tensor_kind(self, key: str) -> str:
-        kind = self._kinds[key]
-        if kind == "scaler":
-            return "artifact"  # that of mixed precision keeps numbers alone; one with tensors scales the data
-        return kind if kind in TENSOR_KINDS else "other"
-
-    def _is_large(self, key: str) -> bool:
-        """A dictionary of tensors or a module under an unknown key is taken for a model if nothing else is one."""
-        value = next(value for name, value in self._pairs if name == key)
-        pairs = as_pairs(value)
-        return module_state(value) is not None or (pairs is not None and _is_state_dict(pairs, self._objects))
+    def _members(self) -> Iterator[tuple[tuple[str, ...], Any]]:
+        """Yield path and value of every member of the dictionaries of parts, the outer ones first."""
+        for path, members in self._levels:
+            yield from (((*path, key), value) for key, value in members)
 
     def _describe(self, structure: Structure) -> None:
-        for key, value in self._pairs:
-            kind = self._kinds[key]
+        for path, value in self._members():
+            kind, key = kind_of(path[-1]), ".".join(path)
             if kind in ("epoch", "step") and type(value) is int and 0 <= value < 2**53:
-                if not any(f.pointer == f"/training_state/{kind}" for f in structure.fields):
-                    structure.fields.append(Field(f"/training_state/{kind}", value, "file", f"key {key}"))
+                _add_first(structure, Field(f"/training_state/{kind}", value, "file", f"key {key}"[:500]))
             elif kind == "architecture" and isinstance(value, str) and value.isprintable() and 0 < len(value) <= 200:
-                structure.fields.append(Field("/model/architecture", value, "file", f"key {key}"))
-            if module_state(value) is not None and self._tensor_kind(key) == "model":
-                structure.evidence.append(f"{key} is a whole module of {value.path}")
+                _add_first(structure, Field("/model/architecture", value, "file", f"key {key}"[:500]))
+        for root in self._roots:
+            if module_state(root.node) is not None and root.kind == "model":
+                structure.evidence.append(f"{'.'.join(root.path)} is a whole module of {root.node.path}"[:500])
         self._settings(structure)
         self._scores(structure)
-        version = next((value for key, value in self._pairs if key == _LIGHTNING), None)
+        version = next((value for path, value in self._members() if path == (_LIGHTNING,)), None)
         if isinstance(version, str) and len(version) < 40:
             structure.title = f", checkpoint of Lightning {version}"
             structure.evidence.append(f"key {_LIGHTNING}: {version}")
@@ -162,8 +140,9 @@ class _Parts:
     def _scores(self, structure: Structure) -> None:
         """Numbers under keys that name a known metric, as ``val_acc`` and ``best_rmse`` do."""
         found = {}
-        for key, value in self._pairs:
-            named = _SCORE.fullmatch(key.lower()) if self._kinds[key] == "metric" else None
+        for path, value in self._members():
+            key, word = ".".join(path), path[-1].lower()
+            named = _SCORE.fullmatch(word) if kind_of(word) == "metric" else None
             if named is not None:
                 split, number = _SPLITS.get(named[1]), plain_json(value, self._objects)
                 found[key] = values.evaluation(named[2], number, f"key {key}", split=split)
@@ -174,22 +153,29 @@ class _Parts:
 
     def _settings(self, structure: Structure) -> None:
         """Hyperparameters: the settings found, by key where there are several."""
+        held = {root.path for root in self._roots if root.kind in ("model", "ema")}
         found = {}
-        for key, value in self._pairs:
-            if self._kinds[key] == "hyperparameters" and value is not None:
+        for path, value in self._members():
+            if kind_of(path[-1]) == "hyperparameters" and value is not None and path not in held:
                 settings = plain_json(value, self._objects)
                 if isinstance(settings, dict) and settings and values.is_small(settings):
-                    found[key] = settings
+                    found[".".join(path)] = settings
         if not found:
             return
         keys = ", ".join(found)
         merged = next(iter(found.values())) if len(found) == 1 else found
-        structure.fields.append(Field("/training/hyperparameters", merged, "file", f"key {keys}"))
+        structure.fields.append(Field("/training/hyperparameters", merged, "file", f"key {keys}"[:500]))
         for key, settings in found.items():
             structure.names += [
                 (settings.get(word), f"{key}.{word}")
                 for word in ("model_name", "run_name", "experiment_name", "exp_name")
             ]
+
+
+def _add_first(structure: Structure, found: Field) -> None:
+    """Add a field unless its place is taken: the outer dictionary is asked first."""
+    if not any(known.pointer == found.pointer for known in structure.fields):
+        structure.fields.append(found)
 
 
 def plain_json(node: Any, objects: TorchObjects, depth: int = 0) -> Any:

@@ -9,7 +9,7 @@ from typing import Any, Final, Literal
 from candle_spec.converters._shared.tiles import Tile, join
 from candle_spec.errors import UnsupportedFormatError
 from candle_spec.readers.torch_dtypes import ITEM_BYTES, PER_BYTE
-from candle_spec.readers.torch_objects import QuantizedView, SparseView, TensorView, TiledView, View
+from candle_spec.readers.torch_views import QuantizedView, SparseView, TensorView, TiledView, View
 from candle_spec.weights.sources import Bytes, Encoding, FileBytes, MadeBytes, MemoryBytes, Part, TensorSource
 from candle_spec.weights.strides import StridedBytes, row_major_strides
 

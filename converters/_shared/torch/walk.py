@@ -15,7 +15,8 @@ from candle_spec.converters._shared.torch.tensors import tensor_source
 from candle_spec.errors import LimitExceededError
 from candle_spec.readers import numpy_objects
 from candle_spec.readers.inert_pickle import Call, Global, Mapping, Persistent, SetNode
-from candle_spec.readers.torch_objects import TensorView, TorchObjects, View
+from candle_spec.readers.torch_objects import TorchObjects
+from candle_spec.readers.torch_views import TensorView, View
 from candle_spec.weights import state_tree
 from candle_spec.weights.sources import MemoryBytes, TensorSource, plain
 
@@ -107,7 +108,7 @@ class Walk:
     def _mapping(self, node: Any, pairs: list[tuple[Any, Any]], at: str, path: tuple[str, ...]) -> dict[str, Any]:
         rows = []
         for index, (key, value) in enumerate(pairs):
-            inside = (*path, _key_text(key, index))
+            inside = (*path, key_text(key, index))
             key_tree = self.tree(key, f"{at}/$dict/{index}/0", inside)
             rows.append((key_tree, self.tree(value, f"{at}/$dict/{index}/1", inside)))
         tree = state_tree.mapping(rows)
@@ -172,7 +173,7 @@ class Walk:
         rows = []
         for index, (key, value) in enumerate(state.unique()):
             place = f"{at}/$dict/{index}/1"
-            inside = path if key in _MODULE_PARTS else (*path, _key_text(key, index))
+            inside = path if key in _MODULE_PARTS else (*path, key_text(key, index))
             pairs = as_pairs(value)
             if key in _MODULE_PARTS and pairs is not None:
                 rows.append((key, self._module_part(value, pairs, place, inside, _MODULE_PARTS[key])))
@@ -186,7 +187,7 @@ class Walk:
         self, node: Any, pairs: list[tuple[Any, Any]], at: str, path: tuple[str, ...], role: str
     ) -> dict[str, Any]:
         rows = [
-            (self.tree(key), self.tree(value, f"{at}/$dict/{i}/1", (*path, _key_text(key, i)), role))
+            (self.tree(key), self.tree(value, f"{at}/$dict/{i}/1", (*path, key_text(key, i)), role))
             for i, (key, value) in enumerate(pairs)
         ]
         self._places[id(node)] = at
@@ -227,12 +228,12 @@ class Walk:
         return group, name
 
 
-def _key_text(key: Any, position: int) -> str:
-    """A native key as a part of a tensor's name; an object (a pickled optimizer's state has such) by its position."""
+def key_text(key: Any, position: int) -> str:
+    """Return a native key as a part of a tensor's name; an object (a pickled optimizer has such) by its position."""
     if isinstance(key, (str, int, float, bool)) or key is None:
         return str(key)
     if isinstance(key, tuple):
-        return ",".join(_key_text(item, i) for i, item in enumerate(key))
+        return ",".join(key_text(item, i) for i, item in enumerate(key))
     return key.path if isinstance(key, Global) else str(position)
 
 

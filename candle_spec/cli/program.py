@@ -40,7 +40,7 @@ GROUPS: Final = {
     "Look": {
         "formats": ("List the native formats that are read.", "candle-spec formats"),
         "inspect": ("Show what is in a checkpoint, native or common.", "candle-spec inspect model.pt"),
-        "schema": ("List and show the packaged schemas.", "candle-spec schema show checkpoint"),
+        "schema": ("Show the packaged schemas, bundle them for editors.", "candle-spec schema bundle checkpoint"),
     },
     "Check": {
         "validate": ("Validate checkpoints, for people and for CI.", "candle-spec validate models/"),
