@@ -11,6 +11,7 @@ from candle_spec.canonical import load_file
 from candle_spec.checkpoint import inventory, manifest_file
 from candle_spec.checkpoint.layout import MANIFEST, resolve
 from candle_spec.checkpoint.model_builder import build_model
+from candle_spec.checkpoint.wrappers import without_wrappers
 from candle_spec.errors import CorruptFileError, InvalidInputError, MissingPathError
 from candle_spec.problems import Severity
 from candle_spec.weights.reader import SafetensorsFile
@@ -147,19 +148,23 @@ class Checkpoint:
         """
         return self._load(self._find(group, name), framework)
 
-    def state_dict(self, group: str = "model", framework: Framework = "auto") -> dict[str, Any]:
+    def state_dict(
+        self, group: str = "model", framework: Framework = "auto", *, strip: bool | str = False
+    ) -> dict[str, Any]:
         """Return the tensors of one group by their native names; tied names give the very same object.
 
         Args:
             group: Id of the group.
             framework: ``"numpy"``; ``"torch"``; or ``"auto"``: torch for a checkpoint of PyTorch where torch is
                 installed, else NumPy.
+            strip: What wrappers put before the network's own names: ``True`` takes off the known ones that all names
+                share (``module.``, ``_orig_mod.``, ``model.``); a text is the prefix to take off.
 
         Returns:
             Names and arrays, on private memory maps: changing one never changes a file.
 
         Raises:
-            InvalidInputError: There is no such group.
+            InvalidInputError: There is no such group; or a name has no such prefix, or two would become one.
             MissingDependencyError: torch was asked for and is not installed.
         """
         if group not in self.groups:
@@ -169,7 +174,7 @@ class Checkpoint:
         for tensor in self.tensors:
             if tensor.group == group:
                 self._tied(tensor, chosen, made)
-        return {name: value for (of, name), value in made.items() if of == group}
+        return without_wrappers({name: value for (of, name), value in made.items() if of == group}, strip)
 
     def state(self, framework: Framework = "auto") -> Any:
         """Return the whole native structure as Python objects: what the native loader would give, foreign code aside.
