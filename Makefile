@@ -15,7 +15,7 @@ TEST := $(VENV)/.test
 DEV := $(VENV)/.dev
 QUICK := $(VENV)-quick
 
-.PHONY: help demo demo-training demo-modac quick test corpus lint types layers bench docs regen regen-check fuzz wheelhouse package ci clean
+.PHONY: help demo demo-training demo-modac quick test foreign corpus lint types layers bench docs regen regen-check schema-diff fuzz wheelhouse package ci clean
 
 help:
 	@echo "demo        convert a real cancer model, validate it, restore it, compare sha256 (about 60 MB of downloads)"
@@ -23,9 +23,11 @@ help:
 	@echo "demo-modac  publish a model and a series to a local stand-in of MoDaC, download them as somebody else, compare"
 	@echo "quick       the tests that need no framework, in an environment of their own (45 MB of downloads, a minute)"
 	@echo "test        all tests, with all frameworks (about 1.3 GB of downloads, 5 GB on disk)"
+	@echo "foreign     ajv and the language service of VS Code take the bundles of the schemas (needs Node; 5 MB of downloads)"
 	@echo "corpus      convert 110 real checkpoints of others and compare each with its own loader (740 MB of downloads)"
 	@echo "lint        ruff; types: mypy; layers: which room may import which; docs: what README and spec.md show is true"
 	@echo "regen       typed models, index, table of formats from the schemas and converters; regen-check: nothing to do?"
+	@echo "schema-diff what changed from the schema, or tree of schemas, A=... to B=..., and whether the version says so"
 	@echo "fuzz        the readers, for SECONDS (60) in all; bench: the table of the README"
 	@echo "wheelhouse  an offline bundle in wheelhouse/; package: wheel and sdist in dist/; clean: remove all of it"
 	@echo
@@ -85,6 +87,9 @@ test: $(TEST) $(DEV)
 	$(BIN)/python -m tools.fetch_corpus
 	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal --durations=20
 
+foreign: $(CORE)
+	$(BIN)/python -m tools.foreign
+
 corpus: $(TEST)
 	@echo "fetching 740 MB of packages, once"
 	$(BIN)/python -m tools.fetch_corpus --all
@@ -109,6 +114,10 @@ regen: $(DEV)
 
 regen-check: $(DEV)
 	$(BIN)/python -m tools.regen --check
+	$(BIN)/python -m tools.schema_diff --check
+
+schema-diff: $(CORE)
+	$(BIN)/python -m tools.schema_diff $(A) $(B)
 
 fuzz: $(TEST) $(DEV)
 	$(BIN)/python -m tests.fuzz --seconds $(or $(SECONDS),60)

@@ -102,11 +102,11 @@ def _command(folder: Path, manifest: Path, rounds: int) -> Row:
 
 def _bundle() -> dict[str, object]:
     """The manifest's schema with every schema that it refers to, as one document."""
-    from candle_spec.manifest import CURRENT, collection, urn
+    from candle_spec.manifest import CURRENT, collection, schema_id
 
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "$ref": urn("checkpoint"),
+        "$ref": schema_id("checkpoint"),
         "$defs": dict(collection.needed("checkpoint", CURRENT)),
     }
 
@@ -121,13 +121,13 @@ def _document(count: int) -> dict[str, object]:
     record = {
         "path": "model.safetensors",
         "size": 1,
-        "sha256": digest,
+        "digest": digest,
         "media_type": "application/vnd.safetensors",
         "role": "weights",
     }
     return {
-        "$schema": "urn:candle-spec:schemas:checkpoint:1.0.0-dev.1",
-        "schema_version": "1.0.0-dev.1",
+        "$schema": "https://w3id.org/candle-spec/schemas/checkpoint/1.0.0-rc.1",
+        "schema_version": "1.0.0-rc.1",
         "name": "bench",
         "dates": {"created": "2026-11-24T00:00:00Z"},
         "model": {"framework": {"name": "pytorch"}},

@@ -82,8 +82,12 @@ def load(path: str | Path) -> Checkpoint:
     return Checkpoint(path).checked()
 
 
-def seal(path: str | Path) -> str:
+def seal(path: str | Path, *, file_digests: bool = False) -> str:
     """Validate a checkpoint, write the digest of its manifest into it, and return that digest.
+
+    Args:
+        path: The checkpoint.
+        file_digests: State a digest of each file as a whole first, where header and arrays tell it so far.
 
     Raises:
         InvalidInputError: The checkpoint has errors; a seal on it would be worth nothing.
@@ -100,4 +104,4 @@ def seal(path: str | Path) -> str:
             location=str(path),
             hint="candle-spec validate names them all",
         )
-    return write_seal(path)
+    return write_seal(path, file_digests=file_digests)

@@ -76,10 +76,13 @@ def decode(data: bytes, *, location: str) -> str:
         raise CorruptFileError(message, location=location, code="CKP0001") from error
 
 
-def load_file(path: Path, *, location: str = "") -> Any:
+def load_file(path: Path, *, location: str = "", most: int = limits.JSON_BYTES) -> Any:
     """Parse a file of strict JSON, of which no more is read than a document may have; see :func:`loads_with_note`."""
     with path.open("rb") as file:
-        data = file.read(limits.JSON_BYTES + 1)
+        data = file.read(most + 1)
+    if len(data) > most:
+        message = f"the document has more than {most} bytes"
+        raise LimitExceededError(message, location=location or str(path), code="CKP0004")
     return loads(data, location=location or str(path))
 
 

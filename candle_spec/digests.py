@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from candle_spec.canonical import canonical
 from candle_spec.errors import TruncatedFileError
+from candle_spec.names import sort_key, to_json
 
 Progress = Callable[[int], None]
 """Called with the number of bytes done since the last call, from any thread."""
@@ -108,7 +109,7 @@ def content_digest(rows: Iterable[tuple[str, str, Sequence[int], str]]) -> str:
     Args:
         rows: Name, logical dtype, logical shape and digest, one row for every name, aliases included.
     """
-    return digest_json([list(row) for row in _ordered(rows)])
+    return digest_json([[to_json(row[0]), *row[1:]] for row in _ordered(rows)])
 
 
 def values_digest(rows: Iterable[tuple[str, str, Sequence[int], str]]) -> str:
@@ -128,4 +129,4 @@ def payload_digest(rows: Iterable[tuple[str, str, int, str]]) -> str:
 
 def _ordered(rows: Iterable[tuple[str, str, Sequence[int], str]]) -> list[tuple[str, str, list[int], str]]:
     plain = [(name, dtype, list(shape), digest) for name, dtype, shape, digest in rows]
-    return sorted(plain, key=lambda row: row[0].encode("utf-8"))
+    return sorted(plain, key=lambda row: sort_key(row[0]))

@@ -14,6 +14,9 @@ MIB: Final = 1024 * KIB
 JSON_BYTES: Final = 256 * MIB
 """Size of a JSON or YAML document (a state tree of a large optimizer is tens of MB)."""
 
+MANIFEST_BYTES: Final = 4 * MIB
+"""Size of a manifest: what people, services and remote readers take in one piece."""
+
 JSON_DEPTH: Final = 256
 """Nesting of a JSON or YAML document: a state tree takes three levels for each native one."""
 

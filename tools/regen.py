@@ -2,6 +2,7 @@
 
     python -m tools.regen            write what is out of date
     python -m tools.regen --check    write nothing; exit 1 and show the difference where something is out of date
+    python -m tools.regen --freeze   and mark the current version of the schemas as released, for good
 
 Generated: ``schemas/index.json`` (the digests of the schemas), ``candle_spec/manifest/models.py`` (the typed view),
 ``docs/formats.md`` (what is read, from the converters' own cards), ``docs/ckpt-parameters.md``, ``docs/mapping.md``'s
@@ -34,12 +35,12 @@ GENERATORS: dict[str, Callable[[Path], bytes]] = {
 
 def main(arguments: list[str]) -> int:
     """Run the command and return its exit code."""
-    check = "--check" in arguments
+    check, freeze = "--check" in arguments, "--freeze" in arguments
     stale = 0
     for name, make in GENERATORS.items():
         path = ROOT / name
         try:
-            new = make(ROOT)
+            new = regen_index.make(ROOT, freeze=True) if freeze and make is regen_index.make else make(ROOT)
         except regen_index.FrozenError as error:
             print(error, file=sys.stderr)
             return 1

@@ -10,7 +10,7 @@ from typing import Any
 from candle_spec.canonical import pretty
 from candle_spec.digests import digest_file
 from candle_spec.manifest import pins
-from candle_spec.manifest.collection import CURRENT, VERSION, precedence, urn
+from candle_spec.manifest.collection import CURRENT, VERSION, precedence, schema_id
 
 FILE = re.compile(rf"(?P<name>[a-z0-9_/-]+)/(?P<version>{VERSION.pattern})\.json")
 
@@ -19,8 +19,12 @@ class FrozenError(Exception):
     """A released schema was changed or removed."""
 
 
-def make(root: Path) -> bytes:
+def make(root: Path, *, freeze: bool = False) -> bytes:
     """Return the index of the schemas below ``root``.
+
+    Args:
+        root: The checkout.
+        freeze: Mark the current version as released: from then on no schema of it ever changes.
 
     Raises:
         FrozenError: A schema of a release is not what the index says it is.
@@ -34,12 +38,12 @@ def make(root: Path) -> bytes:
     if CURRENT not in releases:
         latest = {name: max(versions, key=precedence) for name, versions in sorted(found.items())}
         entries = {
-            name: {"version": version, "sha256": digest_file(root / "schemas" / name / f"{version}.json")}
+            name: {"version": version, "digest": digest_file(root / "schemas" / name / f"{version}.json")}
             for name, version in latest.items()
         }
-        releases[CURRENT] = {"status": "development" if "-dev" in CURRENT else "released", "schemas": entries}
+        releases[CURRENT] = {"status": "released" if freeze else "development", "schemas": entries}
     ordered = {version: releases[version] for version in sorted(releases, key=precedence)}
-    document = {"$schema": urn("index"), "schema_version": CURRENT, "current": CURRENT, "releases": ordered}
+    document = {"$schema": schema_id("index"), "schema_version": CURRENT, "current": CURRENT, "releases": ordered}
     return pretty(document)
 
 

@@ -25,10 +25,12 @@ NAMES = {
     "#/$defs/conversion/properties/native/properties/files/items": "NativeFile",
     "#/$defs/conversion/properties/parts/items": "ConvertedPart",
     "#/$defs/training_state/properties/parts": "StateParts",
+    "#/properties/base_models/items": "BaseModelEntry",
 }
 """Names of classes for objects whose names would be those of others, by their place in the manifest's schema."""
-ALIASES = {"$schema": "schema_urn"}
-FREE = collection.urn("common/value")
+ALIASES = {"$schema": "schema_id"}
+FREE = collection.schema_id("common/value")
+NATIVE_NAME = collection.schema_id("common/tensor-name")
 OPTIONS = (
     "--input-file-type=jsonschema",
     "--output-model-type=pydantic_v2.BaseModel",
@@ -51,7 +53,7 @@ OPTIONS = (
 
 def make(root: Path) -> bytes:
     """Return the source of the models for the schemas below ``root``."""
-    bundle = Bundle().root(collection.urn("checkpoint"))
+    bundle = Bundle().root(collection.schema_id("checkpoint"))
     with TemporaryDirectory() as folder:
         source, target, aliases = (Path(folder) / name for name in ("bundle.json", "models.py", "aliases.json"))
         source.write_text(json.dumps(bundle))
@@ -87,7 +89,7 @@ class Bundle:
         """Return a schema without what the view does not need."""
         if "$ref" in schema:
             return self._reference(schema, identifier)
-        name = NAMES.get(collection.locations()[id(schema)].removeprefix(collection.urn("checkpoint")))
+        name = NAMES.get(collection.locations()[id(schema)].removeprefix(collection.schema_id("checkpoint")))
         if name and name not in self._definitions:
             self._definitions[name] = {}
             self._definitions[name] = _untitled(self._plain(schema, identifier))
@@ -108,13 +110,15 @@ class Bundle:
         target = target or identifier
         if target == FREE:
             return {**about, "type": "object"} if fragment == "/$defs/object" else about
+        if target == NATIVE_NAME:
+            return {**about, "type": ["string", "object"]}
         found = collection.node(f"{target}#{fragment}")
         if found.get("type") == "object" and "properties" in found:
             return {**about, "$ref": f"#/$defs/{self._define(target, fragment, found)}"}
         return {**self._plain(found, target), **about}
 
     def _define(self, target: str, fragment: str, found: Any) -> str:
-        named = collection.parse_urn(target)
+        named = collection.parse_id(target)
         name = _camel(fragment.rpartition("/")[2] or (named[0] if named else target).rpartition("/")[2])
         if name not in self._definitions:
             self._definitions[name] = {}  # the name is taken before what refers to it is looked at

@@ -51,6 +51,7 @@ class Staging:
     Args:
         target: The final folder.
         overwrite: Whether an existing target may be replaced (the caller has checked that it may).
+        keep: Where a replaced target is kept; nothing is there. By default it is removed.
         fs: The file system; replaced by tests.
 
     Raises:
@@ -58,10 +59,13 @@ class Staging:
         WriteFailedError: The system refused to write.
     """
 
-    def __init__(self, target: Path, *, overwrite: bool = False, fs: Fs | None = None) -> None:
+    def __init__(
+        self, target: Path, *, overwrite: bool = False, keep: Path | None = None, fs: Fs | None = None
+    ) -> None:
         self.target = target
         self.fs = fs or Fs()
         self._overwrite = overwrite
+        self._keep = keep
         self._committed = False
         self.path = private_name(target)
 
@@ -107,6 +111,8 @@ class Staging:
             self._rename_to_new()
         elif not os.path.lexists(self.target):
             self.fs.rename(self.path, self.target)
+        elif self._keep is not None:
+            self._replace_and_keep(self._keep)
         elif self.fs.exchange(self.path, self.target):
             self.fs.sync_folder(self.target.parent)
             self.fs.remove_tree(self.path)
@@ -116,6 +122,19 @@ class Staging:
             self.fs.rename(self.path, self.target)
             self.fs.sync_folder(self.target.parent)
             self.fs.remove_tree(aside)
+
+    def _replace_and_keep(self, keep: Path) -> None:
+        """Exchange new and old; at no moment is one of them under a name that a clean-up would take away.
+
+        The new folder first gets the name under which the old one is kept: whoever is killed then has the old one in
+        its place and the new one beside it. Where nothing can be exchanged, the old one is, for a moment, only there.
+        """
+        self.fs.rename(self.path, keep)
+        self.fs.sync_folder(self.target.parent)
+        if not self.fs.exchange(keep, self.target):
+            self.fs.rename(keep, self.path)
+            self.fs.rename(self.target, keep)
+            self.fs.rename(self.path, self.target)
 
     def _rename_to_new(self) -> None:
         """Take the final name if it is free: it was when the work began, but another process may have been faster."""

@@ -9,15 +9,21 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 from candle_spec.canonical import load_file
 from candle_spec.checkpoint import inventory, manifest_file
+from candle_spec.checkpoint.file_record import digested_row
+from candle_spec.checkpoint.large_values import put_back
 from candle_spec.checkpoint.layout import MANIFEST, resolve
 from candle_spec.checkpoint.model_builder import build_model
+from candle_spec.checkpoint.older import current_document, read_manifest
+from candle_spec.checkpoint.tensor_loader import Library, TensorLoader
 from candle_spec.checkpoint.wrappers import without_wrappers
-from candle_spec.errors import CorruptFileError, InvalidInputError, MissingPathError
+from candle_spec.digests import digest_bytes
+from candle_spec.errors import CorruptFileError, InvalidInputError, MissingPathError, ProofFailedError
+from candle_spec.manifest.features import refuse_unknown
 from candle_spec.problems import Severity
-from candle_spec.weights.reader import SafetensorsFile
 
 if TYPE_CHECKING:
     from candle_spec.manifest.models import Manifest
+    from candle_spec.weights.reader import SafetensorsFile
 
 Framework = Literal["auto", "numpy", "torch"]
 
@@ -30,7 +36,9 @@ class Checkpoint:
 
     Attributes:
         path: The folder.
-        document: The manifest as JSON has it; :attr:`manifest` is the same as typed objects.
+        document: The manifest as JSON has it, one of an older version as if it were migrated; :attr:`manifest` is the
+            same as typed objects.
+        as_written: The manifest as it stands in its file.
 
     Raises:
         MissingPathError: There is no checkpoint.
@@ -51,8 +59,8 @@ class Checkpoint:
                 hint="convert a native checkpoint first: candle-spec convert",
                 code="CKP0008",
             )
-        self.document: dict[str, Any] = _supported(manifest_file.read(manifest_path), manifest_path)
-        self._open: dict[str, SafetensorsFile] = {}
+        self.as_written, self.document = read_manifest(manifest_path)
+        self._tensors = TensorLoader(self.file, self._find)
 
     def __repr__(self) -> str:
         return f"Checkpoint({str(self.path)!r})"
@@ -98,9 +106,19 @@ class Checkpoint:
         """All tensors, in the native order."""
         weights = self.document["weights"]
         if "inventory" in weights:
-            document = self.read_json(weights["inventory"])
-            return inventory.parse(document["tensors"])
+            return inventory.parse(row for path in weights["inventory"] for row in self.read_json(path)["tensors"])
         return inventory.parse(weights.get("tensors", []))
+
+    @cached_property
+    def complete_document(self) -> dict[str, Any]:
+        """The manifest with a digest for each file that is here: those that it leaves to header and arrays are taken.
+
+        Whoever gives files away states them, since the services of others know nothing of headers and arrays.
+        """
+        rows = [digested_row(row, self.path) for row in self.document["files"]]
+        if rows == self.document["files"]:
+            return self.document
+        return manifest_file.sealed_as(self.document, {**self.document, "files": rows})
 
     @property
     def groups(self) -> list[str]:
@@ -119,21 +137,36 @@ class Checkpoint:
         Raises:
             UnsafeContentError: The path leaves the folder or passes through a link.
             MissingPathError: There is no such file.
+            UnknownVersionError: The checkpoint requires a feature that is not known: its manifest can be looked at,
+                and nothing else.
         """
+        refuse_unknown(self.document, str(self.path))
         return resolve(self.path, path)
 
     def read_file(self, path: str) -> bytes:
         """Return the bytes of one file of the checkpoint."""
         return self.file(path).read_bytes()
 
+    def listed_file(self, path: str) -> bytes:
+        """Return the bytes of one file of the checkpoint, which must be those that the manifest lists.
+
+        Raises:
+            ProofFailedError: They are others, or the file is not listed.
+        """
+        data = self.read_file(path)
+        stated = next((row.get("digest") for row in self.document["files"] if row["path"] == path), None)
+        if digest_bytes(data) != stated:
+            raise ProofFailedError("the file is not the one that the manifest lists", location=path)
+        return data
+
     def read_json(self, path: str) -> Any:
-        """Return one JSON file of the checkpoint, parsed strictly.
+        """Return one JSON file of the checkpoint, parsed strictly; one of an older version as if it were migrated.
 
         Raises:
             CorruptFileError: It is no JSON of this format.
             LimitExceededError: It is too large or nested too deeply.
         """
-        return load_file(self.file(path), location=path)
+        return current_document(load_file(self.file(path), location=path), self.path)
 
     def tensor(self, group: str, name: str, framework: Framework = "numpy") -> Any:
         """Return one tensor.
@@ -146,7 +179,7 @@ class Checkpoint:
         Raises:
             InvalidInputError: There is none of that name.
         """
-        return self._load(self._find(group, name), framework)
+        return self._tensors.load(self._find(group, name), self._framework(framework))
 
     def state_dict(
         self, group: str = "model", framework: Framework = "auto", *, strip: bool | str = False
@@ -173,7 +206,7 @@ class Checkpoint:
         made: dict[tuple[str, str], Any] = {}
         for tensor in self.tensors:
             if tensor.group == group:
-                self._tied(tensor, chosen, made)
+                self._tensors.tied(tensor, chosen, made)
         return without_wrappers({name: value for (of, name), value in made.items() if of == group}, strip)
 
     def state(self, framework: Framework = "auto") -> Any:
@@ -190,12 +223,16 @@ class Checkpoint:
             raise InvalidInputError("the checkpoint holds no state tree", location=str(self.path))
         chosen = self._framework(framework)
         made: dict[tuple[str, str], Any] = {}
-        return decode(self.state_tree, lambda group, name: self._tied(self._find(group, name), chosen, made))
+        return decode(self.state_tree, lambda group, name: self._tensors.tied(self._find(group, name), chosen, made))
 
     def loader(self) -> Callable[..., Any]:
         """Return a function ``(group, name, framework="numpy")`` that gives each tensor once: ties stay ties."""
-        made: dict[Framework, dict[tuple[str, str], Any]] = {"numpy": {}, "torch": {}}
-        return lambda group, name, framework="numpy": self._tied(self._find(group, name), framework, made[framework])
+        made: dict[Library, dict[tuple[str, str], Any]] = {"numpy": {}, "torch": {}}
+
+        def load(group: str, name: str, framework: Library = "numpy") -> Any:
+            return self._tensors.tied(self._find(group, name), framework, made[framework])
+
+        return load
 
     def build(self, *, trust_code: bool = False) -> Any:
         """Return the live model with its weights; runs the code that the manifest names.
@@ -208,8 +245,8 @@ class Checkpoint:
             InvalidInputError: The manifest names no implementation.
         """
         return build_model(
-            self.document,
-            self.read_file,
+            {**self.document, "model": put_back(self.document["model"], self.read_json)},
+            self.listed_file,
             lambda: self.state_dict(framework="torch"),
             location=str(self.path),
             trust_code=trust_code,
@@ -233,57 +270,6 @@ class Checkpoint:
         except KeyError as error:
             raise InvalidInputError(f"there is no tensor {name!r} in group {group!r}") from error
 
-    def _tied(self, tensor: inventory.Tensor, framework: Framework, made: dict[tuple[str, str], Any]) -> Any:
-        """Load a tensor once; an alias is the very object of its target."""
-        key = tensor.group, tensor.name
-        if key not in made:
-            made[key] = None  # keeps the native order of names when the alias comes first
-            target = self._find(*tensor.alias_of) if tensor.alias_of else tensor
-            if target.alias_of:
-                raise CorruptFileError(f"{target.name!r} is an alias of an alias", code="CKP4023")
-            made[key] = self._load(target, framework) if target is tensor else self._tied(target, framework, made)
-        return made[key]
-
-    def _load(self, tensor: inventory.Tensor, framework: Framework) -> Any:
-        if tensor.alias_of:
-            return self._load(self._find(*tensor.alias_of), framework)
-        read: Callable[[inventory.StoredArray], Any] = self._torch if framework == "torch" else self._numpy
-        if not tensor.encoding:
-            return read(tensor.arrays[""])
-        parts = {name: read(array) for name, array in tensor.arrays.items()}
-        if framework == "torch":
-            from candle_spec.weights.torch_encodings import decode_torch
-
-            return decode_torch(tensor.dtype, tensor.shape, tensor.encoding, tensor.params, parts)
-        from candle_spec.weights.encodings import decode
-
-        return decode(tensor.dtype, tensor.shape, tensor.encoding, tensor.params, parts)
-
-    def _numpy(self, array: inventory.StoredArray) -> Any:
-        return self.safetensors(array.file).numpy(array.key)
-
-    def _torch(self, array: inventory.StoredArray) -> Any:
-        return self.safetensors(array.file).torch(array.key)
-
     def safetensors(self, path: str) -> SafetensorsFile:
         """Return one weights file, opened once."""
-        if path not in self._open:
-            self._open[path] = SafetensorsFile(self.file(path))
-        return self._open[path]
-
-
-def _supported(manifest: Any, path: Path) -> dict[str, Any]:
-    from candle_spec.manifest.versions import identify
-
-    if not isinstance(manifest, dict):
-        raise CorruptFileError("the manifest is not a JSON object", location=str(path), code="CKP1003")
-    identify(manifest)
-    missing = [key for key in ("name", "model", "files", "weights") if key not in manifest]
-    if missing:
-        raise CorruptFileError(
-            f"the manifest lacks {', '.join(missing)}",
-            location=str(path),
-            hint="candle-spec validate says all that is wrong",
-            code="CKP1001",
-        )
-    return manifest
+        return self._tensors.safetensors(path)

@@ -16,7 +16,16 @@ from typing import Any, Protocol
 from candle_spec.checkpoint import manifest_file
 from candle_spec.checkpoint.code_files import START
 from candle_spec.checkpoint.contents import Contents, SideFile
-from candle_spec.checkpoint.file_record import JSON, SAFETENSORS, FileRecord, group_role, payload_role
+from candle_spec.checkpoint.file_record import (
+    JSON,
+    SAFETENSORS,
+    FileRecord,
+    file_rows,
+    group_role,
+    head_of,
+    payload_role,
+)
+from candle_spec.checkpoint.large_values import moved_out
 from candle_spec.checkpoint.layout import INVENTORY, MANIFEST, STATE
 from candle_spec.checkpoint.manifest_builder import Inputs, build, is_apart, tensor_entries
 from candle_spec.weights.shards import GroupPlan, PlannedFile
@@ -108,7 +117,7 @@ class FolderWriter:
     @property
     def known_digests(self) -> dict[str | tuple[str, str], str]:
         """Digests of files by path, and of arrays by file and key: nobody needs to take them again."""
-        known: dict[str | tuple[str, str], str] = {record.path: record.digest for record in self.records}
+        known: dict[str | tuple[str, str], str] = {each.path: each.digest for each in self.records if each.digest}
         return known | self._copied | self.part_digests
 
     # Files
@@ -134,7 +143,9 @@ class FolderWriter:
         written = self._files.settle()
         self.part_digests |= written.arrays
         self.records += [
-            FileRecord(file.name, file.header.file_size, written.files[file.name], media_type, role)
+            FileRecord(
+                file.name, file.header.file_size, written.files.get(file.name, ""), media_type, role, head_of(file.head)
+            )
             for file, media_type, role in self._begun
         ]
         self._begun.clear()
@@ -199,12 +210,17 @@ class FolderWriter:
         return build(inputs, entries), entries
 
     def finish(self, manifest: dict[str, Any], *, sealed: bool) -> dict[str, Any]:
-        """Write the manifest, after everything that it lists, and return it.
+        """Write the manifest, after everything that it lists, and return it; what is too large for it is a file.
 
         Args:
             manifest: The manifest.
             sealed: Whether it gets a seal.
         """
+        manifest, documents = moved_out(manifest, [row["path"] for row in manifest["files"]])
+        for path, data in documents.items():
+            self.file(path, [data], JSON, "document")
+        if documents:
+            manifest["files"] = file_rows((one for one in self.records if one.path in documents), manifest["files"])
         if sealed:
             manifest["manifest_digest"] = manifest_file.manifest_digest(manifest)
         self._bring(MANIFEST, [manifest_file.dump(manifest)])

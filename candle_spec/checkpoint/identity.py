@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from candle_spec.digests import content_digest, values_digest
+from candle_spec.names import from_json
 
 
 def is_model(group: str) -> bool:
@@ -29,5 +30,6 @@ def identity(entries: Sequence[Mapping[str, Any]]) -> dict[str, str]:
 
 
 def _row(entry: Mapping[str, Any], *, with_group: bool) -> tuple[str, str, list[int], str]:
-    name = f"{entry['group']}/{entry['name']}" if with_group else entry["name"]
+    name = from_json(entry["name"])
+    name = f"{entry['group']}/{name}" if with_group else name
     return name, entry["dtype"], entry["shape"], entry["digest"]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from candle_spec.errors import CorruptFileError
+from candle_spec.names import from_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,21 +74,21 @@ def parse(entries: Iterable[Any]) -> list[Tensor]:
 
 
 def _tensor(entry: Mapping[str, Any]) -> Tensor:
-    alias = entry.get("alias_of")
+    alias, name = entry.get("alias_of"), from_json(entry["name"])
     encoding = entry.get("encoding")
     if encoding is not None:
         arrays = {part: _array(stored, stored["key"]) for part, stored in encoding["parts"].items()}
     elif alias is None:
-        arrays = {"": _array(entry, entry.get("key", entry["name"]))}
+        arrays = {"": _array(entry, entry.get("key", name))}
     else:
         arrays = {}
     return Tensor(
         group=entry["group"],
-        name=entry["name"],
+        name=name,
         dtype=entry["dtype"],
         shape=tuple(entry["shape"]),
         digest=entry["digest"],
-        alias_of=(alias[0], alias[1]) if alias is not None else None,
+        alias_of=(str(alias[0]), from_json(alias[1])) if alias is not None else None,
         arrays=arrays,
         encoding=encoding["name"] if encoding else "",
         params=encoding.get("params", {}) if encoding else {},

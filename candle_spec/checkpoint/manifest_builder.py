@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,11 +15,13 @@ from candle_spec._version import __version__
 from candle_spec.checkpoint.contents import Contents, Field, Framework, Group
 from candle_spec.checkpoint.file_record import FileRecord, file_rows
 from candle_spec.checkpoint.identity import identity, is_model
-from candle_spec.checkpoint.layout import INLINE_TENSORS, INVENTORY, STATE
+from candle_spec.checkpoint.layout import INLINE_BYTES, INLINE_TENSORS, INVENTORY, STATE
 from candle_spec.checkpoint.manifest_file import SCHEMA_VERSION
 from candle_spec.checkpoint.resume import EXACT, resume_grade
 from candle_spec.digests import digest_encoded, digest_json, payload_digest
-from candle_spec.manifest.collection import urn
+from candle_spec.manifest.collection import schema_id
+from candle_spec.manifest.features import used
+from candle_spec.names import to_json
 from candle_spec.weights.shards import GroupPlan, StoredPart, stored_parts
 from candle_spec.weights.sources import TensorSource
 
@@ -69,17 +72,15 @@ def tensor_entries(inputs: Inputs) -> list[dict[str, Any]]:
             digests[tensor.group, tensor.name] = entry["digest"]
             entries.append(entry)
         else:
-            entries.append({**_about(tensor), "alias_of": list(tensor.alias_of)})
-    for entry in entries:
-        if "alias_of" in entry:
-            entry["digest"] = digests[tuple(entry["alias_of"])]
+            group, name = tensor.alias_of
+            entries.append({**_about(tensor), "digest": digests[group, name], "alias_of": [group, to_json(name)]})
     return entries
 
 
 def _about(tensor: TensorSource) -> dict[str, Any]:
     about: dict[str, Any] = {
         "group": tensor.group,
-        "name": tensor.name,
+        "name": to_json(tensor.name),
         "dtype": tensor.dtype,
         "shape": list(tensor.shape),
         "digest": "",
@@ -119,14 +120,18 @@ def _stored_entry(
 
 def is_apart(entries: Sequence[Mapping[str, Any]]) -> bool:
     """Whether an inventory is a file of its own."""
-    return len(entries) > INLINE_TENSORS
+    return len(entries) > INLINE_TENSORS or sum(map(_compact_size, entries)) > INLINE_BYTES
+
+
+def _compact_size(entry: Mapping[str, Any]) -> int:
+    return len(json.dumps(entry, ensure_ascii=False))
 
 
 def build(inputs: Inputs, entries: list[dict[str, Any]]) -> dict[str, Any]:
     """Return the manifest (without seal); its tensors are inline unless they were written as a file."""
     contents = inputs.contents
     manifest: dict[str, Any] = {
-        "$schema": urn("checkpoint"),
+        "$schema": schema_id("checkpoint"),
         "schema_version": SCHEMA_VERSION,
         "dates": {"created": timestamp(inputs.created)},
         "model": {"framework": _framework(contents.framework), "parameter_count": _parameters(entries)},
@@ -135,6 +140,8 @@ def build(inputs: Inputs, entries: list[dict[str, Any]]) -> dict[str, Any]:
         "training_state": _training_state(contents),
         "security": _security(contents),
     }
+    if required := sorted(used(manifest, entries)):
+        manifest["requires"] = required
     if inputs.conversion:
         manifest["conversion"] = inputs.conversion
     for found in contents.fields:
@@ -194,7 +201,7 @@ def _weights(inputs: Inputs, entries: list[dict[str, Any]]) -> dict[str, Any]:
             return {key: weights[key] for key in ("kind", "content_digest", "payload")}
     weights["groups"] = [_group(group, inputs, entries) for group in inputs.contents.groups]
     if is_apart(entries):
-        weights["inventory"] = INVENTORY
+        weights["inventory"] = [INVENTORY]
     else:
         weights["tensors"] = entries
     return weights

@@ -1,8 +1,8 @@
 """What of a checkpoint is published: all but ``original/``, which nobody looked at, unless that was asked for.
 
-Every file that is published has the bytes that it has here, and so has the manifest where nothing is left out. Where
-something is, the format wants the manifest to say so (a listed file is there, or described as withheld): it then
-differs in the member ``withheld`` of those rows and in its seal, and in nothing else. A receipt names both digests.
+Every file that is published has the bytes that it has here, and so has the manifest where it states the digest of every
+file and nothing is left out. Else it differs in those digests, in the member ``withheld`` of rows, and in its seal, and
+in nothing else. A receipt names both digests.
 """
 
 from __future__ import annotations
@@ -30,16 +30,20 @@ def left_out(manifest: Mapping[str, Any], *, with_original: bool) -> set[str]:
     }
 
 
-def published_manifest(manifest: Mapping[str, Any], paths: Collection[str]) -> bytes:
-    """Return the manifest with the files at ``paths`` marked as withheld, sealed again if it was."""
+def published_manifest(checkpoint: Checkpoint, paths: Collection[str]) -> bytes:
+    """Return the manifest as it is published: the digest of every file stated, the files at ``paths`` withheld.
+
+    It is the very file that is here where that changes nothing; else it is sealed again if it was.
+    """
+    manifest = checkpoint.complete_document
     files = [
         {**row, "withheld": {"reason": _LEFT_OUT}} if row["path"] in paths and "withheld" not in row else row
         for row in manifest["files"]
     ]
     changed = {**manifest, "files": files}
-    if "manifest_digest" in changed:
-        changed["manifest_digest"] = manifest_file.manifest_digest(changed)
-    return manifest_file.dump(changed)
+    if changed == checkpoint.document:
+        return checkpoint.read_file(MANIFEST)
+    return manifest_file.dump(manifest_file.sealed_as(manifest, changed))
 
 
 def publication(checkpoint: Checkpoint, *, with_original: bool, path: str = "") -> dict[str, Any]:
@@ -52,7 +56,7 @@ def publication(checkpoint: Checkpoint, *, with_original: bool, path: str = "") 
     """
     local = checkpoint.read_file(MANIFEST)
     withheld = left_out(checkpoint.document, with_original=with_original)
-    published = published_manifest(checkpoint.document, withheld) if withheld else local
+    published = published_manifest(checkpoint, withheld)
     return {
         "path": path,
         "folder": checkpoint.path.name,

@@ -1,7 +1,7 @@
 """The command line: one verb per file; the only place that knows of exit codes.
 
 To add a command: ``candle_spec/cli/<verb>.py`` with a click command named ``command``, and its name in ``GROUPS`` of
-:mod:`candle_spec.cli.main`.
+:mod:`candle_spec.cli.program`.
 """
 
 from __future__ import annotations
@@ -18,6 +18,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
         print(f"candle-spec {__version__}")
         sys.exit(0)
-    from candle_spec.cli.main import run
+    from candle_spec.cli.program import run
 
     sys.exit(run(given))

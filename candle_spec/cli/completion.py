@@ -12,7 +12,7 @@ from candle_spec.errors import InvalidInputError
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 def command(shell: str) -> None:
     """Print the completion script for SHELL; put it where your shell reads its start-up files."""
-    from candle_spec.cli.main import group
+    from candle_spec.cli.program import group
 
     completion = get_completion_class(shell)
     if completion is None:

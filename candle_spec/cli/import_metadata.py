@@ -25,12 +25,14 @@ from candle_spec.cli.output.words import plural
 def command(origin: str, record: Path, checkpoint: Path, yes: bool, replace: bool, templates: tuple[Path, ...]) -> int:
     """Fill the manifest of CHECKPOINT from a repository's RECORD; the difference is shown first."""
     from candle_spec.checkpoint.checkpoint import Checkpoint
+    from candle_spec.checkpoint.seal import refuse_other_version
     from candle_spec.repositories.engine import importer
     from candle_spec.repositories.templates import search
 
     template = search.choose(search.library(templates), origin)
     made = importer.read(template, record)
     opened = Checkpoint(checkpoint)
+    refuse_other_version(opened)
     changes = importer.differences(opened.document, made, replace=replace)
     for line in _lines(opened.document, changes):
         click.echo(line)

@@ -18,10 +18,13 @@ from candle_spec.cli.output.sizes import parse_size
 @click.option(
     "--shard-size", default="5GB", show_default=True, metavar="SIZE", help="Largest weights file, header included."
 )
+@click.option("--file-digests", is_flag=True, help="State a digest of each weights file as a whole, too.")
 @click.option("--jobs", type=click.IntRange(1), help="Threads (default: at most 2).")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")
-def command(checkpoint: Path, output: Path, shard_size: str, jobs: int | None, as_json: bool, quiet: bool) -> None:
+def command(
+    checkpoint: Path, output: Path, shard_size: str, file_digests: bool, jobs: int | None, as_json: bool, quiet: bool
+) -> None:
     """Copy CHECKPOINT to OUTPUT with its weights in files of at most SIZE: the same model, the same digests.
 
     Every tensor is held against its digest while it is copied; what brings the native file back is proved again.
@@ -30,7 +33,8 @@ def command(checkpoint: Path, output: Path, shard_size: str, jobs: int | None, a
     from candle_spec.validation import verdict
 
     with bar("re-sharding", size_of(checkpoint), quiet=quiet or as_json) as progress:
-        made = reshard(checkpoint, output, parse_size(shard_size), jobs=jobs, progress=progress)
+        most = parse_size(shard_size)
+        made = reshard(checkpoint, output, most, jobs=jobs, file_digests=file_digests, progress=progress)
     digest = made.manifest["weights"]["content_digest"]
     if as_json:
         about = {"path": str(made.path), "weights": made.weights, "content_digest": digest}

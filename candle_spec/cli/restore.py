@@ -29,7 +29,7 @@ def command(checkpoint: Path, output: Path | None, rebuild: bool, overwrite: boo
         how: How = "rebuilt" if rebuild else "byte-exact"
         restored = restore(checkpoint, output, how=how, overwrite=overwrite, progress=progress)
     if as_json:
-        rows = [{"path": str(f.path), "size": f.size, "sha256": f.digest, "byte_exact": f.byte_exact} for f in restored]
+        rows = [{"path": str(f.path), "size": f.size, "digest": f.digest, "byte_exact": f.byte_exact} for f in restored]
         click.echo(json.dumps({"restored": rows}, indent=2))
         return
     for file in restored:

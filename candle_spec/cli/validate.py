@@ -79,18 +79,22 @@ def _checkpoints(path: Path) -> Iterator[Path]:
         MissingPathError: Nothing is there, or no checkpoint; native ones seen are counted.
         InvalidInputError: It is a native checkpoint.
     """
-    from candle_spec.checkpoint.layout import is_checkpoint
+    from candle_spec.checkpoint.layout import MANIFEST, YAML_MANIFESTS, is_checkpoint
+    from candle_spec.manifest.documents import YAML_SUFFIXES
     from candle_spec.validation import find_checkpoints
 
     if not path.exists():
         raise MissingPathError("there is no such file or folder", location=str(path))
-    if is_checkpoint(path):
+    if is_checkpoint(path) or (path.name in YAML_MANIFESTS and path.is_file()):
         yield path
         return
     if path.is_file():
         title = _native_title(path)
         if not title:
-            raise InvalidInputError("this is no checkpoint", location=str(path), hint="name a folder that holds one")
+            hint = "name a folder that holds one"
+            if path.suffix.lower() in YAML_SUFFIXES:
+                hint = f"candle-spec schema to-json {shlex.quote(str(path))} -o NAME.candle/{MANIFEST}"
+            raise InvalidInputError("this is no checkpoint", location=str(path), hint=hint)
         hint = f"candle-spec convert {shlex.quote(str(path))}"
         raise InvalidInputError(
             f"this is a native checkpoint ({title}): convert it first", location=str(path), hint=hint

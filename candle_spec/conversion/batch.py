@@ -15,13 +15,14 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from candle_spec import parallel, resources
-from candle_spec.checkpoint.layout import MANIFEST, portable_name
+from candle_spec.checkpoint.layout import MANIFEST
 from candle_spec.conversion.contract import Native
 from candle_spec.conversion.convert import SUFFIX, Options, convert
 from candle_spec.conversion.discovery import Found, discover
 from candle_spec.conversion.native import read_native
 from candle_spec.digests import digest_file
 from candle_spec.errors import CandleSpecError, InvalidInputError, OutputExistsError
+from candle_spec.paths import portable_name
 
 State = Literal["converted", "done", "planned", "refused"]
 
@@ -195,7 +196,7 @@ def _is_done(job: Job, target: Path) -> bool:
     # Names in the certificate are relative to what was named, or to the tree that it was joined from.
     for folder in (job.path, *job.path.parents):
         if recorded and all((folder / record["path"]).is_file() for record in recorded):
-            return all(digest_file(folder / record["path"]) == record["sha256"] for record in recorded)
+            return all(digest_file(folder / record["path"]) == record["digest"] for record in recorded)
     return False
 
 

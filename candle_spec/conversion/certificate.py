@@ -11,9 +11,10 @@ from typing import Any
 
 from candle_spec.checkpoint.folder_writer import FolderWriter
 from candle_spec.checkpoint.manifest_builder import tool
+from candle_spec.checkpoint.residue import PackedResidue
 from candle_spec.conversion.contract import Native, NativeFile, Part
-from candle_spec.conversion.extents import StoredExtent, extents_of, gaps
-from candle_spec.conversion.splice import Splice, prove, residue_blocks
+from candle_spec.conversion.extents import StoredExtent, extents_of
+from candle_spec.conversion.splice import Splice, prove, residue_of
 from candle_spec.digests import digest_blocks, digest_file, digest_file_list
 from candle_spec.errors import ProofFailedError
 from candle_spec.problems import Problem
@@ -33,7 +34,7 @@ class Original:
     native: NativeFile
     number: int
     extents: list[StoredExtent]
-    residue_size: int
+    residue: PackedResidue
 
     @property
     def residue_path(self) -> str:
@@ -54,8 +55,8 @@ class Original:
         return {
             "native": self.native.name,
             "size": self.native.size,
-            "sha256": digest,
-            "residue": {"path": self.residue_path, "size": self.residue_size},
+            "digest": digest,
+            "residue": {"path": self.residue_path, "size": self.residue.size, "digest": self.residue.digest},
             "extents": [extent.to_json() for extent in self.extents],
         }
 
@@ -96,7 +97,7 @@ class Certificate:
             "tool": tool(),
             "native": self._native(),
             "parts": [_part(part) for part in self.native.parts],
-            "proof": {"tensors": self.tensors, "bytes": self.bytes, "equal": True},
+            "proof": {"tensors": self.tensors, "bytes": self.bytes},
             "restore": self._restore(),
         }
 
@@ -107,7 +108,7 @@ class Certificate:
         result: dict[str, Any] = {"format": about.id, "variant": about.variant, "title": about.title}
         if about.written:
             result["written"] = about.written
-        result["files"] = [{"path": name, "size": size, "sha256": digest} for name, size, digest in rows]
+        result["files"] = [{"path": name, "size": size, "digest": digest} for name, size, digest in rows]
         result["digest"] = rows[0][2] if len(rows) == 1 else digest_file_list(rows)
         return result
 
@@ -119,7 +120,6 @@ class Certificate:
                 "native": original.native.name,
                 "residue": original.residue_path,
                 "extents": original.extents_path,
-                "residue_size": original.residue_size,
             }
             for original in self.originals
         ]
@@ -153,9 +153,8 @@ def certify(native: Native, plans: Sequence[GroupPlan], writer: FolderWriter, *,
     whole_files = {side.path: side.data for side in sides if not isinstance(side.data, bytes)}
     for number, file in enumerate(all_files(native)):
         extents = extents_of(file.path, plans, whole_files)
-        original = Original(file, number, extents, sum(length for _, length in gaps(extents, file.size)))
-        blocks = residue_blocks(file.path, file.size, extents)
-        writer.own(original.residue_path, blocks, "application/gzip", "residue")
+        original = Original(file, number, extents, residue_of(file.path, file.size, extents))
+        writer.own(original.residue_path, original.residue, "application/gzip", "residue")
         certificate.originals.append(original)
     return certificate
 

@@ -34,6 +34,7 @@ from candle_spec.checkpoint.contents import (
     StatePart,
 )
 from candle_spec.problems import Problem
+from candle_spec.weights.long_lists import GROUP, without_long_lists
 from candle_spec.weights.sources import TensorSource
 
 __all__ = [
@@ -183,6 +184,13 @@ class Native:
     """``{"format": "pt" | "tf" | "flax" | "np"}``, as the tools of the field expect in the weights' header."""
     resources: ExitStack = field(default_factory=ExitStack)
     """What has to be let go when the tensors are no longer needed: temporary folders, memory maps."""
+
+    def take_out_long_lists(self) -> None:
+        """Keep long lists of numbers of the state as tensors of group ``state``."""
+        self.state, found = without_long_lists(self.state)
+        if found:
+            self.groups.append(Group(GROUP, GROUP))
+            self.tensors += found
 
     def contents(self) -> Contents:
         """Return what the new checkpoint is made of."""

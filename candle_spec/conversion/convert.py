@@ -13,13 +13,15 @@ from typing import Any, Final
 from candle_spec import parallel, pointer
 from candle_spec.atomic import Fs, Staging, write_errors
 from candle_spec.checkpoint.folder_writer import FolderWriter
-from candle_spec.checkpoint.layout import MANIFEST, portable_name
+from candle_spec.checkpoint.layout import MANIFEST
 from candle_spec.conversion.certificate import certify, compare_checksums, complete, prove_originals
 from candle_spec.conversion.contract import Native
 from candle_spec.conversion.native import read_native
 from candle_spec.digests import Progress, digest_json, no_progress
 from candle_spec.errors import InvalidInputError, OutputExistsError, ProofFailedError
+from candle_spec.paths import portable_name
 from candle_spec.problems import Problem, Report
+from candle_spec.readers.git import in_work_tree
 from candle_spec.validation import validate
 from candle_spec.weights.shards import SHARD_BYTES
 from candle_spec.weights.writer import StreamedFiles
@@ -43,6 +45,7 @@ class Options:
         shard_bytes: Largest weights file.
         jobs: Threads; ``None`` for the default.
         values: Values for the manifest by JSON Pointer, given by the user; they win over what was found.
+        file_digests: State a digest of each weights file as a whole, too; in a work tree of git they always are.
     """
 
     topology: str | Path | None = None
@@ -52,6 +55,7 @@ class Options:
     shard_bytes: int = SHARD_BYTES
     jobs: int | None = None
     values: Mapping[str, Any] = field(default_factory=dict)
+    file_digests: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +103,7 @@ def convert(
         native.resources,
         Staging(target, overwrite=options.overwrite, fs=fs) as staging,
         writing(target, options.jobs) as pool,
-        StreamedFiles(staging, pool, progress) as files,
+        StreamedFiles(staging, pool, progress, file_digests=options.file_digests or in_work_tree(target)) as files,
     ):
         job = _Conversion(native, FolderWriter(files), pool, options)
         manifest = job.run()

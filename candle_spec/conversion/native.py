@@ -26,6 +26,7 @@ def read_native(
     source = resolve_source(path, topology, context)
     converter, detection = registry.detect(source)
     native = converter.read(source)
+    native.take_out_long_lists()
     if all(found.pointer != "/name" for found in native.fields):
         native.fields.insert(0, infer_name(source))
     return native, detection

@@ -18,13 +18,14 @@ from candle_spec.checkpoint import manifest_file
 from candle_spec.checkpoint.checkpoint import Checkpoint
 from candle_spec.checkpoint.folder_writer import FolderWriter
 from candle_spec.checkpoint.relayout import Relayout, relayout
-from candle_spec.checkpoint.seal import refuse_newer
+from candle_spec.checkpoint.seal import refuse_other_version
 from candle_spec.conversion.convert import writing
 from candle_spec.conversion.extents import StoredExtent, checked_extents
 from candle_spec.conversion.splice import Splice
 from candle_spec.digests import Progress, digest_blocks, digest_file, no_progress
 from candle_spec.errors import CorruptFileError, InvalidInputError, MissingPathError, ProofFailedError
 from candle_spec.problems import Report
+from candle_spec.readers.git import in_work_tree
 from candle_spec.validation import validate
 from candle_spec.weights.shards import SHARD_BYTES
 from candle_spec.weights.sources import FileBytes
@@ -49,6 +50,7 @@ def reshard(
     shard_bytes: int = SHARD_BYTES,
     *,
     jobs: int | None = None,
+    file_digests: bool = False,
     progress: Progress = no_progress,
     fs: Fs | None = None,
 ) -> Resharded:
@@ -62,6 +64,8 @@ def reshard(
         output: The new folder.
         shard_bytes: Largest weights file in bytes, header included.
         jobs: Threads; ``None`` for the default.
+        file_digests: State a digest of each weights file as a whole, too; they are stated in any case in a work tree of
+            git, and where the checkpoint states them.
         progress: Called with bytes written.
         fs: The file system; replaced by tests.
 
@@ -75,13 +79,14 @@ def reshard(
         WriteFailedError: The system refused to write. Whatever happens, a half-made output has no name.
     """
     opened = Checkpoint(checkpoint).checked()
-    refuse_newer(opened)
+    refuse_other_version(opened)
     target = _target(output, opened)
     new = relayout(opened, shard_bytes)
+    whole = file_digests or in_work_tree(target) or any("digest" in row for row in _weights(opened))
     with (
         Staging(target, fs=fs) as staging,
         writing(target, jobs) as pool,
-        StreamedFiles(staging, pool, progress) as files,
+        StreamedFiles(staging, pool, progress, file_digests=whole) as files,
     ):
         writer = FolderWriter(files)
         manifest = _Copying(opened, new, writer, progress).run()
@@ -91,6 +96,11 @@ def reshard(
     report.path = str(target)
     weights = {file.name: file.header.file_size for plan in new.plans for file in plan.files}
     return Resharded(target, manifest, report, weights)
+
+
+def _weights(checkpoint: Checkpoint) -> Iterator[dict[str, Any]]:
+    """Yield the rows of weights files."""
+    return (row for row in checkpoint.document["files"] if "header" in row)
 
 
 def _target(output: str | Path, checkpoint: Checkpoint) -> Path:
@@ -159,7 +169,7 @@ class _Copying:
             if path in self._new.replaced or path in rewritten or ("withheld" in row and not here):
                 continue
             source = self._checkpoint.file(path)
-            if self._writer.copy(path, self._blocks(source)) != row["sha256"]:
+            if self._writer.copy(path, self._blocks(source)) != row["digest"]:
                 raise _changed(source)
 
     def _blocks(self, source: Path) -> Iterator[bytes | memoryview]:
@@ -195,15 +205,14 @@ class _Copying:
         return {**extent, "file": place[0], "key": place[1]}
 
     def _inventory(self) -> None:
-        path = self._checkpoint.document["weights"].get("inventory")
-        if path:
+        for path in self._checkpoint.document["weights"].get("inventory", ()):
             document = self._listed(path)
             document["tensors"] = self._new.entries(document["tensors"])
             self._rewrite(path, document)
 
     def _listed(self, path: str) -> Any:
         """Return a JSON file of the checkpoint, which must be the one that is listed."""
-        if digest_file(self._checkpoint.file(path)) != self._rows[path]["sha256"]:
+        if digest_file(self._checkpoint.file(path)) != self._rows[path]["digest"]:
             raise _changed(self._checkpoint.file(path))
         return self._checkpoint.read_json(path)
 
@@ -217,9 +226,9 @@ class _Copying:
         extents = [StoredExtent.from_json(extent) for extent in document["extents"]]
         splice = Splice(self._writer.path, document["residue"]["path"], document["size"], extents)
         digest = digest_blocks(splice.blocks())
-        if digest != document["sha256"]:
+        if digest != document["digest"]:
             raise ProofFailedError(
-                f"the restored bytes would have {digest}, the native file had {document['sha256']}",
+                f"the restored bytes would have {digest}, the native file had {document['digest']}",
                 location=document["native"],
                 hint="candle-spec validate says what is wrong with the checkpoint",
             )

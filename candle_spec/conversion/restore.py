@@ -11,7 +11,6 @@ from typing import Any, Literal
 
 from candle_spec.atomic import Fs, Staging, private_name, recover, write_errors
 from candle_spec.checkpoint.checkpoint import Checkpoint
-from candle_spec.checkpoint.layout import path_fault
 from candle_spec.conversion import registry
 from candle_spec.conversion.contract import Rebuild
 from candle_spec.conversion.extents import StoredExtent, checked_extents
@@ -25,6 +24,7 @@ from candle_spec.errors import (
     UnsafeContentError,
     UnsupportedFormatError,
 )
+from candle_spec.paths import leaving
 
 How = Literal["byte-exact", "rebuilt"]
 
@@ -95,7 +95,7 @@ def _document(checkpoint: Checkpoint, original: dict[str, Any]) -> dict[str, Any
     checkpoint.file(document["residue"]["path"])
     for extent in document["extents"]:
         checkpoint.file(extent["file"])
-    if path_fault(document["native"]) in ("absolute", "parent"):
+    if leaving(document["native"]):
         raise UnsafeContentError(
             f"the native name {document['native']!r} leaves the folder", location=original["extents"]
         )
@@ -122,7 +122,7 @@ class _Restore:
         """Restore a single file byte for byte."""
         target = self._target(document["native"].rpartition("/")[2])
         publish(target, lambda path: self._write(document, path), overwrite=self.overwrite, fs=self.fs)
-        return RestoredFile(target, document["size"], document["sha256"], byte_exact=True)
+        return RestoredFile(target, document["size"], document["digest"], byte_exact=True)
 
     def folder(self, documents: Sequence[dict[str, Any]]) -> list[RestoredFile]:
         """Restore all files of a folder byte for byte."""
@@ -138,7 +138,7 @@ class _Restore:
                 path = staging.path.joinpath(*document["native"].split("/"))
                 path.parent.mkdir(parents=True, exist_ok=True)
                 self._write(document, path)
-                size, digest = document["size"], document["sha256"]
+                size, digest = document["size"], document["digest"]
                 restored.append(RestoredFile(target / document["native"], size, digest, byte_exact=True))
             staging.commit()
         return restored
@@ -167,7 +167,7 @@ class _Restore:
 
         publish(target, write, overwrite=self.overwrite, fs=self.fs)
         digest = digest_file(target)
-        exact = any(digest == file["sha256"] for file in native["files"])
+        exact = any(digest == file["digest"] for file in native["files"])
         return RestoredFile(target, target.stat().st_size, digest, exact)
 
     def _target(self, name: str) -> Path:
@@ -188,9 +188,9 @@ class _Restore:
                 self.progress(len(block))
             self.fs.sync_file(file)
         digest = "sha256:" + state.hexdigest()
-        if digest != document["sha256"]:
+        if digest != document["digest"]:
             raise ProofFailedError(
-                f"the restored bytes have {digest}, the native file had {document['sha256']}",
+                f"the restored bytes have {digest}, the native file had {document['digest']}",
                 location=document["native"],
                 hint="the checkpoint was changed: candle-spec validate says where",
             )

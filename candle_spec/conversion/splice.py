@@ -7,51 +7,28 @@ residue, whole: that is how nothing can be lost.
 
 from __future__ import annotations
 
-import gzip
-import zlib
 from collections.abc import Iterator, Sequence
 from io import FileIO
 from pathlib import Path
-from typing import Protocol, cast
+from typing import Protocol
 
+from candle_spec.checkpoint.residue import PackedResidue, UnpackedResidue
 from candle_spec.conversion.extents import StoredExtent, gaps
 from candle_spec.digests import BLOCK
 from candle_spec.errors import CorruptFileError, ProofFailedError, TruncatedFileError
 from candle_spec.weights.safetensors import Entry, Header, read_header
 
 
-def residue_blocks(native: Path, size: int, extents: Sequence[StoredExtent]) -> Iterator[bytes]:
-    """Yield the residue of a native file, compressed deterministically."""
-    packed = _Taken()
-    with (
-        native.open("rb", buffering=0) as source,
-        gzip.GzipFile(filename="", mode="wb", compresslevel=6, fileobj=packed, mtime=0) as residue,
-    ):
+def residue_of(native: Path, size: int, extents: Sequence[StoredExtent]) -> PackedResidue:
+    """Return the residue of a native file, packed the same way every time."""
+    return PackedResidue(_gaps(native, size, extents))
+
+
+def _gaps(native: Path, size: int, extents: Sequence[StoredExtent]) -> Iterator[memoryview]:
+    with native.open("rb", buffering=0) as source:
         for offset, length in gaps(extents, size):
             source.seek(offset)
-            for block in read_blocks(source, length, native.name):
-                residue.write(block)
-                yield from packed.take()
-    yield from packed.take()
-
-
-class _Taken:
-    """A file object for gzip from which the pieces that it writes are taken."""
-
-    def __init__(self) -> None:
-        self._pieces: list[bytes] = []
-
-    def write(self, data: bytes | memoryview) -> int:
-        self._pieces.append(bytes(data))
-        return len(data)
-
-    def flush(self) -> None:
-        """Nothing is held back."""
-
-    def take(self) -> list[bytes]:
-        """Return what was written since the last call."""
-        taken, self._pieces = self._pieces, []
-        return taken
+            yield from read_blocks(source, length, native.name)
 
 
 class Readable(Protocol):
@@ -102,20 +79,15 @@ class Splice:
         """
         position = 0
         files: dict[str, FileIO] = {}
+        held = self._size - sum(extent.length for extent in self._extents)
+        residue = UnpackedResidue(self._root / self._residue, held, self._residue)
         try:
-            with gzip.GzipFile(self._root / self._residue) as packed:
-                residue = cast(Readable, packed)
-                for extent in self._extents:
-                    yield from read_blocks(residue, extent.offset - position, self._residue)
-                    yield from self._extent(extent, files)
-                    position = extent.offset + extent.length
-                yield from read_blocks(residue, self._size - position, self._residue)
-                if packed.read(1):
-                    raise CorruptFileError(
-                        "the residue holds more than the gaps between the extents", location=self._residue
-                    )
-        except (gzip.BadGzipFile, zlib.error, EOFError) as error:
-            raise CorruptFileError(f"the residue cannot be unpacked: {error}", location=self._residue) from error
+            for extent in self._extents:
+                yield from residue.take(extent.offset - position)
+                yield from self._extent(extent, files)
+                position = extent.offset + extent.length
+            yield from residue.take(self._size - position)
+            residue.end()
         finally:
             for file in files.values():
                 file.close()

@@ -155,7 +155,8 @@ def summarize_checkpoint(checkpoint: Checkpoint) -> Summary:
         path=str(checkpoint.path),
         kind="checkpoint",
         name=checkpoint.name,
-        title=f"checkpoint {manifest['schema_version']}"
+        title=f"checkpoint {checkpoint.as_written['schema_version']}"
+        + (f" that requires {', '.join(manifest['requires'])}" if manifest.get("requires") else "")
         + (f", converted from a {conversion['native']['title']}" if conversion else ""),
         framework=f"{framework['name']} {framework.get('version', '')}".strip(),
         written=pointer.get(manifest, "/conversion/native/written", "") or pointer.get(manifest, "/dates/created", ""),
@@ -172,7 +173,7 @@ def summarize_checkpoint(checkpoint: Checkpoint) -> Summary:
 
 
 def _stored_size(arrays: Iterable[Any]) -> int:
-    return sum(math.prod(array.shape) * DTYPES[array.dtype].bits // 8 for array in arrays)
+    return sum(math.prod(array.shape) * DTYPES[array.dtype].bits // 8 for array in arrays if array.dtype in DTYPES)
 
 
 def _fields(manifest: Mapping[str, Any]) -> dict[str, Any]:

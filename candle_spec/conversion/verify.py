@@ -92,7 +92,7 @@ def _stored_digests(checkpoint: Checkpoint, progress: Progress) -> Claim:
 
 
 def _same_files(native: Native, conversion: Mapping[str, Any], progress: Progress) -> Claim:
-    recorded = sorted(file["sha256"] for file in conversion["native"]["files"])  # names may have changed since
+    recorded = sorted(file["digest"] for file in conversion["native"]["files"])  # names may have changed since
     if sorted(digest_file(file.path, progress) for file in all_files(native)) == recorded:
         return Claim("native file is the one that was converted", True)
     return Claim("native file is the one that was converted", False, "its sha256 differs from the certificate")
@@ -138,7 +138,7 @@ def _spliced(
         name = document["native"]
         try:
             digest = prove(native[name], splice) if name in native else digest_blocks(splice.blocks())
-            fault = "" if digest == document["sha256"] else "another sha256"
+            fault = "" if digest == document["digest"] else "another sha256"
         except (ProofFailedError, CorruptFileError) as error:
             fault = error.message
         claims.append(Claim(f"{name} comes back byte for byte", not fault, fault))

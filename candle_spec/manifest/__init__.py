@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from candle_spec import pointer
 from candle_spec.errors import CorruptFileError
-from candle_spec.manifest.collection import CURRENT, urn
+from candle_spec.manifest.collection import CURRENT, schema_id
 from candle_spec.manifest.documents import Document, load_document
 from candle_spec.manifest.schema import check
 from candle_spec.manifest.versions import identify
@@ -17,7 +17,7 @@ from candle_spec.manifest.versions import identify
 if TYPE_CHECKING:
     from candle_spec.manifest.models import Manifest
 
-__all__ = ["CURRENT", "Document", "check", "identify", "load_document", "urn", "view"]
+__all__ = ["CURRENT", "Document", "check", "identify", "load_document", "schema_id", "view"]
 
 
 def view(document: dict[str, Any]) -> Manifest:

@@ -1,7 +1,7 @@
-"""The packaged schemas: found by their place, named by their URN, never fetched.
+"""The packaged schemas: found by their place, named by their identifier, never fetched.
 
 A schema ``<name>`` of version ``<version>`` is the file ``schemas/<name>/<version>.json`` and has the identifier
-``urn:candle-spec:schemas:<name with ':' for '/'>:<version>``. Which ones there are is said by ``schemas/index.json``.
+``<BASE><name>/<version>``. It is a name, not an address. Which ones there are is said by ``schemas/index.json``.
 """
 
 from __future__ import annotations
@@ -14,16 +14,20 @@ from typing import Any, Final
 
 from candle_spec import pointer, resources
 from candle_spec.errors import InvalidInputError
+from candle_spec.manifest.spelling import nearest
 
-BASE: Final = "urn:candle-spec:schemas:"
+BASE: Final = "https://w3id.org/candle-spec/schemas/"
 """The one base of all identifiers of schemas of this package."""
 
-CURRENT: Final = "1.0.0-dev.1"
+CURRENT: Final = "1.0.0-rc.1"
 """The version that this package writes."""
 
 VERSION: Final = re.compile(
-    r"(?P<major>0|[1-9][0-9]{0,5})\.(?P<minor>0|[1-9][0-9]{0,5})\.(?P<patch>0|[1-9][0-9]{0,5})(-dev\.(?P<dev>[1-9][0-9]{0,5}))?"
+    r"(?P<major>0|[1-9][0-9]{0,5})\.(?P<minor>0|[1-9][0-9]{0,5})\.(?P<patch>0|[1-9][0-9]{0,5})(-(?P<stage>dev|rc)\.(?P<number>[1-9][0-9]{0,5}))?"
 )
+
+_STAGES: Final = ("dev", "rc", None)
+"""What a version goes through, in order."""
 
 _REFERENCE: Final = re.compile(rf'"\$ref":\s*"({BASE}[^"#]+)')
 
@@ -31,17 +35,17 @@ INDEX: Final = "index.json"
 """Names every schema with its digest; made by ``tools/regen.py``."""
 
 
-def urn(name: str, version: str = CURRENT) -> str:
+def schema_id(name: str, version: str = CURRENT) -> str:
     """Return the identifier of a schema, for example of ``"common/digest"``."""
-    return f"{BASE}{name.replace('/', ':')}:{version}"
+    return f"{BASE}{name}/{version}"
 
 
-def parse_urn(text: str) -> tuple[str, str] | None:
+def parse_id(text: str) -> tuple[str, str] | None:
     """Return name and version of a schema of this package's namespace, or ``None`` for any other text."""
     if not text.startswith(BASE):
         return None
-    name, _, version = text.removeprefix(BASE).rpartition(":")
-    return (name.replace(":", "/"), version) if name and VERSION.fullmatch(version) else None
+    name, _, version = text.removeprefix(BASE).rpartition("/")
+    return (name, version) if name and VERSION.fullmatch(version) else None
 
 
 @cache
@@ -54,13 +58,19 @@ def versions() -> Mapping[str, tuple[str, ...]]:
     return MappingProxyType({name: tuple(sorted(every, key=precedence)) for name, every in found.items()})
 
 
-def precedence(version: str) -> tuple[int, int, int, float]:
-    """Return a key that sorts versions: a development version comes before the version it becomes."""
+def precedence(version: str) -> tuple[int, int, int, int, int]:
+    """Return a key that sorts versions: ``1.0.0-dev.2`` before ``1.0.0-rc.1`` before ``1.0.0``."""
     match = VERSION.fullmatch(version)
     if match is None:
-        raise InvalidInputError(f"{version!r} is not a version of a schema", hint="such as 1.0.0 or 1.0.0-dev.1")
-    dev = float("inf") if match["dev"] is None else int(match["dev"])
-    return int(match["major"]), int(match["minor"]), int(match["patch"]), dev
+        raise InvalidInputError(f"{version!r} is not a version of a schema", hint="such as 1.0.0 or 1.0.0-rc.1")
+    numbers = int(match["major"]), int(match["minor"]), int(match["patch"])
+    return (*numbers, _STAGES.index(match["stage"]), int(match["number"] or 0))
+
+
+def is_frozen(version: str) -> bool:
+    """Whether a version never changes any more: all but development versions."""
+    match = VERSION.fullmatch(version)
+    return match is not None and match["stage"] != "dev"
 
 
 def read(name: str, version: str = CURRENT) -> dict[str, Any]:
@@ -76,11 +86,27 @@ def read(name: str, version: str = CURRENT) -> dict[str, Any]:
     return document
 
 
+def choose(name: str, version: str | None = None) -> tuple[str, str]:
+    """Return name and version of a packaged schema that somebody named; by default the newest version.
+
+    Raises:
+        InvalidInputError: There is none; the hint names the nearest, or all.
+    """
+    known = versions().get(name)
+    if known is None:
+        near = nearest(name, versions()) or next((each for each in versions() if each.endswith(f"/{name}")), "")
+        hint = f"did you mean {near!r}?" if near else f"known are: {', '.join(sorted(versions()))}"
+        raise InvalidInputError(f"there is no schema {name!r}", hint=hint)
+    if version is not None and version not in known:
+        raise InvalidInputError(f"{name} has no version {version}", hint=f"known are: {', '.join(known)}")
+    return name, version or known[-1]
+
+
 @cache
 def documents() -> Mapping[str, dict[str, Any]]:
     """Return all packaged schemas by identifier."""
     return MappingProxyType(
-        {urn(name, version): read(name, version) for name, every in versions().items() for version in every}
+        {schema_id(name, version): read(name, version) for name, every in versions().items() for version in every}
     )
 
 
@@ -91,10 +117,10 @@ def needed(name: str, version: str) -> Mapping[str, dict[str, Any]]:
     waiting = [(name, version)]
     while waiting:
         each = waiting.pop()
-        if urn(*each) not in found:
-            found[urn(*each)] = read(*each)
+        if schema_id(*each) not in found:
+            found[schema_id(*each)] = read(*each)
             text = resources.read_bytes(f"{each[0]}/{each[1]}.json").decode("utf-8")
-            waiting += [named for target in _REFERENCE.findall(text) if (named := parse_urn(target))]
+            waiting += [named for target in _REFERENCE.findall(text) if (named := parse_id(target))]
     return MappingProxyType(found)
 
 

@@ -55,12 +55,13 @@ class Document:
         return replace(problem, location=replace(problem.location, line=line, column=column))
 
 
-def load_document(source: str | Path | bytes, location: str = "") -> Document:
+def load_document(source: str | Path | bytes, location: str = "", most: int = limits.JSON_BYTES) -> Document:
     """Read a document strictly: JSON, or YAML where the name ends with ``.yaml`` or ``.yml``.
 
     Args:
         source: A path, or the bytes themselves.
         location: The file's name, for messages; by default the path.
+        most: Bytes that it may have.
 
     Raises:
         OSError: The file cannot be read.
@@ -73,7 +74,7 @@ def load_document(source: str | Path | bytes, location: str = "") -> Document:
     if isinstance(source, bytes):
         data = source
     else:
-        _bounded(Path(source), name)
+        _bounded(Path(source), name, most)
         data = Path(source).read_bytes()
     if name.lower().endswith(YAML_SUFFIXES):
         from candle_spec.manifest.yaml import load_yaml
@@ -84,12 +85,10 @@ def load_document(source: str | Path | bytes, location: str = "") -> Document:
     return Document(value, name, JsonPositions(data), plain)
 
 
-def _bounded(path: Path, name: str) -> None:
+def _bounded(path: Path, name: str, most: int) -> None:
     size = path.stat().st_size
-    if size > limits.JSON_BYTES:
-        raise LimitExceededError(
-            f"the document has {size} bytes, more than {limits.JSON_BYTES}", location=name, code="CKP0004"
-        )
+    if size > most:
+        raise LimitExceededError(f"the document has {size} bytes, more than {most}", location=name, code="CKP0004")
 
 
 @dataclass(frozen=True, slots=True)

@@ -89,7 +89,7 @@ def reference_validator(name: str, version: str) -> jsonschema.Draft202012Valida
     import jsonschema
     import referencing
 
-    resources = ((urn, referencing.Resource.from_contents(doc)) for urn, doc in collection.documents().items())
+    resources = ((name, referencing.Resource.from_contents(doc)) for name, doc in collection.documents().items())
     registry: referencing.Registry[Any] = referencing.Registry().with_resources(resources)
     return jsonschema.Draft202012Validator(collection.read(name, version), registry=registry)
 
@@ -103,9 +103,12 @@ def key_faults(fault: Fault, key: str) -> list[Fault]:
 
 def _fast(document: Any, name: str, version: str) -> Iterator[Fault]:
     validator = fast_validator(name, version)
-    if not validator.is_valid(document):
-        for error in validator.iter_errors(document):
-            yield _from_fast(error, document)
+    try:
+        found = [] if validator.is_valid(document) else list(validator.iter_errors(document))
+    except ValueError as error:  # "Recursion limit reached": a file so deep was refused when it was read
+        raise LimitExceededError("the document is nested too deeply", code="CKP0004") from error
+    for each in found:
+        yield _from_fast(each, document)
 
 
 def _from_fast(error: jsonschema_rs.ValidationError, document: Any) -> Fault:
@@ -138,7 +141,7 @@ def _at(document: Any, path: Iterable[str | int]) -> Any:
 def _reference(document: Any, name: str, version: str) -> Iterator[Fault]:
     try:
         for error in reference_validator(name, version).iter_errors(document):
-            yield _from_reference(error, document, collection.urn(name, version))
+            yield _from_reference(error, document, collection.schema_id(name, version))
     except RecursionError as error:
         raise LimitExceededError(
             "the document is nested too deeply for the reference engine", code="CKP0004"

@@ -9,9 +9,9 @@ from typing import Final
 _SHAPES: Final = {
     "orcid": re.compile(r"(?:https://orcid\.org/)?([0-9]{4}-[0-9]{4}-[0-9]{4}-[0-9]{3}[0-9X])"),
     "ror": re.compile(r"(?:https://ror\.org/)?(0[a-hj-km-np-tv-z0-9]{6}[0-9]{2})"),
-    "doi": re.compile(r"(?:https://doi\.org/|doi:)?(10\.[0-9]{4,9}(?:\.[0-9]+)*/[^\s]+)"),
+    "doi": re.compile(r"(10\.[0-9]{4,9}(?:\.[0-9]+)*/[^\s]+)"),
     "swhid": re.compile(r"(swh:1:(?:cnt|dir|rev|rel|snp):[0-9a-f]{40})(?:;[^\s]+)?"),
-    "uuid": re.compile(r"(?:urn:uuid:)?([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})", re.IGNORECASE),
+    "uuid": re.compile(r"([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})", re.IGNORECASE),
     "purl": re.compile(r"(pkg:[a-zA-Z][a-zA-Z0-9.+-]*/[^\s]+)"),
     "hf": re.compile(
         r"(?:https://huggingface\.co/)?((?:datasets/)?[A-Za-z0-9._-]+(?:/[A-Za-z0-9._-]+)?(?:[@/][^\s]*)?)"

@@ -193,6 +193,21 @@ class Contributor(View):
     """
 
 
+class BaseModelEntry(View):
+    identifier: Identifier = Field(..., title="Identifier")
+    """
+    The base model.
+    """
+    relation: str = Field(..., title="Relation")
+    """
+    How this one was made from it.
+    """
+    digest: str | None = Field(None, title="Digest")
+    """
+    Its content digest, where it is a checkpoint of this format.
+    """
+
+
 class TopologyItem(View):
     kind: str = Field(..., title="Kind")
     """
@@ -231,10 +246,6 @@ class Source(View):
     path: str = Field(..., title="Path")
     """
     Where it is.
-    """
-    sha256: str = Field(..., title="SHA-256")
-    """
-    Its digest; another file is not run.
     """
 
 
@@ -392,6 +403,21 @@ class CodedTerm(View):
     """
 
 
+class Header(View):
+    """
+    Of a safetensors file of role weights or training-state: its first bytes, length field included, with which a reader begins.
+    """
+
+    size: int = Field(..., title="Size")
+    """
+    Bytes: 8 and the length that the first 8 state.
+    """
+    digest: str = Field(..., title="Digest")
+    """
+    SHA-256 of these bytes.
+    """
+
+
 class Withheld(View):
     """
     The file is described but not in this folder.
@@ -416,9 +442,13 @@ class File(View):
     """
     Bytes.
     """
-    sha256: str = Field(..., title="SHA-256")
+    digest: str | None = Field(None, title="Digest")
     """
-    Digest of the whole file.
+    SHA-256 of all bytes. A file with a header may leave it out: header and arrays cover every byte.
+    """
+    header: Header | None = Field(None, title="Header")
+    """
+    Of a safetensors file of role weights or training-state: its first bytes, length field included, with which a reader begins.
     """
     media_type: str = Field(..., title="Media type")
     """
@@ -458,19 +488,7 @@ class Group(View):
     """
     kind, or kind.key where there are several.
     """
-    kind: Literal[
-        "model",
-        "optimizer",
-        "scheduler",
-        "scaler",
-        "rng",
-        "sampler",
-        "ema",
-        "metric",
-        "artifact",
-        "derived",
-        "other",
-    ] = Field(..., title="Kind")
+    kind: str = Field(..., title="Kind")
     """
     What the tensors are. Closed; other stands for the rest.
     """
@@ -598,10 +616,6 @@ class Proof(View):
     """
     Number of bytes compared.
     """
-    equal: Literal[True] = Field(..., title="Equal")
-    """
-    Always true: a conversion that is not equal is not written.
-    """
 
 
 class Original(View):
@@ -616,10 +630,6 @@ class Original(View):
     extents: str = Field(..., title="Extents")
     """
     File that says where its tensors stand.
-    """
-    residue_size: int = Field(..., title="Size of the residue")
-    """
-    Bytes, uncompressed.
     """
 
 
@@ -651,7 +661,7 @@ class NativeFile(View):
     """
     Bytes.
     """
-    sha256: str = Field(..., title="SHA-256")
+    digest: str = Field(..., title="SHA-256")
     """
     Its digest.
     """
@@ -967,18 +977,22 @@ class Security(View):
     """
 
 
-class BaseModelItem(View):
-    identifier: Identifier = Field(..., title="Identifier")
+class Migration(View):
+    from_: str = Field(..., alias="from", title="From")
     """
-    The base model.
+    The version that it had.
     """
-    relation: str = Field(..., title="Relation")
+    date: str = Field(..., title="Date")
     """
-    How this one was made from it.
+    When it was migrated.
     """
-    digest: str | None = Field(None, title="Digest")
+    tool: Tool = Field(..., title="Tool")
     """
-    Its content digest, where it is a checkpoint of this format.
+    What migrated it.
+    """
+    manifest_digest: str | None = Field(None, title="Digest of the manifest")
+    """
+    The seal that it had, by which others may know it.
     """
 
 
@@ -1085,6 +1099,8 @@ class Model(View):
                 "QI8",
                 "QU8",
                 "QI32",
+                "QU4",
+                "QU2",
                 "STR",
                 "BYTES",
                 "STRUCT",
@@ -1152,6 +1168,8 @@ class Input(View):
             "QI8",
             "QU8",
             "QI32",
+            "QU4",
+            "QU2",
             "STR",
             "BYTES",
             "STRUCT",
@@ -1513,6 +1531,8 @@ class Output(View):
             "QI8",
             "QU8",
             "QI32",
+            "QU4",
+            "QU2",
             "STR",
             "BYTES",
             "STRUCT",
@@ -1561,7 +1581,7 @@ class Tensor(View):
     """
     Id of the group to which the tensor belongs.
     """
-    name: str = Field(..., title="Name")
+    name: str | dict[str, Any] = Field(..., title="Name")
     """
     Native name, relative to the root of its group; any text that the native checkpoint used.
     """
@@ -1598,6 +1618,8 @@ class Tensor(View):
         "QI8",
         "QU8",
         "QI32",
+        "QU4",
+        "QU2",
         "STR",
         "BYTES",
         "STRUCT",
@@ -1621,7 +1643,7 @@ class Tensor(View):
     """
     Key in that file, where it is not the name.
     """
-    alias_of: list[str] | None = Field(None, title="Alias of")
+    alias_of: list[str | dict[str, Any]] | None = Field(None, title="Alias of")
     """
     Group and name of the tensor whose bytes this name shares (tied weights).
     """
@@ -1707,9 +1729,9 @@ class Weights(View):
     """
     One entry for every name, in the native order; up to 2,000.
     """
-    inventory: str | None = Field(None, title="Inventory")
+    inventory: list[str] | None = Field(None, title="Inventory")
     """
-    File that holds the entries instead, where there are more than 2,000.
+    The files that hold the inventory, one after the other, where it is not here.
     """
     payload: list[PayloadItem] | None = Field(None, title="Payload")
     """
@@ -1722,7 +1744,7 @@ class Manifest(View):
     candle-checkpoint.json: the description of one checkpoint in the common format for machine-learning models in cancer research. Required is only what can always be known; the rest is demanded by the template that needs it.
     """
 
-    schema_urn: str = Field(..., alias="$schema", title="Schema identifier")
+    schema_id: str = Field(..., alias="$schema", title="Schema identifier")
     """
     Names the schema that this document follows; must agree with schema_version.
     """
@@ -1730,11 +1752,15 @@ class Manifest(View):
     """
     Version of the schema, authoritative: major.minor.patch, with -dev.N until it is frozen.
     """
-    conforms_to: list[str] | None = Field(None, alias="conformsTo", title="Conforms to")
+    requires: list[str] | None = Field(None, title="Requires")
+    """
+    Exactly the features that this checkpoint uses and a reader must know to read it: names of the registry of features, or URIs of others' features.
+    """
+    conforms_to: list[str] | None = Field(None, title="Conforms to")
     """
     URIs of the profiles and extensions that the manifest claims to follow.
     """
-    identifier: list[Identifier] | None = Field(None, title="Identifiers")
+    identifiers: list[Identifier] | None = Field(None, title="Identifiers")
     """
     Names of this checkpoint in schemes that others can resolve.
     """
@@ -1790,7 +1816,7 @@ class Manifest(View):
     """
     Papers, data, software: how this relates to them, in DataCite's terms.
     """
-    base_model: list[BaseModelItem] | None = Field(None, title="Base models")
+    base_models: list[BaseModelEntry] | None = Field(None, title="Base models")
     """
     Models from which this one was made.
     """
@@ -1822,11 +1848,15 @@ class Manifest(View):
     """
     The certificate, where the checkpoint was converted from a native one.
     """
+    migrations: list[Migration] | None = Field(None, title="Migrations")
+    """
+    How this manifest came to its version, where it was written in an older one; the oldest first.
+    """
     training: Training | None = Field(None, title="Training")
     """
     How the model was trained.
     """
-    evaluation: list[Evaluation] | None = Field(None, title="Evaluation")
+    evaluations: list[Evaluation] | None = Field(None, title="Evaluation")
     """
     Measured values.
     """

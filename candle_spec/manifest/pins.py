@@ -31,5 +31,5 @@ def differing(folder: Traversable | None = None, stated: Mapping[str, Any] | Non
             file = root.joinpath(*name.split("/"), f"{version}.json")
             if not file.is_file():
                 yield f"release {release} has {name} {version}, whose file is missing"
-            elif digest_bytes(file.read_bytes()) != entry["sha256"]:
+            elif digest_bytes(file.read_bytes()) != entry["digest"]:
                 yield f"{name} {version} is not the file that release {release} has"

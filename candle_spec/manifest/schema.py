@@ -95,18 +95,18 @@ def _extensions(document: dict[str, Any], engine: Engine) -> Iterator[Problem]:
         at = pointer.join(["extensions", uri])
         selection = _installed(uri, at)
         yield from selection.problems
-        if selection.version is not None and (named := collection.parse_urn(uri)):
+        if selection.version is not None and (named := collection.parse_id(uri)):
             for problem in check(value, schema=named[0], version=selection.version, engine=engine):
                 yield _below(problem, at, warn=selection.newer_minor)
-    claimed = document.get("conformsTo")
+    claimed = document.get("conforms_to")
     for index, uri in enumerate(claimed if isinstance(claimed, list) else ()):
         if isinstance(uri, str) and not (isinstance(extensions, dict) and uri in extensions):
-            yield from _installed(uri, f"/conformsTo/{index}").problems
+            yield from _installed(uri, f"/conforms_to/{index}").problems
 
 
 def _installed(uri: str, at: str) -> versions.Selection:
     """Choose the schema of an extension or profile."""
-    named = collection.parse_urn(uri)
+    named = collection.parse_id(uri)
     if named and named[0] in collection.versions():
         return versions.for_extension(named[1], collection.versions()[named[0]], at)
     if uri.startswith(collection.BASE):

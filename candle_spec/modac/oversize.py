@@ -74,7 +74,7 @@ def fitting_copies(source: Path, settings: Settings, progress: Progress = no_pro
         else:
             if not target.parent.exists():
                 Fs().make_folder(target.parent)
-            reshard(checkpoint, target, most, progress=progress)
+            reshard(checkpoint, target, most, file_digests=True, progress=progress)
         made[checkpoint] = target
     return made
 

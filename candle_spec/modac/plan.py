@@ -159,10 +159,11 @@ def _above(record: AssetRecord) -> Iterator[Step]:
 
 def _files(checkpoint: Checkpoint, record: AssetRecord, folder: str, prefix: str, choices: Choices) -> Iterator[Step]:
     """Yield the files of a checkpoint, the manifest last."""
-    rows = {row["path"]: row for row in checkpoint.document["files"]}
+    rows = {row["path"]: row for row in checkpoint.complete_document["files"]}
+    is_changed = checkpoint.complete_document is not checkpoint.document
     kept_back = left_out(checkpoint.document, with_original=choices.with_original)
     sent = [path for path, row in rows.items() if path not in kept_back and "withheld" not in row]
-    if (checkpoint.path / SIGNATURE).is_file() and not kept_back:
+    if (checkpoint.path / SIGNATURE).is_file() and not kept_back and not is_changed:
         sent.append(SIGNATURE)
     names = flat_names([*sent, MANIFEST])
     for path in sent:
@@ -173,8 +174,8 @@ def _files(checkpoint: Checkpoint, record: AssetRecord, folder: str, prefix: str
         yield Step("file", f"{folder}/{name}", {"description": "the native file of the model"}, native)
     entry = None if prefix else record.files.get(MANIFEST)
     step = _file(entry, f"{folder}/{MANIFEST}", prefix + MANIFEST, {"role": "manifest"})
-    if kept_back:
-        yield replace(step, data=published_manifest(checkpoint.document, kept_back))
+    if kept_back or is_changed:
+        yield replace(step, data=published_manifest(checkpoint, kept_back))
     else:
         yield replace(step, local=checkpoint.path / MANIFEST)
 
@@ -189,8 +190,8 @@ def _file(entry: FileEntry | None, path: str, source: str, row: Mapping[str, Any
         "ckpt_path": source,
         "ckpt_role": str(row.get("role", "signature")),
     }
-    if "sha256" in row:
-        metadata["source_checksum_sha256"] = str(row["sha256"]).removeprefix("sha256:")
+    if "digest" in row:
+        metadata["source_checksum_sha256"] = str(row["digest"]).removeprefix("sha256:")
     return Step("file", path, metadata)
 
 

@@ -44,7 +44,7 @@ def _write(staging: Staging, step: Step, number: int) -> dict[str, Any]:
                 with step.local.open("rb", buffering=0) as source:
                     staging.fs.copy_range(source, 0, step.size, file)
             staging.fs.sync_file(file)
-        row["sha256"] = digest_file(staging.path / row["file"])
+        row["digest"] = digest_file(staging.path / row["file"])
     return row
 
 
@@ -72,6 +72,6 @@ def _read(folder: Path, row: dict[str, Any]) -> Step:
     local = None
     if row["kind"] == "file":
         local = folder / safe_local_path(row["file"], location=str(folder))
-        if not local.is_file() or digest_file(local) != row["sha256"]:
+        if not local.is_file() or digest_file(local) != row["digest"]:
             raise CorruptFileError(f"{row['file']} is not the file that was prepared", location=str(folder))
     return Step(row["kind"], row["path"], dict(row["metadata"]), local, described=bool(row["described"]))

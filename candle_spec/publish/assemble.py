@@ -147,7 +147,7 @@ def _listed(manifest: Any, part: Part) -> Iterator[tuple[str, str, int | None]]:
     """Yield path, digest and size of each file that the manifest lists, and of its signature, if there is one."""
     try:
         rows = [
-            (str(row["path"]), str(row["sha256"]), int(row["size"]))
+            (str(row["path"]), str(row["digest"]), int(row["size"]))
             for row in manifest["files"]
             if "withheld" not in row
         ]

@@ -87,8 +87,8 @@ def bundle(
     items = [Item(path, data=data) for path, data in record.items()]
     items += [Item(path, checkpoint.file(path)) for path in rows if path not in kept_back]
     items += [Item(name, path) for name, path in (native or {}).items()]
-    if kept_back:
-        return [*items, Item(MANIFEST, data=published_manifest(checkpoint.document, kept_back))]
+    if kept_back or checkpoint.complete_document is not checkpoint.document:
+        return [*items, Item(MANIFEST, data=published_manifest(checkpoint, kept_back))]
     if (checkpoint.path / SIGNATURE).is_file():
         items.append(Item(SIGNATURE, checkpoint.path / SIGNATURE))
     return [*items, Item(MANIFEST, checkpoint.path / MANIFEST)]

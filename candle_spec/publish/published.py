@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from candle_spec.checkpoint.layout import path_fault
 from candle_spec.errors import UnsafeContentError
+from candle_spec.paths import path_fault
 from candle_spec.remote.incoming import Incoming
 
 

@@ -55,7 +55,7 @@ class Files:
     def report(self) -> dict[str, Any]:
         """Return the shipment for programs."""
         leaks = [{"place": leak.place, "what": leak.what, "secret": leak.secret} for leak in self.draft.leaks]
-        files = [{"path": item.path, "size": item.size, "sha256": item.sha256} for item in self.draft.items]
+        files = [{"path": item.path, "size": item.size, "digest": item.sha256} for item in self.draft.items]
         problems = [str(remark) for remark in self.draft.remarks]
         return {"files": files, "requests": self.requests, "problems": problems, "leaks": leaks}
 

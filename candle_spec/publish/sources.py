@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from candle_spec.checkpoint.checkpoint import Checkpoint
+from candle_spec.checkpoint.large_values import put_back
 from candle_spec.errors import InvalidInputError
 from candle_spec.remote.names import identifier_from
 from candle_spec.repositories.engine.source import Source
@@ -71,7 +72,7 @@ def source_of(path: Path, model_file: Path | None = None, site: Path | None = No
         CorruptFileError: A description says what no manifest may.
     """
     checkpoint = Checkpoint(epochs_of(path)[-1] if is_series(path) else path)
-    return gather(checkpoint.document, path.resolve(), model_file, site)
+    return gather(put_back(checkpoint.complete_document, checkpoint.read_json), path.resolve(), model_file, site)
 
 
 def chosen(paths: Sequence[Path], epoch: str | None) -> list[Path]:

@@ -22,6 +22,11 @@ def ask(folder: Path, *words: str) -> str:
     return done.stdout.strip() if done.returncode == 0 else ""
 
 
+def in_work_tree(folder: Path) -> bool:
+    """Whether a folder lies in a work tree of git, where a large file may become a pointer to what is elsewhere."""
+    return any((each / ".git").exists() for each in (folder, *folder.parents))
+
+
 def web_address(remote: str) -> str:
     """Return a remote as a web address without user and password; nothing for a path of this machine."""
     ssh = re.fullmatch(r"(?:ssh://)?[\w.-]+@([\w.-]+)[:/](?:\d+/)?(.+)", remote)

@@ -39,6 +39,9 @@ DTYPES: Final = {
     "qint8": "QI8",
     "quint8": "QU8",
     "qint32": "QI32",
+    "quint4x2": "QU4",
+    "quint2x4": "QU2",
+    "float4_e2m1fn_x2": "F4_E2M1",
 }
 
 STORAGES: Final = {
@@ -57,6 +60,8 @@ STORAGES: Final = {
     "QInt8Storage": "QI8",
     "QUInt8Storage": "QU8",
     "QInt32Storage": "QI32",
+    "QUInt4x2Storage": "QU4",
+    "QUInt2x4Storage": "QU2",
     "UntypedStorage": "",
 }
 
@@ -67,4 +72,9 @@ ITEM_BYTES: Final = {
     **dict.fromkeys(("F32", "I32", "U32", "QI32", "C32"), 4),
     **dict.fromkeys(("F64", "I64", "U64", "C64"), 8),
     "C128": 16,
+    **dict.fromkeys(("QU4", "QU2", "F4_E2M1"), 1),
 }
+"""Bytes of what torch counts as one element; of the last ones several values share it."""
+
+PER_BYTE: Final = {"QU4": 2, "QU2": 4, "F4_E2M1": 2}
+"""Values in a byte, the first in its lowest bits; torch counts values of quantised tensors, and bytes of others."""

@@ -7,16 +7,16 @@ The functions that rebuild tensors are those of ``torch/_utils.py``
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any, Final
 
 from candle_spec import limits
 from candle_spec.errors import CorruptFileError, UnsupportedFormatError
 from candle_spec.readers.inert_pickle import Call, Global, Persistent
 from candle_spec.readers.inert_pickle import Mapping as Pairs
-from candle_spec.readers.torch_dtypes import DTYPES, ITEM_BYTES, STORAGES
+from candle_spec.readers.torch_dtypes import DTYPES, ITEM_BYTES, PER_BYTE, STORAGES
+from candle_spec.readers.torch_views import QuantizedView, SparseView, Storage, TensorView, View
 
 FROM_BYTES: Final = "torch.storage._load_from_bytes"
 """Makes a storage of the bytes of a torch file: what ``pickle.dump`` writes for a tensor."""
@@ -29,83 +29,6 @@ _REFUSED: Final = {
     "_rebuild_device_tensor_from_cpu_tensor": "a tensor of a foreign device",
     "_rebuild_xla_tensor": "a tensor of a foreign device",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Storage:
-    """Bytes of a native file that tensors look at.
-
-    Attributes:
-        key: Its key in the native file.
-        dtype: Of its elements, ``""`` for untyped.
-        path: The file.
-        offset: First byte.
-        size: Number of bytes.
-        device: Where it was, for example ``"cuda:0"``.
-        big_endian: Whether its numbers are big-endian.
-    """
-
-    key: str
-    dtype: str
-    path: Path
-    offset: int
-    size: int
-    device: str
-    big_endian: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class TensorView:
-    """A strided tensor: offset and strides count elements."""
-
-    storage: Storage
-    dtype: str
-    offset: int
-    shape: tuple[int, ...]
-    strides: tuple[int, ...]
-    requires_grad: bool = False
-    parameter: bool = False
-    conj: bool = False
-    neg: bool = False
-
-    @property
-    def identity(self) -> tuple[Any, ...]:
-        """Equal for names that share every byte."""
-        where = (self.storage.path, self.storage.offset, self.offset)
-        return (*where, self.dtype, self.shape, self.strides, self.conj, self.neg)
-
-
-@dataclass(frozen=True, slots=True)
-class QuantizedView:
-    """A quantised tensor: its integer values, and scales and zero points per tensor or along an axis."""
-
-    values: TensorView
-    scales: TensorView | tuple[float, ...]
-    zero_points: TensorView | tuple[int, ...]
-    axis: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class SparseView:
-    """A sparse tensor: its layout (``"sparse_coo"`` …), index arrays and values by part name."""
-
-    layout: str
-    shape: tuple[int, ...]
-    parts: Mapping[str, TensorView]
-    coalesced: bool | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class TiledView:
-    """A strided tensor that is kept in tiles: for each where it begins, and the tensor that stands there."""
-
-    dtype: str
-    shape: tuple[int, ...]
-    tiles: tuple[tuple[tuple[int, ...], TensorView], ...]
-    requires_grad: bool = False
-
-
-View = TensorView | QuantizedView | SparseView | TiledView
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,18 +93,33 @@ class TorchObjects:
         if name in ("_rebuild_tensor_v2", "_rebuild_tensor_v3"):
             requires_grad = args[4] is True
         flags = dict(metadata.pairs) if isinstance(metadata, Pairs) else {}
+        logical, strides = sizes_of(args[2]), sizes_of(args[3])
+        shape = logical
+        if name == "_rebuild_qtensor" and dtype in PER_BYTE:
+            shape, strides = self._packed(dtype, logical, strides, _natural(args[1]))
         view = TensorView(
             storage,
             dtype,
             _natural(args[1]),
-            sizes_of(args[2]),
-            sizes_of(args[3]),
+            shape,
+            strides,
             requires_grad,
             conj=flags.get("conj") is True,
             neg=flags.get("neg") is True,
         )
         check_view(view, self.location)
-        return self._quantized(view, args[4]) if name == "_rebuild_qtensor" else view
+        return self._quantized(view, args[4], logical) if name == "_rebuild_qtensor" else view
+
+    def _packed(
+        self, dtype: str, shape: tuple[int, ...], strides: tuple[int, ...], offset: int
+    ) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Return shape and strides in bytes of values that share bytes, row by row of the last axis."""
+        if offset or not shape or (strides != _row_major(shape) and 0 not in shape):
+            raise UnsupportedFormatError(
+                f"a view of {dtype} values that share bytes is not read", location=self.location
+            )
+        packed = (*shape[:-1], -(-shape[-1] // PER_BYTE[dtype]))
+        return packed, _row_major(packed)
 
     def storage(self, node: Any) -> Storage:
         """Return the storage that a record refers to, or makes of bytes in the pickle itself."""
@@ -195,16 +133,16 @@ class TorchObjects:
             )
         raise ValueError("a tensor without a storage")
 
-    def _quantized(self, values: TensorView, quantizer: Any) -> QuantizedView:
+    def _quantized(self, values: TensorView, quantizer: Any, shape: tuple[int, ...]) -> QuantizedView:
         scheme = _torch_name(quantizer[0])
         if scheme == "per_tensor_affine":
-            return QuantizedView(values, (float(quantizer[1]),), (int(quantizer[2]),), None)
+            return QuantizedView(values, (float(quantizer[1]),), (int(quantizer[2]),), None, shape)
         if scheme not in ("per_channel_affine", "per_channel_affine_float_qparams"):
             raise UnsupportedFormatError(f"the quantisation scheme {scheme!r} is not read", location=self.location)
         scales, zeros = self.tensor(quantizer[1]), self.tensor(quantizer[2])
         if not isinstance(scales, TensorView) or not isinstance(zeros, TensorView):
             raise ValueError("scales or zero points are no tensors")
-        return QuantizedView(values, scales, zeros, _natural(quantizer[3]))
+        return QuantizedView(values, scales, zeros, _natural(quantizer[3]), shape)
 
     def _sparse(self, layout: Any, data: Any) -> SparseView:
         name = str(layout.args[0]).removeprefix("torch.")
@@ -222,6 +160,10 @@ class TorchObjects:
         if not isinstance(view, TensorView):
             raise ValueError("a part of a sparse tensor is no plain tensor")
         return view
+
+
+def _row_major(shape: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(math.prod(shape[axis + 1 :]) for axis in range(len(shape)))
 
 
 def check_view(view: TensorView, location: str) -> None:

@@ -2,33 +2,33 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from candle_spec.checkpoint import manifest_file
 from candle_spec.checkpoint.checkpoint import Checkpoint
-from candle_spec.checkpoint.inventory import StoredArray
+from candle_spec.checkpoint.file_content import FileContent, stated_content
 from candle_spec.checkpoint.layout import MANIFEST
 from candle_spec.errors import CandleSpecError, CorruptFileError
 from candle_spec.series.candle_files.ckpt_info import is_note_alone
 from candle_spec.series.layout import Layout, epoch_of
 from candle_spec.series.record import Point
 
-ArrayRow = tuple[str, str, tuple[int, ...], str]
-"""Key, stored dtype, shape and digest of an array in a weights file."""
-
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A file that a live checkpoint holds."""
+    """A file that a live checkpoint holds: where it is, and what its bytes are."""
 
     path: Path
-    size: int
-    sha256: str
+    content: FileContent
+
+    @property
+    def size(self) -> int:
+        """Its bytes."""
+        return self.content.size
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class Live:
         created: RFC 3339.
         metrics: What the training measured.
         files: Path and size of every listed file.
-        contents: Its files by what is in them (:func:`file_key`, :func:`arrays_key`).
+        contents: Its files by what is in them (:attr:`FileContent.key`).
     """
 
     path: Path
@@ -78,16 +78,6 @@ def inode(path: Path) -> tuple[int, int] | None:
     return status.st_dev, status.st_ino
 
 
-def file_key(sha256: str, size: int) -> str:
-    """Return the key of a file by all of its bytes."""
-    return f"{sha256}:{size}"
-
-
-def arrays_key(rows: Iterable[ArrayRow]) -> str:
-    """Return the key of a weights file by its arrays."""
-    return hashlib.sha256(repr(sorted(rows)).encode("utf-8", "surrogatepass")).hexdigest()
-
-
 def read_live(path: Path) -> Live:
     """Read one checkpoint of a series; its files are not read, only counted and measured.
 
@@ -95,14 +85,15 @@ def read_live(path: Path) -> Live:
         CandleSpecError: It is none: no manifest, no seal, a broken one, a file missing or of another size.
     """
     checkpoint = Checkpoint(path)
-    manifest = checkpoint.document
-    stated = manifest.get("manifest_digest")
+    manifest, stated = checkpoint.document, checkpoint.as_written.get("manifest_digest")
     if stated is None:
         raise CorruptFileError("the checkpoint is not sealed", location=str(path))
-    if stated != manifest_file.manifest_digest(manifest):
+    if stated != manifest_file.manifest_digest(checkpoint.as_written):
         raise CorruptFileError(f"{MANIFEST}: it was changed after it was sealed", location=str(path), code="CKP2020")
+    arrays = stored_arrays(checkpoint)
     files = {
-        record["path"]: Held(path / record["path"], record["size"], record["sha256"]) for record in manifest["files"]
+        row["path"]: Held(path / row["path"], stated_content(row, arrays.get(row["path"], {})))
+        for row in manifest["files"]
     }
     for name, held in files.items():
         size = checkpoint.file(name).stat().st_size
@@ -117,15 +108,14 @@ def _live(path: Path, checkpoint: Checkpoint, files: Mapping[str, Held]) -> Live
     lineage = manifest.get("lineage", {})
     named = epoch_of(path.name)
     epoch = state.get("epoch", named if named is not None else 0)
-    contents = {file_key(held.sha256, held.size): held for held in files.values()}
-    contents |= {arrays_key(rows): files[name] for name, rows in stored_rows(checkpoint).items() if name in files}
+    contents = {held.content.key: held for held in files.values()}
     return Live(
         path=path,
         point=Point(epoch, manifest["weights"].get("state_digest", ""), state.get("step")),
         run_id=lineage.get("run_id", ""),
         attempt=lineage.get("attempt", 0),
         content_digest=manifest["weights"].get("content_digest", ""),
-        manifest_digest=manifest["manifest_digest"],
+        manifest_digest=checkpoint.as_written["manifest_digest"],
         created=manifest["dates"]["created"],
         metrics={name: number(value) for name, value in state.get("metrics", {}).items()},
         files=files,
@@ -133,17 +123,13 @@ def _live(path: Path, checkpoint: Checkpoint, files: Mapping[str, Held]) -> Live
     )
 
 
-def stored_rows(checkpoint: Checkpoint) -> dict[str, list[ArrayRow]]:
-    """Return the arrays of every weights file."""
-    rows: dict[str, list[ArrayRow]] = {}
+def stored_arrays(checkpoint: Checkpoint) -> dict[str, dict[str, str]]:
+    """Return the digests of the arrays of every weights file, by file and key."""
+    found: dict[str, dict[str, str]] = {}
     for tensor in checkpoint.tensors:
         for array in tensor.arrays.values():
-            rows.setdefault(array.file, []).append(_row(array))
-    return rows
-
-
-def _row(array: StoredArray) -> ArrayRow:
-    return array.key, array.dtype, array.shape, array.digest
+            found.setdefault(array.file, {})[array.key] = array.digest
+    return found
 
 
 def number(value: Any) -> float:

@@ -17,7 +17,7 @@ from candle_spec.atomic import Fs, replace_file
 from candle_spec.canonical import loads, pretty
 from candle_spec.digests import digest_json
 from candle_spec.errors import CorruptFileError
-from candle_spec.manifest.collection import CURRENT, urn
+from candle_spec.manifest.collection import CURRENT, schema_id
 from candle_spec.series.layout import RECORD_SCHEMA
 
 
@@ -111,7 +111,7 @@ class Record:
     def to_json(self) -> dict[str, Any]:
         """The record as a document, with its digest."""
         document: dict[str, Any] = {
-            "$schema": urn(RECORD_SCHEMA),
+            "$schema": schema_id(RECORD_SCHEMA),
             "schema_version": CURRENT,
             "run_id": self.run_id,
             "name": self.name,
@@ -164,19 +164,21 @@ def _attempt(entry: Mapping[str, Any]) -> Attempt:
 
 
 def read(path: Path) -> Record:
-    """Read and check a record.
+    """Read and check a record; one of an older version is read as if it were migrated.
 
     Raises:
         CorruptFileError: It is not what was written.
     """
-    from candle_spec.manifest import check
+    from candle_spec.manifest import check, migrations
 
-    document = loads(path.read_bytes(), location=str(path))
+    written = document = loads(path.read_bytes(), location=str(path))
+    if migrations.is_older(document):
+        document = migrations.migrate(document, schema=RECORD_SCHEMA)
     faults = check(document, schema=RECORD_SCHEMA, file=path.name)
     if faults:
         raise CorruptFileError(f"the record of the series is damaged: {faults[0].message}", location=str(path))
-    stated = document["record_digest"]
-    if stated != digest_json({key: value for key, value in document.items() if key != "record_digest"}):
+    stated = written["record_digest"]
+    if stated != digest_json({key: value for key, value in written.items() if key != "record_digest"}):
         raise CorruptFileError("the record of the series was changed after it was written", location=str(path))
     return Record.from_json(document)
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from candle_spec.atomic import Fs, write_errors
-from candle_spec.digests import digest_file
 from candle_spec.series.events import log
 from candle_spec.series.layout import private_name
-from candle_spec.series.live import Held, Live, file_key, inode
+from candle_spec.series.live import Held, Live, inode
 from candle_spec.series.saves.private_folder import READ_ONLY
 from candle_spec.series.store import Store
 
@@ -59,13 +58,12 @@ def _holders(store: Store, held: Held, identity: tuple[int, int] | None) -> list
 
 
 def _is_sound(held: Held) -> bool:
-    path = held.path
-    return path.is_file() and path.stat().st_size == held.size and digest_file(path) == held.sha256
+    return held.path.is_file() and held.content.is_in(held.path)
 
 
 def _sound_copy(store: Store, wanted: Held) -> Path | None:
     """Return a file with the wanted content that is not the damaged one under another name."""
-    key, damaged = file_key(wanted.sha256, wanted.size), inode(wanted.path)
+    key, damaged = wanted.content.key, inode(wanted.path)
     for live in (*store.live, *store.others):
         held = live.contents.get(key)
         if held is not None and inode(held.path) != damaged and _is_sound(held):

@@ -13,7 +13,7 @@ from candle_spec.atomic import Fs, replace_file
 from candle_spec.canonical import loads, pretty
 from candle_spec.checkpoint.layout import MANIFEST
 from candle_spec.errors import CandleSpecError
-from candle_spec.manifest.collection import CURRENT, urn
+from candle_spec.manifest.collection import CURRENT, schema_id
 from candle_spec.series import record as records
 from candle_spec.series.layout import INTENT_SCHEMA, Layout, epoch_of, private_name
 from candle_spec.series.record import SetAside
@@ -34,7 +34,7 @@ def replace(store: Store, staged: PrivateFolder, existing: Path) -> None:
         "aside": private_name(existing.name),
         "keep": keep,
     }
-    document = {"$schema": urn(INTENT_SCHEMA), "schema_version": CURRENT, **intent}
+    document = {"$schema": schema_id(INTENT_SCHEMA), "schema_version": CURRENT, **intent}
     store.fs.sync_folder(layout.staging)
     replace_file(layout.intent, pretty(document), fs=store.fs)
     staged.renamed()  # from here on it belongs to the intent
@@ -98,10 +98,12 @@ def _complete(layout: Layout, intent: dict[str, Any], fs: Fs) -> None:
 
 def _read(layout: Layout) -> dict[str, Any] | None:
     """Read the intent; ``None`` where it is not what was written: then nothing was moved yet."""
-    from candle_spec.manifest import check
+    from candle_spec.manifest import check, migrations
 
     try:
         document = loads(layout.intent.read_bytes(), location=str(layout.intent))
+        if migrations.is_older(document):  # a training that an older package began
+            document = migrations.migrate(document, schema=INTENT_SCHEMA)
     except CandleSpecError:
         return None
     if check(document, schema=INTENT_SCHEMA, file=layout.intent.name):

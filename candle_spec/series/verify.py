@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 from candle_spec import parallel
+from candle_spec.checkpoint.file_content import Range
 from candle_spec.checkpoint.layout import RESERVED, tolerated, walk
-from candle_spec.digests import digest_file
 from candle_spec.errors import CandleSpecError
 from candle_spec.series.live import Held, Live, inode, read_live, reason
+
+CHANGED: Final = "its sha256 differs from the manifest"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +41,7 @@ class Verifier:
     """Verifies checkpoints; a file that several share is read once."""
 
     pool: ThreadPoolExecutor | None
-    _known: dict[tuple[int, int] | None, str] = field(default_factory=dict)
+    _known: dict[tuple[tuple[int, int], str], str] = field(default_factory=dict)
 
     def faults(self, path: Path) -> list[Fault]:
         """Return all that is wrong with the checkpoint at ``path``."""
@@ -52,25 +55,46 @@ class Verifier:
         return wrong + [Fault(path, name, "it is not listed in the manifest") for name in extra]
 
     def _files(self, files: Mapping[str, Held]) -> Iterator[tuple[str, str]]:
-        wanted = {name: (held, inode(held.path)) for name, held in files.items()}
         # The largest first: the threads end together then.
-        ordered = sorted(wanted.items(), key=lambda item: -item[1][0].size)
-        running = {
-            name: self.pool.submit(digest_file, held.path)
-            for name, (held, identity) in ordered
-            if self.pool is not None and identity not in self._known
-        }
-        for name, (held, identity) in wanted.items():
+        begun = [(name, self._begin(held)) for name, held in sorted(files.items(), key=lambda item: -item[1].size)]
+        for name, fault in begun:
+            if message := fault():
+                yield name, message
+
+    def _begin(self, held: Held) -> Callable[[], str]:
+        """Begin to read a file; what is returned waits for it and says what is wrong with it, or ``""``."""
+        identity = inode(held.path)
+        key = (identity, held.content.key) if identity is not None else None
+        if key in self._known:
+            return lambda: self._known[key]
+        try:
+            running = [self._submit(piece, held.path) for piece in held.content.ranges(held.path)]
+        except (CandleSpecError, OSError) as error:
+            message = _message(error)
+            return lambda: message
+
+        def fault() -> str:
             try:
-                known = running[name].result() if name in running else self._known.get(identity)
-                digest = known or digest_file(held.path)
-            except OSError as error:
-                yield name, f"it cannot be read: {error.strerror or error}"
-                continue
-            if identity is not None:
-                self._known[identity] = digest
-            if digest != held.sha256:
-                yield name, "its sha256 differs from the manifest: it was changed after it was written"
+                right = all(one() for one in running)
+                message = "" if right else f"{CHANGED}: it was changed after it was written"
+            except (CandleSpecError, OSError) as error:
+                message = _message(error)
+            if key is not None:
+                self._known[key] = message
+            return message
+
+        return fault
+
+    def _submit(self, piece: Range, path: Path) -> Callable[[], bool]:
+        if self.pool is None:
+            return lambda: piece.is_right(path)
+        return self.pool.submit(piece.is_right, path).result
+
+
+def _message(error: CandleSpecError | OSError) -> str:
+    if isinstance(error, OSError) and not isinstance(error, CandleSpecError):
+        return f"it cannot be read: {error.strerror or error}"
+    return f"{CHANGED}: {error.message}" if isinstance(error, CandleSpecError) else str(error)
 
 
 @contextmanager

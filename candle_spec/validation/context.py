@@ -19,6 +19,9 @@ from candle_spec.weights.safetensors import Header
 
 SAFETENSORS: Final = "application/vnd.safetensors"
 
+BY_HEADER: Final = "files told by header and arrays"
+"""Counts files without a digest of their own: what is behind their headers is judged with the tensors."""
+
 NOT_HERE: Final = "tensors not here"
 """Counts arrays in files that are withheld or were not fetched."""
 
@@ -52,6 +55,7 @@ class Context:
         self.manifest: dict[str, Any] = {}
         self.checked: dict[str, int] = {}
         self.headers: dict[str, Header] = {}
+        self.altered: set[str] = set()
         self._side_faults: dict[str, list[Problem]] = {}
         self.digests = Digests(root, options.jobs, options.known_digests, options.progress)
 
@@ -66,11 +70,13 @@ class Context:
         weights = self.manifest["weights"]
         if "inventory" not in weights:
             return list(weights.get("tensors", []))
-        path = weights["inventory"]
-        document = self.side_document(path)
-        if self.side_faults(path, "tensors", document):
-            raise CorruptFileError("the tensor inventory breaks its schema", location=path, code="CKP4030")
-        return list(document["tensors"])
+        entries: list[dict[str, Any]] = []
+        for path in weights["inventory"]:
+            document = self.side_document(path)
+            if self.side_faults(path, "tensors", document):
+                raise CorruptFileError("the tensor inventory breaks its schema", location=path, code="CKP4030")
+            entries += document["tensors"]
+        return entries
 
     @cached_property
     def tensors(self) -> list[inventory.Tensor]:

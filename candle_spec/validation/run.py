@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
 from candle_spec import parallel
-from candle_spec.checkpoint.layout import MANIFEST, SIGNATURE
+from candle_spec.checkpoint.layout import MANIFEST, SIGNATURE, YAML_MANIFESTS, yaml_manifest
 from candle_spec.digests import Progress, no_progress
 from candle_spec.errors import CandleSpecError, InvalidInputError, MissingPathError
 from candle_spec.manifest import Document, check, load_document
-from candle_spec.problems import Level, LevelResult, LevelState, Problem, Report, Severity
+from candle_spec.manifest.features import unknown
+from candle_spec.manifest.migrations import manifest_bound
+from candle_spec.problems import Level, LevelResult, LevelState, Location, Problem, Report, Severity
 from candle_spec.validation.catalogue import cited, from_error
 from candle_spec.validation.context import NOT_HERE, Context, Options
-from candle_spec.validation.rules import certificate, features, files, safety, semantics, uses, weights
+from candle_spec.validation.rules import certificate, documents, features, files, safety, semantics, uses, weights
 
 Rule = Callable[[Context], Iterable[Problem]]
 
 RULES: Final[dict[Level, tuple[Rule, ...]]] = {
     Level.SEMANTICS: (*semantics.RULES, *uses.L2_RULES, *certificate.L2_RULES, *features.L2_RULES),
     Level.FILES: files.RULES,
-    Level.WEIGHTS: (*weights.RULES, *certificate.L4_RULES, *features.L4_RULES),
+    Level.WEIGHTS: (*weights.RULES, *documents.L4_RULES, *certificate.L4_RULES, *features.L4_RULES),
     Level.SAFETY: safety.RULES,
 }
 """The checks of each level; to add one: a function in ``rules/``, its code in ``schemas/checks.json``."""
@@ -82,11 +85,11 @@ def checkpoint_root(path: str | Path) -> Path:
         InvalidInputError: It is no checkpoint.
     """
     where = Path(path)
-    if where.name == MANIFEST and where.is_file():
+    if where.name in (MANIFEST, *YAML_MANIFESTS) and where.is_file():
         where = where.parent
     if not where.exists():
         raise MissingPathError("there is no such file or folder", location=str(path))
-    if not where.is_dir() or not (where / MANIFEST).is_file():
+    if not where.is_dir() or not ((where / MANIFEST).is_file() or yaml_manifest(where)):
         raise InvalidInputError(
             f"this is no checkpoint: there is no {MANIFEST}",
             location=str(path),
@@ -102,7 +105,7 @@ def find_checkpoints(path: str | Path) -> list[Path]:
     waiting = [Path(path)]  # no recursion: folders may be nested deeper than calls
     while waiting:
         folder = waiting.pop()
-        if (folder / MANIFEST).is_file():
+        if (folder / MANIFEST).is_file() or yaml_manifest(folder):
             found.append(folder)
         elif folder.is_dir():
             waiting += (
@@ -115,8 +118,12 @@ def find_checkpoints(path: str | Path) -> list[Path]:
 
 def _parse(context: Context, report: Report) -> Document | None:
     manifest = context.root / MANIFEST
+    if written := yaml_manifest(context.root):
+        report.problems.append(_not_json(written, Path(report.path)))
+        report.levels.append(LevelResult(Level.PARSE, LevelState.FAILED))
+        return None
     try:
-        document = load_document(manifest, MANIFEST)
+        document = load_document(manifest, MANIFEST, manifest_bound(manifest))
     except CandleSpecError as error:
         report.problems.append(from_error(error, MANIFEST, "CKP0002"))
         report.levels.append(LevelResult(Level.PARSE, LevelState.FAILED))
@@ -127,12 +134,24 @@ def _parse(context: Context, report: Report) -> Document | None:
     return document
 
 
+def _not_json(written: Path, named: Path) -> Problem:
+    """Say how the YAML manifest of the checkpoint that the user named becomes one."""
+    folder = named.parent if named.name == written.name else named
+    source, target = (shlex.quote(str(folder / name)) for name in (written.name, MANIFEST))
+    message = f"the manifest is YAML; a checkpoint has it as JSON, {MANIFEST}"
+    hint = f"candle-spec schema to-json {source} -o {target}"
+    return cited(Problem("CKP0008", Severity.ERROR, message, Location(written.name), hint))
+
+
 def _schema(context: Context, document: Document | None, report: Report) -> None:
     if context.options.max_level < Level.SCHEMA or document is None:
         reason = f"{Level.PARSE.label} failed" if document is None else "not asked for"
         report.levels.append(LevelResult(Level.SCHEMA, LevelState.NOT_RUN, reason))
         return
-    found = [cited(problem) for problem in check(document.value, file=MANIFEST, plain=document.plain)]
+    asked = check(document.value, file=MANIFEST, plain=document.plain)
+    if isinstance(document.value, dict):
+        asked += unknown(document.value)
+    found = [cited(problem) for problem in asked]
     report.extend(_located(found, document))
     failed = any(problem.severity is Severity.ERROR for problem in found)
     report.levels.append(LevelResult(Level.SCHEMA, LevelState.FAILED if failed else LevelState.OK))

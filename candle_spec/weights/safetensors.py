@@ -48,11 +48,19 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """The header of one file: its entries in file order, its metadata, the size that the file must have."""
+    """The header of one file.
+
+    Attributes:
+        entries: Its arrays, in file order.
+        metadata: Strings.
+        file_size: The size that the file must have.
+        size: Bytes of the header itself, its length field included.
+    """
 
     entries: Mapping[str, Entry]
     metadata: Mapping[str, str]
     file_size: int
+    size: int
 
 
 def layout(arrays: Iterable[tuple[str, str, tuple[int, ...]]], metadata: Mapping[str, str]) -> tuple[bytes, Header]:
@@ -82,7 +90,9 @@ def layout(arrays: Iterable[tuple[str, str, tuple[int, ...]]], metadata: Mapping
         raise InvalidInputError("too many tensors for one safetensors file", hint="use smaller shards")
     start = 8 + len(text)
     entries = {key: Entry(key, dtype, shape, start + begin, size) for key, dtype, shape, begin, size in relative}
-    return struct.pack("<Q", len(text)) + text, Header(entries, dict(document.get(METADATA, {})), start + position)
+    return struct.pack("<Q", len(text)) + text, Header(
+        entries, dict(document.get(METADATA, {})), start + position, start
+    )
 
 
 def read_header(path: Path) -> Header:
@@ -190,4 +200,4 @@ def _contiguous(
         text = f"{missing} bytes are missing at the end" if missing > 0 else f"{-missing} bytes too many at the end"
         raise _corrupt(text, location, "CKP4006")
     entries = {key: Entry(key, dtype, shape, start + begin, size) for key, dtype, shape, begin, size in rows}
-    return Header(entries, metadata, file_size)
+    return Header(entries, metadata, file_size, start)

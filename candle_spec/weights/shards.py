@@ -7,11 +7,15 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from candle_spec.canonical import pretty
+from candle_spec.names import is_unicode
 from candle_spec.weights import safetensors
 from candle_spec.weights.sources import Part, TensorSource
 
 SHARD_BYTES: Final = 5_000_000_000
 """Largest file unless one tensor alone is larger; the usual size in the field."""
+
+_LONGEST_KEY: Final = 1000
+"""Code points of a name above which a key is made up: readers of others bound what they take."""
 
 PART_MARK: Final = "::"
 """Between a tensor's name and the name of a part in the key of an encoded tensor."""
@@ -96,20 +100,26 @@ def plan_group(
 
 
 def _keys(tensors: Iterable[TensorSource]) -> Iterable[tuple[TensorSource, str, Part, str]]:
-    """Give every stored part a key: the tensor's name, kept verbatim unless it is taken or reserved."""
+    """Give every stored part a key: the tensor's name, kept verbatim unless it is taken, reserved or no usable key."""
     stored = [tensor for tensor in tensors if tensor.alias_of is None]
-    taken = {tensor.name for tensor in stored if tensor.encoding is None} | {safetensors.METADATA}
-    for tensor in stored:
+    verbatim = {tensor.name for tensor in stored if tensor.encoding is None and _is_key(tensor.name)}
+    taken = verbatim | {safetensors.METADATA}
+    for index, tensor in enumerate(stored):
         for part_name, part in tensor.parts.items():
-            if tensor.encoding is None and tensor.name != safetensors.METADATA:
+            if tensor.encoding is None and tensor.name in verbatim:
                 yield tensor, part_name, part, tensor.name
                 continue
-            wanted = f"{tensor.name}{PART_MARK}{part_name}" if part_name else tensor.name
+            base = tensor.name if len(tensor.name) <= _LONGEST_KEY and is_unicode(tensor.name) else f"tensor-{index}"
+            wanted = f"{base}{PART_MARK}{part_name}" if part_name else base
             key, number = wanted, 2
             while key in taken:
                 key, number = f"{wanted}#{number}", number + 1
             taken.add(key)
             yield tensor, part_name, part, key
+
+
+def _is_key(name: str) -> bool:
+    return name != safetensors.METADATA and len(name) <= _LONGEST_KEY and is_unicode(name)
 
 
 def _bins(

@@ -13,6 +13,7 @@ object is always a tagged value, a JSON list is always a list**; ``null``, boole
 ``{"$bytes": "…"}``       bytes, base64
 ``{"$dict": [[k, v]…]}``  a mapping in its order, keys of any kind; ``class`` where it is no plain dict, and
                           ``attributes`` (a tree of a mapping) where it carries some
+``{"$list": {"$tensor"}}`` a list of at least 1,024 numbers of one type, kept as a tensor of one axis
 ``{"$tuple": […]}``       also ``$set``, ``$frozenset``
 ``{"$tensor": [g, n]}``   the tensor ``n`` of group ``g``; other members of the object describe the reference
 ``{"$global": "a.b"}``    a class or function, named, never imported
@@ -34,6 +35,7 @@ from typing import Any, Final
 from candle_spec import pointer
 from candle_spec.canonical import MAX_SAFE_INTEGER
 from candle_spec.errors import CorruptFileError
+from candle_spec.names import from_json, to_json
 
 ORDERED_DICT: Final = "collections.OrderedDict"
 _USUAL_NAN: Final = struct.pack(">d", math.nan)
@@ -59,12 +61,8 @@ def encode_scalar(value: bool | int | float | complex | str | bytes | bytearray 
 
 
 def _text(value: str) -> Any:
-    """Lone surrogates (from ``surrogateescape``) are no Unicode; keep them as escaped bytes."""
-    try:
-        value.encode("utf-8")
-    except UnicodeEncodeError:
-        return {"$str": value.encode("utf-16-be", "surrogatepass").hex()}
-    return value
+    """Lone surrogates (from ``surrogateescape``) are no Unicode; keep them as the hexadecimal digits of UTF-16."""
+    return to_json(value)
 
 
 def float_text(value: float) -> str:
@@ -94,7 +92,7 @@ def sequence(kind: str, items: Sequence[Any]) -> Any:
 
 def tensor(group: str, name: str, **about: Any) -> dict[str, Any]:
     """Return a reference to a tensor; ``about`` are JSON values that say more of this reference."""
-    return {"$tensor": [group, name], **about}
+    return {"$tensor": [group, to_json(name)], **about}
 
 
 def numpy_scalar(dtype: str, raw: bytes) -> dict[str, Any]:
@@ -141,8 +139,11 @@ class _Decoder:
         if tag in ("$tuple", "$set", "$frozenset"):
             return self._frozen(tag, tree[tag], at)
         try:
+            if tag == "$list":
+                self._made[at] = list(self._leaf("$tensor", tree[tag]).tolist())
+                return self._made[at]
             return self._leaf(tag, tree)
-        except (ValueError, TypeError, KeyError, IndexError, struct.error) as error:
+        except (ValueError, TypeError, KeyError, IndexError, AttributeError, struct.error) as error:
             if isinstance(error, CorruptFileError):
                 raise
             raise CorruptFileError(f"malformed {tag} in the state tree: {error}", location=at) from error
@@ -172,7 +173,7 @@ class _Decoder:
         value = tree.get(tag)
         if tag == "$tensor":
             group, name = value  # type: ignore[misc]
-            return self._tensor_of(group, name)
+            return self._tensor_of(str(group), from_json(name))
         if tag == "$ref":
             return self._shared(str(value))
         if tag == "$scalar":

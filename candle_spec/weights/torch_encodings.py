@@ -9,7 +9,8 @@ from candle_spec.errors import UnsupportedFormatError
 from candle_spec.optional import require
 
 _COMPLEX: Final = {"C128": "complex128", "C32": "complex32"}
-_QUANTIZED: Final = {"QI8": "qint8", "QU8": "quint8", "QI32": "qint32"}
+_QUANTIZED: Final = {"QI8": "qint8", "QU8": "quint8", "QI32": "qint32", "QU4": "quint4x2", "QU2": "quint2x4"}
+_PACKED: Final = {"F4_E2M1": "float4_e2m1fn_x2"}
 _COMPRESSED: Final = frozenset({"sparse_csr", "sparse_csc", "sparse_bsr", "sparse_bsc"})
 
 
@@ -32,7 +33,9 @@ def decode_torch(
     if encoding == "complex_pairs":
         return parts["values"].reshape(-1).view(torch.uint8).view(getattr(torch, _COMPLEX[dtype])).reshape(shape)
     if encoding == "quantized":
-        return _quantized(torch, dtype, params, parts)
+        return _quantized(torch, dtype, shape, params, parts)
+    if encoding == "packed" and dtype in _PACKED and params.get("order") == "low-first" and shape:
+        return parts["values"].view(getattr(torch, _PACKED[dtype])).reshape(*shape[:-1], shape[-1] // 2)
     if encoding == "sparse_coo":
         return torch.sparse_coo_tensor(
             parts["indices"], parts["values"], shape, is_coalesced=bool(params.get("coalesced")), check_invariants=True
@@ -47,16 +50,18 @@ def decode_torch(
     )
 
 
-def _quantized(torch: Any, dtype: str, params: Mapping[str, Any], parts: Mapping[str, Any]) -> Any:
+def _quantized(
+    torch: Any, dtype: str, shape: tuple[int, ...], params: Mapping[str, Any], parts: Mapping[str, Any]
+) -> Any:
     quantized = getattr(torch, _QUANTIZED[dtype])
     values, scales, zeros = parts["values"], parts["scales"], parts["zero_points"]
     if params["scheme"] == "per_tensor":
         made = torch._empty_affine_quantized(
-            values.shape, scale=float(scales.reshape(-1)[0]), zero_point=int(zeros.reshape(-1)[0]), dtype=quantized
+            shape, scale=float(scales.reshape(-1)[0]), zero_point=int(zeros.reshape(-1)[0]), dtype=quantized
         )
     else:
         made = torch._empty_per_channel_affine_quantized(
-            values.shape, scales=scales.clone(), zero_points=zeros.clone(), axis=int(params["axis"]), dtype=quantized
+            shape, scales=scales.clone(), zero_points=zeros.clone(), axis=int(params["axis"]), dtype=quantized
         )
     # The quantised values are copied as they are: quantising the floats again could round differently.
     made.untyped_storage().copy_(values.contiguous().untyped_storage())

@@ -103,17 +103,24 @@ def _sparse(leaf: Leaf, tensor: Any, layout: str, parts: Mapping[str, Any], loca
     return replace(leaf, dtype=leaves["values"].dtype, parts=stored, encoding=Encoding(layout, params))
 
 
+def _number(tensor: Any) -> str:
+    return DTYPES[str(tensor.dtype).removeprefix("torch.")]
+
+
 def _quantized(leaf: Leaf, torch: Any, tensor: Any) -> Leaf:
     params: dict[str, Any] = {"scheme": "per_tensor"}
     if tensor.qscheme() in (torch.per_channel_affine, torch.per_channel_symmetric):
         params = {"scheme": "per_channel", "axis": int(tensor.q_per_channel_axis())}
         scales, zeros = tensor.q_per_channel_scales().double(), tensor.q_per_channel_zero_points().long()
+    elif tensor.qscheme() == torch.per_channel_affine_float_qparams:
+        params = {"scheme": "per_channel", "axis": int(tensor.q_per_channel_axis())}
+        scales, zeros = tensor.q_per_channel_scales().float(), tensor.q_per_channel_zero_points().float()
     else:
         scales = torch.tensor([tensor.q_scale()], dtype=torch.float64)
         zeros = torch.tensor([tensor.q_zero_point()], dtype=torch.int64)
     parts = {
         "values": Part(_QUANTIZED[leaf.dtype], leaf.shape, _bytes(torch, tensor.int_repr())),
-        "scales": Part("F64", tuple(scales.shape), _bytes(torch, scales)),
-        "zero_points": Part("I64", tuple(zeros.shape), _bytes(torch, zeros)),
+        "scales": Part(_number(scales), tuple(scales.shape), _bytes(torch, scales)),
+        "zero_points": Part(_number(zeros), tuple(zeros.shape), _bytes(torch, zeros)),
     }
     return replace(leaf, parts=parts, encoding=Encoding("quantized", params))

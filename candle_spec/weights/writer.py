@@ -2,7 +2,7 @@
 
 Bytes that stand in the native file as they are stored go from file to file inside the kernel; all others pass through
 one bounded buffer. Digests are taken from what stands in the *written* file: of each array as soon as it is written,
-in parallel threads, and of the whole file at its end.
+in parallel threads; of the whole file, at its end, only where that is asked for: header and arrays tell every byte.
 """
 
 from __future__ import annotations
@@ -23,10 +23,15 @@ from candle_spec.weights.sources import Bytes, verbatim
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What was written: digests of the weights files, and of their arrays by file and key."""
+    """What was written.
 
-    files: Mapping[str, str] = field(default_factory=dict)
+    Attributes:
+        arrays: Digest of each array, by file and key.
+        files: Digests of weights files as a whole; ``""`` or nothing where none was asked for.
+    """
+
     arrays: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=dict)
 
 
 class StreamedFiles:
@@ -36,10 +41,19 @@ class StreamedFiles:
         staging: The folder.
         pool: Threads that take digests.
         progress: Called with bytes of arrays written.
+        file_digests: Whether to take the digest of each weights file as a whole, too.
     """
 
-    def __init__(self, staging: Staging, pool: ThreadPoolExecutor, progress: Progress = no_progress) -> None:
+    def __init__(
+        self,
+        staging: Staging,
+        pool: ThreadPoolExecutor,
+        progress: Progress = no_progress,
+        *,
+        file_digests: bool = False,
+    ) -> None:
         self._staging = staging
+        self._file_digests = file_digests
         self._pool = pool
         self._progress = progress
         self._open = ExitStack()
@@ -79,7 +93,8 @@ class StreamedFiles:
             if target.tell() != file.header.file_size:
                 message = f"the tensors gave {target.tell()} bytes, not {file.header.file_size}"
                 raise CorruptFileError(message, location=file.name)
-        self._files[file.name] = self._pool.submit(digest_file, path)
+        if self._file_digests:
+            self._files[file.name] = self._pool.submit(digest_file, path)
 
     def _write_part(self, data: Bytes, target: BinaryIO, sources: dict[Path, BinaryIO], stack: ExitStack) -> None:
         extents = verbatim(data)
@@ -108,6 +123,6 @@ class StreamedFiles:
         self._unsynced.clear()
         self._open.close()
         return Written(
-            {name: future.result() for name, future in self._files.items()},
             {place: future.result() for place, future in self._arrays.items()},
+            {name: future.result() for name, future in self._files.items()},
         )

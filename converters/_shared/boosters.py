@@ -14,10 +14,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from candle_spec.canonical import tag_number
-from candle_spec.checkpoint.layout import portable_name
 from candle_spec.conversion.contract import Field, Group, Native, NativeFormat, Part, SideFile, Source
 from candle_spec.conversion.meaning import infer_name, slug
 from candle_spec.errors import CorruptFileError
+from candle_spec.paths import portable_name
 from candle_spec.readers.ubjson import NumberArray
 from candle_spec.weights.dtypes import from_numpy_name
 from candle_spec.weights.sources import MemoryBytes, TensorSource, plain

@@ -71,9 +71,11 @@ def _unicode(value: str) -> str | None:
 
 
 def spdx(value: Any) -> str | None:
-    """Return a license where it has the form of an SPDX expression."""
+    """Return a licence where it is an SPDX expression."""
+    from candle_spec.manifest.licences import licence_fault
+
     found = line(value, 500)
-    return found if found and _SPDX.fullmatch(found) else None
+    return found if found and _SPDX.fullmatch(found) and not licence_fault(found) else None
 
 
 def uri(value: Any) -> str | None:

@@ -46,7 +46,7 @@ def model_fields(about: Mapping[str, Any], origin: str, key: str, paths: Mapping
     found.add("/description", values.text(about.get("description")), "description")
     found.add("/license/weights", values.spdx(about.get("license")), "license")
     found.add("/keywords", values.names(about.get("tags", [])), "tags")
-    found.add("/identifier", _identifiers(about), "id")
+    found.add("/identifiers", _identifiers(about), "id")
     found.add("/creators", _people(about.get("authors")), "authors")
     roles = (("maintainers", "ContactPerson"), ("packaged_by", "DataCurator"), ("uploader", "Distributor"))
     found.add("/contributors", [row for name, role in roles for row in _people(about.get(name), role)], "maintainers")
@@ -123,7 +123,7 @@ def _implementation(about: Mapping[str, Any], weights: Mapping[str, Any], paths:
         found["kwargs"] = values.json_value(kwargs)
     path, digest = paths.get(path_of(rows.get("source"))), rows.get("sha256") or weights.get("architecture_sha256")
     if path and isinstance(digest, str) and re.fullmatch(r"[0-9a-f]{64}", digest):
-        found["source"] = {"path": path, "sha256": f"sha256:{digest}"}
+        found["source"] = {"path": path}
     repository = values.uri(about.get("git_repo"))
     return found | ({"repository": repository} if repository and found else {})
 
@@ -147,7 +147,7 @@ def _config(found: values.Fields, config: Mapping[str, Any], origin: str) -> Non
     found.add("/training/optimizer", {"name": optimizer} if optimizer else None, "config/training/optimizer")
     settings = {k: values.json_value(v) for k, v in training.items() if v is not None and isinstance(k, str) and k}
     found.add("/training/hyperparameters", settings, "config/training")
-    found.add("/evaluation", list(_evaluations(config, origin))[:10_000], "config/evaluations")
+    found.add("/evaluations", list(_evaluations(config, origin))[:10_000], "config/evaluations")
 
 
 def _evaluations(config: Mapping[str, Any], origin: str) -> Iterator[dict[str, Any]]:

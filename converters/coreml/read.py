@@ -8,11 +8,11 @@ from typing import Final
 
 from candle_spec import limits
 from candle_spec.canonical import loads
-from candle_spec.checkpoint.layout import portable_name
 from candle_spec.conversion.contract import Group, Native, NativeFile, NativeFormat, Part, SideFile, Source
 from candle_spec.converters._shared.source_files import file_named
 from candle_spec.converters.coreml import MANIFEST
 from candle_spec.errors import CorruptFileError, LimitExceededError, UnsupportedFormatError
+from candle_spec.paths import portable_name
 from candle_spec.weights.dtypes import item_size
 from candle_spec.weights.sources import FileBytes, TensorSource, plain, total_size
 

@@ -61,7 +61,9 @@ def adapter_fields(about: Mapping[str, Any], origin: str) -> list[Field]:
     """Return what ``adapter_config.json`` of peft says."""
     found = values.Fields(origin, "config")
     base = values.identifier("hf", about.get("base_model_name_or_path"))
-    found.add("/base_model", [{"identifier": base, "relation": "adapter"}] if base else None, "base_model_name_or_path")
+    found.add(
+        "/base_models", [{"identifier": base, "relation": "adapter"}] if base else None, "base_model_name_or_path"
+    )
     found.add("/model/architecture_family", values.line(about.get("peft_type")), "peft_type")
     kept = {key: values.json_value(about[key]) for key in _ADAPTER if about.get(key) is not None}
     found.add("/training/hyperparameters", kept, "adapter")

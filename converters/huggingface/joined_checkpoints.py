@@ -9,6 +9,7 @@ from typing import Any
 
 from candle_spec.conversion.contract import Group, Native
 from candle_spec.converters._shared.folders.inner import take_over
+from candle_spec.names import from_json, to_json
 from candle_spec.pointer import join
 from candle_spec.weights import state_tree
 from candle_spec.weights.sources import Bytes, Extent, TensorSource
@@ -151,7 +152,9 @@ def _moved_tree(tree: Any, moved: Callable[[str, str], tuple[str, str]], place: 
 def _reference(node: Mapping[str, Any], moved: Callable[[str, str], tuple[str, str]], before: str) -> dict[str, Any]:
     copied = dict(node)
     if "$tensor" in copied:
-        copied["$tensor"] = list(moved(*copied["$tensor"]))
+        of, named = copied["$tensor"]
+        group, name = moved(of, from_json(named))
+        copied["$tensor"] = [group, to_json(name)]
     if isinstance(copied.get("$ref"), str):
         copied["$ref"] = before + copied["$ref"]
     return copied

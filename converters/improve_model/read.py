@@ -86,11 +86,11 @@ def _add_scores(native: Native, source: Source, tree: Tree | None, found: Mappin
         unknown += left
         places.append(file.name)
     if entries:
-        inner = next((field for field in native.fields if field.pointer == "/evaluation"), None)
+        inner = next((field for field in native.fields if field.pointer == "/evaluations"), None)
         if inner is not None:
             native.fields.remove(inner)
             entries, places = [*inner.value, *entries], [inner.detail, *places]
-        native.fields.append(Field("/evaluation", entries, "file", ", ".join(places)[:1000]))
+        native.fields.append(Field("/evaluations", entries, "file", ", ".join(places)[:1000]))
         reason = f"not taken as metrics: {', '.join(sorted(set(unknown))[:8])}" if unknown else ""
         native.parts.append(Part("scores", "kept", reason, len(entries)))
     for file in source.files:

@@ -133,8 +133,7 @@ def _structured(dataset: Dataset) -> tuple[str, dict[str, Part], Encoding]:
         inner = () if row is not None and row.stored else (int(column.itemsize),)
         size = dataset.count * int(column.itemsize)
         parts[name] = Part(about, (*shape, *inner), MadeBytes(size, _Column(dataset, name).blocks))
-        little = column.newbyteorder("<")
-        fields.append({"name": name, "dtype": str(little) if little.subdtype else little.str, "offset": int(offset)})
+        fields.append({"name": name, "dtype": str(column) if column.subdtype else column.str, "offset": int(offset)})
     return "STRUCT", parts, Encoding("structured", {"fields": fields, "item_size": int(dtype.itemsize)})
 
 

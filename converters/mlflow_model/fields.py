@@ -37,7 +37,7 @@ def model_fields(
     """
     found = values.Fields(origin)
     match = _UUID.fullmatch(str(about.get("model_uuid", "")))
-    found.add("/identifier", [{"scheme": "uuid", "value": "-".join(match.groups())}] if match else None, "model_uuid")
+    found.add("/identifiers", [{"scheme": "uuid", "value": "-".join(match.groups())}] if match else None, "model_uuid")
     found.add("/lineage/run_id", values.name(about.get("run_id")), "run_id")
     found.add("/environment", _environment(about, environment), "flavors, requirements")
     stated = mapping(about.get("signature"))

@@ -33,7 +33,7 @@ def metadata_fields(about: Mapping[str, Any], origin: str) -> list[Field]:
     found.add("/related_identifiers", _related(about), "references")
     found.add("/training/datasets", _data(about), "data_source")
     found.add("/environment/packages", _versions(about), "versions")
-    found.add("/evaluation", _scores(about, origin), "eval_metrics")
+    found.add("/evaluations", _scores(about, origin), "eval_metrics")
     network = mapping(about.get(_NETWORK))
     found.add("/inputs", _tensors(network.get("inputs"), about.get("image_classes")), f"{_NETWORK}/inputs")
     found.add("/outputs", _outputs(network, about), f"{_NETWORK}/outputs")

@@ -55,9 +55,4 @@ def _array(row: Mapping[str, Any], found: Any) -> npt.NDArray[Any]:
     if not isinstance(found, np.ndarray):
         name = row["encoding"]["name"]
         raise UnsupportedFormatError(f"the array {row['name']!r}, stored as {name}, cannot be made again by NumPy")
-    kind = attributes.get("numpy_dtype")
-    if found.dtype == object or (kind and kind[1] in "US"):
-        found = found.astype(np.dtype(kind))
-    elif kind:
-        found = found.view(np.dtype(kind))
     return np.asfortranarray(found) if attributes.get("fortran_order") else found

@@ -17,6 +17,7 @@ from candle_spec.converters._shared.pickle.arrays import ArrayNode
 from candle_spec.errors import LimitExceededError
 from candle_spec.readers.inert_pickle import Span
 from candle_spec.weights.dtypes import DTYPES, from_numpy_name, item_size
+from candle_spec.weights.native_dtype import native_dtype
 from candle_spec.weights.sources import Bytes, Encoding, FileBytes, MadeBytes, MemoryBytes, Part, TensorSource
 from candle_spec.weights.strides import StridedBytes, row_major_strides
 from candle_spec.weights.strings import stored_strings
@@ -37,7 +38,7 @@ def tensor_of(group: str, name: str, array: ArrayNode) -> TensorSource | None:
     if stored is None:
         return None
     dtype, parts, encoding = stored
-    about: dict[str, Any] = {"numpy": array.dtype.str}
+    about: dict[str, Any] = {"numpy": array.dtype.str} | native_dtype(array.dtype)
     if array.subclass:
         about["class"] = array.subclass
     return TensorSource(group, name, dtype, array.shape, parts, encoding, attributes=about)
@@ -107,8 +108,7 @@ def _structured(array: ArrayNode) -> Stored:
         shape = array.shape if whole else (*array.shape, width)
         made = MadeBytes(array.count * width, _Column(array, name, swap=whole).blocks)
         parts[name] = Part(plain.name if whole and plain else "U8", shape, made)
-        kept = column.newbyteorder("<") if whole else column
-        fields.append({"name": name, "dtype": str(kept) if kept.subdtype else kept.str, "offset": int(offset)})
+        fields.append({"name": name, "dtype": str(column) if column.subdtype else column.str, "offset": int(offset)})
     return "STRUCT", parts, Encoding("structured", {"fields": fields, "item_size": int(array.dtype.itemsize)})
 
 

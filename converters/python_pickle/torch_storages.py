@@ -18,7 +18,8 @@ from candle_spec.converters._shared.torch.files import is_legacy, read_legacy, r
 from candle_spec.converters.python_pickle.array_reader import ArrayReader
 from candle_spec.errors import CorruptFileError, LimitExceededError
 from candle_spec.readers.inert_pickle import Call, Global
-from candle_spec.readers.torch_objects import FROM_BYTES, Storage, TorchObjects
+from candle_spec.readers.torch_objects import FROM_BYTES, TorchObjects
+from candle_spec.readers.torch_views import Storage
 from candle_spec.weights.sources import FileBytes, MemoryBytes
 
 

@@ -26,7 +26,8 @@ from candle_spec.errors import (
 )
 from candle_spec.readers.inert_pickle import Call, Mapping, load
 from candle_spec.readers.torch_dtypes import DTYPES
-from candle_spec.readers.torch_objects import Storage, TensorView, TiledView, TorchObjects, View, sizes_of
+from candle_spec.readers.torch_objects import TorchObjects, sizes_of
+from candle_spec.readers.torch_views import Storage, TensorView, TiledView, View
 from candle_spec.weights.sources import total_size
 
 _MODULE: Final = "torch.distributed.checkpoint.metadata."

@@ -10,16 +10,17 @@ from typing import Any, Final
 
 from candle_spec import limits
 from candle_spec.canonical import loads
-from candle_spec.checkpoint.layout import portable_name
 from candle_spec.conversion.contract import Field, Group, InertPickle, Native, NativeFormat, Part, SideFile, Source
 from candle_spec.converters._shared.pickle.imports import imports_of
 from candle_spec.converters._shared.torch.files import read_zip
 from candle_spec.converters._shared.torch.tensors import tensor_source
 from candle_spec.errors import CandleSpecError, CorruptFileError, UnsupportedFormatError
+from candle_spec.paths import portable_name
 from candle_spec.problems import Location, Problem, Severity
 from candle_spec.readers.inert_pickle import Global, load
 from candle_spec.readers.signatures import ZIP
-from candle_spec.readers.torch_objects import Storage, TensorView, check_view
+from candle_spec.readers.torch_objects import check_view
+from candle_spec.readers.torch_views import Storage, TensorView
 from candle_spec.readers.zip_archive import Entry, ZipArchive
 from candle_spec.weights.sources import FileBytes, TensorSource, total_size
 

@@ -6,7 +6,6 @@ import posixpath
 from collections.abc import Mapping
 from typing import Any, Final
 
-from candle_spec.checkpoint.layout import portable_name
 from candle_spec.conversion.contract import Field, Native, NativeFormat, Part, SideFile, Source
 from candle_spec.conversion.meaning import infer_name
 from candle_spec.converters._shared.keras.architecture import needed_code
@@ -26,6 +25,7 @@ from candle_spec.converters.tensorflow_savedmodel.detect import base_of, is_mode
 from candle_spec.converters.tensorflow_savedmodel.fields import KERAS_METADATA, keras_metadata, signature_fields
 from candle_spec.converters.tensorflow_savedmodel.graphs import meta_graphs, tree_of
 from candle_spec.errors import CorruptFileError, MissingPartError, UnsupportedFormatError
+from candle_spec.paths import portable_name
 from candle_spec.readers import protobuf
 from candle_spec.readers.protobuf import Window, open_message
 from candle_spec.weights import state_tree

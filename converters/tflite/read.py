@@ -6,11 +6,11 @@ import math
 import mmap
 from typing import Any, Final
 
-from candle_spec.checkpoint.layout import portable_name
 from candle_spec.conversion.contract import Field, Group, Native, NativeFormat, Part, SideFile, Source
 from candle_spec.converters._shared.names import free_name
 from candle_spec.converters.tflite import IDENTIFIER
 from candle_spec.errors import CorruptFileError, UnsupportedFormatError
+from candle_spec.paths import portable_name
 from candle_spec.readers.flatbuffer import Buffer, Table
 from candle_spec.weights.dtypes import item_size
 from candle_spec.weights.sources import FileBytes, TensorSource, plain, total_size

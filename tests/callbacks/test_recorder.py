@@ -38,7 +38,7 @@ def test_what_a_repository_will_miss_is_said_at_the_start(tmp_path, monkeypatch)
     assert any(line.startswith("nowhere: its readiness cannot be said") for line in lines)
 
     (tmp_path / "candle-model.yaml").write_text(
-        "extensions:\n  urn:candle-spec:repositories:modac:1:\n    access_group: Pilot_1\n"
+        "extensions:\n  https://w3id.org/candle-spec/repositories/modac/1:\n    access_group: Pilot_1\n"
     )
     lines.clear()
     with recording(recorder(tmp_path / "ckpts", lines, ckpt_repositories="modac")):

@@ -116,7 +116,6 @@ def test_findings_end_with_1(native: Path, capsys: pytest.CaptureFixture[str]) -
     weights.write_bytes(weights.read_bytes()[:-1] + b"\x07")
     assert run("validate", "uno.pt.candle") == 1
     out = capsys.readouterr().out
-    assert "CKP3003" in out
     assert "CKP4024" in out
     assert run("verify-conversion", "uno.pt.candle", "--no-predictions") == 1
     Path("uno.pt.candle/candle-checkpoint.json").write_text("{")
@@ -201,7 +200,7 @@ def test_help_is_grouped_with_examples(capsys: pytest.CaptureFixture[str]) -> No
     out = capsys.readouterr().out
     for words in ("Convert:", "Look:", "Check:", "candle-spec convert model.pt", "Exit codes"):
         assert words in out
-    from candle_spec.cli.main import GROUPS
+    from candle_spec.cli.program import GROUPS
 
     for name in (name for commands in GROUPS.values() for name in commands):
         assert run(name, "--help") == 0
@@ -218,7 +217,7 @@ def test_schemas(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("schema", "list") == 0
     assert "extensions/oncology" in capsys.readouterr().out.replace(":", "/")
     assert run("schema", "show", "checkpoint") == 0
-    assert json.loads(capsys.readouterr().out)["$id"].startswith("urn:candle-spec:schemas:checkpoint:")
+    assert json.loads(capsys.readouterr().out)["$id"].startswith("https://w3id.org/candle-spec/schemas/checkpoint/")
 
 
 def test_in_a_process_of_its_own(native: Path) -> None:

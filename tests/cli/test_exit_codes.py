@@ -13,7 +13,7 @@ import pytest
 
 from candle_spec.atomic import Fs
 from candle_spec.checkpoint.layout import MANIFEST
-from candle_spec.cli.main import GROUPS
+from candle_spec.cli.program import GROUPS
 from tests.helpers import checkpoints
 from tests.helpers.calls import entries, run
 
@@ -222,7 +222,7 @@ class TestTwo:
             "/dates/trained=yesterday",
             "/dates/trained=2026-02-30",
             "/license=MIT",
-            "/evaluation/0/value=1",
+            "/evaluations/0/value=1",
             "/files/x=1",
             "/files/99/size=1",
             "/files=[]",

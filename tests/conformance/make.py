@@ -30,6 +30,8 @@ from candle_spec.weights.safetensors import layout  # noqa: E402
 W = struct.pack("<4f", 1, 2, 3, 4)
 B = struct.pack("<2q", -1, 7)
 WEIGHTS = "model.safetensors"
+VERSION = "1.0.0-rc.1"
+SCHEMAS = "https://w3id.org/candle-spec/schemas/"
 
 
 def sha(data: bytes) -> str:
@@ -60,8 +62,8 @@ class Made:
         group = {"id": "model", "kind": "model", "root": "", "files": [WEIGHTS]}
         group |= {"tensor_count": 3, "parameter_count": 6, "size": 32}
         self.manifest: dict[str, Any] = {
-            "$schema": "urn:candle-spec:schemas:checkpoint:1.0.0-dev.1",
-            "schema_version": "1.0.0-dev.1",
+            "$schema": f"{SCHEMAS}checkpoint/{VERSION}",
+            "schema_version": VERSION,
             "name": "minimal",
             "dates": {"created": "2026-11-24T00:00:00Z"},
             "model": {"framework": {"name": "unknown"}, "parameter_count": 6},
@@ -90,8 +92,11 @@ class Made:
         """List a file, or bring its size and digest up to date."""
         data = self.files[path]
         self.manifest["files"] = [record for record in self.manifest["files"] if record["path"] != path]
-        record = {"path": path, "size": len(data), "sha256": sha(data), "media_type": media_type, "role": role}
-        self.manifest["files"].append(record)
+        record: dict[str, Any] = {"path": path, "size": len(data), "digest": sha(data)}
+        if role == "weights":
+            first = data[: 8 + struct.unpack("<Q", data[:8])[0]]
+            record = {"path": path, "size": len(data), "header": {"size": len(first), "digest": sha(first)}}
+        self.manifest["files"].append({**record, "media_type": media_type, "role": role})
 
     def weights(self, data: bytes) -> None:
         """Replace the weights file, listed as it then is."""
@@ -115,7 +120,7 @@ class Made:
 
     def withheld(self, path: str) -> None:
         """List a file that is not here on purpose."""
-        record = {"path": path, "size": 1, "sha256": sha(b"x"), "media_type": "text/plain", "role": "other"}
+        record = {"path": path, "size": 1, "digest": sha(b"x"), "media_type": "text/plain", "role": "other"}
         self.manifest["files"].append({**record, "withheld": {"reason": "conformance"}})
 
     def write(self, folder: Path) -> None:
@@ -148,14 +153,14 @@ def two_shards(made: Made, **change: Any) -> None:
 
 
 def side(made: Made, path: str, schema: str, members: dict[str, Any], role: str) -> None:
-    document = {"$schema": f"urn:candle-spec:schemas:{schema}:1.0.0-dev.1", "schema_version": "1.0.0-dev.1", **members}
+    document = {"$schema": f"{SCHEMAS}{schema}/{VERSION}", "schema_version": VERSION, **members}
     made.files[path] = pretty(document)
     made.list_file(path, "application/json", role)
 
 
 def evaluation(made: Made, **change: Any) -> None:
     metric = {"id": "auc-roc", "direction": "maximize"} | change.pop("metric", {})
-    made.manifest["evaluation"] = [{"metric": metric, "value": 0.9, **change}]
+    made.manifest["evaluations"] = [{"metric": metric, "value": 0.9, **change}]
 
 
 Fault = Callable[[Made], Any]
@@ -246,11 +251,11 @@ def cs_077(made: Made) -> None:
         "native": {
             "format": "npz",
             "title": "NumPy archive",
-            "files": [{"path": "m.npz", "size": 7, "sha256": sha(b"native\n")}],
+            "files": [{"path": "m.npz", "size": 7, "digest": sha(b"native\n")}],
             "digest": sha(b"other"),
         },
         "parts": [{"what": "model", "status": "kept"}],
-        "proof": {"tensors": 2, "bytes": 32, "equal": True},
+        "proof": {"tensors": 2, "bytes": 32},
         "restore": {"byte_exact": "not-kept", "cost": "the native file is not here"},
     }
 
@@ -296,9 +301,10 @@ FAULTS: dict[str, tuple[str, Fault]] = {
     "CS-012": ("wrong-type", at("name", 7)),
     "CS-013": (
         "unknown-version",
-        lambda m: m.manifest.update({"$schema": "urn:candle-spec:schemas:checkpoint:2.0.0", "schema_version": "2.0.0"}),
+        lambda m: m.manifest.update({"$schema": f"{SCHEMAS}checkpoint/2.0.0", "schema_version": "2.0.0"}),
     ),
-    "CS-015": ("schema-disagrees", at("$schema", "urn:candle-spec:schemas:checkpoint:1.0.0-dev.2")),
+    "CS-015": ("schema-disagrees", at("$schema", f"{SCHEMAS}checkpoint/1.0.0-dev.2")),
+    "CS-019": ("feature-of-others", at("requires", ["https://example.org/features/slices"])),
     "CS-020": ("orcid-check-digit", at("creators", [{"name": "Carberry, Josiah", "orcid": "0000-0002-1825-0098"}])),
     "CS-021": ("no-such-day", at("dates", "created", "2026-02-30T00:00:00Z")),
     "CS-022": ("interval-without-value", lambda m: evaluation(m, interval={"lower": 0.1, "upper": 0.2, "level": 0.95})),
@@ -366,6 +372,7 @@ FAULTS: dict[str, tuple[str, Fault]] = {
     "CS-077": ("certificate-of-other-files", cs_077),
     "CS-078": ("features-in-another-order", cs_078),
     "CS-081": ("undeclared-code", cs_081),
+    "CS-087": ("no-licence", at("license", {"weights": "Apache-3.0"})),
 }
 
 

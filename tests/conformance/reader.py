@@ -10,6 +10,7 @@ from functools import reduce
 from pathlib import Path
 from typing import Any
 
+BASE = "https://w3id.org/candle-spec/schemas/"
 SCHEMAS = Path(__file__).resolve().parents[2] / "schemas"
 WIDTHS = {1: "BOOL U8 I8 F8_E4M3 F8_E5M2 F8_E4M3FNUZ F8_E5M2FNUZ F8_E8M0", 2: "U16 I16 F16 BF16", 4: "U32 I32 F32"}
 SIZES = {name: width for width, names in {**WIDTHS, 8: "U64 I64 F64 C64"}.items() for name in names.split()}
@@ -17,7 +18,8 @@ PARTS = {"complex_pairs": {"values"}, "quantized": {"values", "scales", "zero_po
 PARTS |= {f"sparse_{n}": {"compressed", "plain", "values"} for n in ("csr", "csc", "bsr", "bsc")}
 PARTS |= {"sparse_coo": {"indices", "values"}, "packed": {"values"}, "raw": {"values"}}
 STORABLE = re.compile(r'(?i)(?!(con|prn|aux|nul|com\d|lpt\d)(\.|$))[^\x00-\x1f\x7f<>:"|?*\\]+(?<![. ])')
-TAGS = "int float complex str bytes dict tuple set frozenset tensor scalar global object ref".split()
+TAGS = "int float complex str bytes dict list tuple set frozenset tensor scalar global object ref".split()
+LICENCE = re.compile(r"(Apache-2\.0|MIT|BSD-3-Clause|CC-BY-4\.0|LicenseRef-[A-Za-z0-9.-]+)")  # of SPDX, those here
 KINDS: dict[str, Any] = {"object": dict, "array": list, "string": str, "integer": int, "number": (int, float)}
 MANIFEST, CODE = "candle-checkpoint.json", (".py", ".so", ".dll", ".exe", ".sh", ".pkl")
 
@@ -66,9 +68,8 @@ def parse(data: bytes, twice: str = "CS-005", wrong: str = "CS-004") -> Any:
 
 def check(value: Any, at: dict[str, Any], root: dict[str, Any]) -> None:
     while "$ref" in at:
-        urn, _, fragment = at["$ref"].partition("#")
-        name = urn.removeprefix("urn:candle-spec:schemas:").replace(":", "/")
-        root = json.loads((SCHEMAS / f"{name}.json").read_bytes()) if urn else root
+        target, _, fragment = at["$ref"].partition("#")
+        root = json.loads((SCHEMAS / f"{target.removeprefix(BASE)}.json").read_bytes()) if target else root
         at = reduce(lambda node, part: node[part], filter(None, fragment.split("/")), root)
     if isinstance(at.get("type"), str) and at["type"] in KINDS:
         need(isinstance(value, KINDS[at["type"]]) and not isinstance(value, bool), "CS-012")
@@ -113,7 +114,9 @@ def files(root: Path, manifest: dict[str, Any]) -> None:
         if "withheld" not in record:
             need((root / path).is_file(), "CS-030")
             need((root / path).stat().st_size == record["size"], "CS-031")
-            need(sha((root / path).read_bytes()) == record["sha256"], "CS-032")
+            data = (root / path).read_bytes()
+            first, entire = record.get("header", {"size": 0, "digest": sha(b"")}), record.get("digest", sha(data))
+            need(sha(data[: first["size"]]) == first["digest"] and sha(data) == entire, "CS-032")
             need(record["role"] == "code" or not path.endswith(CODE), "CS-081")
     for found in root.rglob("*"):
         need(not found.is_symlink(), "CS-035")
@@ -161,7 +164,7 @@ def weights(root: Path, manifest: dict[str, Any], tensors: list[dict[str, Any]])
     rows = ordered([[f"{t['group']}/{t['name']}" if several else t["name"], *row(t)] for t in models])
     if about["kind"] == "payload":
         kept = [(entry["role"], listed[entry["path"]]) for entry in about["payload"]]
-        rows = sorted([role, file["media_type"], file["size"], file["sha256"]] for role, file in kept)
+        rows = sorted([role, file["media_type"], file["size"], file["digest"]] for role, file in kept)
     need(about["content_digest"] == sha_json(rows), "CS-068")
     bare = sorted((row(t) for t in models), key=lambda row: (row[2], row[0], row[1]))
     need(about.get("values_digest", sha_json(bare)) == sha_json(bare), "CS-069")
@@ -179,8 +182,9 @@ def meaning(root: Path, manifest: dict[str, Any], tensors: list[dict[str, Any]])
     for orcid in (person["orcid"] for person in manifest.get("creators", []) if "orcid" in person):
         total = sum(int(digit) << (15 - i) for i, digit in enumerate(orcid.replace("-", "")[:15]))
         need("0123456789X"[(12 - total % 11) % 11] == orcid[-1], "CS-020")
+    need(all(LICENCE.fullmatch(text) for text in manifest.get("license", {}).values()), "CS-087")
     terms = {t["id"]: t for t in json.loads((SCHEMAS / "vocabularies/metrics.json").read_bytes())["terms"]}
-    for entry in manifest.get("evaluation", []):
+    for entry in manifest.get("evaluations", []):
         term, interval, value = terms.get(entry["metric"]["id"], {}), entry.get("interval", {}), entry["value"]
         need(interval.get("lower", value) <= value <= interval.get("upper", value), "CS-022")
         need(term.get("range", {}).get("min", value) <= value <= term.get("range", {}).get("max", value), "CS-023")
@@ -189,7 +193,7 @@ def meaning(root: Path, manifest: dict[str, Any], tensors: list[dict[str, Any]])
         lines = (root / stated["path"]).read_bytes().replace(b"\r\n", b"\n").removesuffix(b"\n")
         need((lines.count(b"\n") + 1, sha(lines)) == (stated["count"], stated.get("digest", sha(lines))), "CS-078")
     native = manifest.get("conversion", {}).get("native", {"files": []})
-    rows = ordered([[record["path"], record["size"], record["sha256"]] for record in native["files"]])
+    rows = ordered([[record["path"], record["size"], record["digest"]] for record in native["files"]])
     need(not rows or native["digest"] == (rows[0][2] if len(rows) == 1 else sha_json(rows)), "CS-077")
     state, roles = manifest.get("training_state", {}), {record["path"]: record["role"] for record in manifest["files"]}
     status = {name: part["status"] for name, part in state.get("parts", {}).items()}
@@ -214,13 +218,14 @@ def read(root: Path) -> dict[str, Any]:
     need((root / MANIFEST).is_file(), "CS-001")
     manifest: dict[str, Any] = parse((root / MANIFEST).read_bytes())
     need((SCHEMAS / "checkpoint" / f"{manifest.get('schema_version')}.json").is_file(), "CS-013")
-    need(manifest.get("$schema") == f"urn:candle-spec:schemas:checkpoint:{manifest['schema_version']}", "CS-015")
+    need(manifest.get("$schema") == f"{BASE}checkpoint/{manifest['schema_version']}", "CS-015")
     check(manifest, {"$ref": manifest["$schema"]}, {})
+    need("requires" not in manifest, "CS-019")
     files(root, manifest)
     about = manifest["weights"]
-    side = parse((root / about["inventory"]).read_bytes()) if "inventory" in about else about
+    sides = [parse((root / path).read_bytes()) for path in about.get("inventory", ())] or [about]
     for step in (weights, meaning):
-        step(root, manifest, side.get("tensors", []))
+        step(root, manifest, [tensor for side in sides for tensor in side.get("tensors", [])])
     return manifest
 
 

@@ -80,7 +80,7 @@ def test_ids_are_unique_and_every_must_has_one() -> None:
 
 def test_the_reader_needs_nothing_but_python() -> None:
     code = (FOLDERS / "reader.py").read_text(encoding="utf-8")
-    assert sum(1 for line in code.splitlines() if line.strip()) < 200
+    assert sum(1 for line in code.splitlines() if line.strip()) < 300
     command = [sys.executable, "-I", "-S", str(FOLDERS / "reader.py"), *map(str, VALID)]
     result = subprocess.run(command, capture_output=True, text=True, check=True)
     assert result.stdout.count(": ok") == len(VALID)

@@ -18,6 +18,7 @@ from candle_spec.conversion.convert import Options, convert
 from candle_spec.conversion.extents import StoredExtent, gaps
 from candle_spec.conversion.restore import restore
 from candle_spec.conversion.verify import verify_conversion
+from candle_spec.digests import digest_bytes
 from candle_spec.errors import (
     CandleSpecError,
     CorruptFileError,
@@ -206,7 +207,8 @@ def test_restore_refuses_to_overwrite(native: Path, tmp_path: Path) -> None:
 def test_names_in_extents_cannot_leave(native: Path, tmp_path: Path) -> None:
     made = convert(native, tmp_path / "uno.candle").path
     extents = made / "original" / "0.extents.json"
-    for change in ({"native": "../evil.pt"}, {"residue": {"path": "../../uno.pt", "size": 1}}):
+    elsewhere = {"path": "../../uno.pt", "size": 1, "digest": digest_bytes(b"x")}
+    for change in ({"native": "../evil.pt"}, {"residue": elsewhere}):
         document = json.loads(extents.read_text(encoding="utf-8")) | change
         extents.write_text(json.dumps(document), encoding="utf-8")
         with pytest.raises(UnsafeContentError):

@@ -78,12 +78,12 @@ def test_pieces_and_payload_come_back(native: Path, tmp_path: Path) -> None:
 def test_nothing_is_stored_twice(native: Path, tmp_path: Path) -> None:
     made = convert(native, tmp_path / "x.candle")
     originals = made.manifest["conversion"]["restore"]["originals"]
-    assert {original["native"]: original["residue_size"] for original in originals} == {
+    documents = [loads((made.path / o["extents"]).read_bytes(), location="") for o in originals]
+    assert {document["native"]: document["residue"]["size"] for document in documents} == {
         "a.bin": 8,
         "b.bin": 8,
         "model.txt": 0,
     }
-    documents = [loads((made.path / o["extents"]).read_bytes(), location="") for o in originals]
     assert documents[0]["extents"] == [
         {"offset": 8, "length": 128, "file": "derived.safetensors", "key": "w", "start": 128}
     ]

@@ -71,7 +71,7 @@ def test_the_training_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_every_command_shown_exists() -> None:
-    from candle_spec.cli.main import GROUPS
+    from candle_spec.cli.program import GROUPS
 
     known = {name for commands in GROUPS.values() for name in commands}
     assert set(re.findall(r"^candle-spec ([a-z-]+)", README, re.MULTILINE)) <= known

@@ -163,7 +163,7 @@ def test_copies(command: tuple[str, str], shares: bool, tmp_path: Path) -> None:
 
 
 def test_every_command_and_parameter_shown_exists() -> None:
-    from candle_spec.cli.main import GROUPS
+    from candle_spec.cli.program import GROUPS
     from candle_spec.cli.series import VERBS
     from candle_spec.series.policy.params import definitions
 

@@ -58,12 +58,12 @@ def _seeds() -> dict[str, list[bytes]]:
         archive.writestr("m/data.pkl", b"x" * 50)
         archive.writestr(zipfile.ZipInfo("m/code.py"), b"y" * 500, zipfile.ZIP_DEFLATED)
     extents = {
-        "$schema": "urn:candle-spec:schemas:extents:1.0.0-dev.1",
-        "schema_version": "1.0.0-dev.1",
+        "$schema": "https://w3id.org/candle-spec/schemas/extents/1.0.0-rc.1",
+        "schema_version": "1.0.0-rc.1",
         "native": "m",
         "size": 9,
-        "sha256": f"sha256:{'0' * 64}",
-        "residue": {"path": "original/0.residue.gz", "size": 5},
+        "digest": f"sha256:{'0' * 64}",
+        "residue": {"path": "original/0.residue.gz", "size": 5, "digest": f"sha256:{'0' * 64}"},
         "extents": [{"offset": 0, "length": 4, "file": "model.safetensors", "key": "w"}],
     }
     yaml = b"name: &a uno\nlist: [1, 2.5, *a]\nmap:\n  deep: {x: 'y'}\n  text: |\n    lines\n"

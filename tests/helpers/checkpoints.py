@@ -105,7 +105,8 @@ class TinyConverter:
         found = Native(_FORMAT, source, weights_metadata={"format": "np"})
         found.groups = [Group(name, name.partition(".")[0], f"/{name}") for name in about["groups"]]
         found.tensors = list(_tensors(about, native.path, len(MAGIC) + len(line) + 1))
-        found.state = state_tree.mapping((t.name, state_tree.tensor(t.group, t.name)) for t in found.tensors)
+        rows = ((state_tree.encode_scalar(t.name), state_tree.tensor(t.group, t.name)) for t in found.tensors)
+        found.state = state_tree.mapping(rows)
         found.side_files = [
             SideFile("topology/config.json", b'{"layers": ["dense", "head"]}\n', "application/json", "topology"),
             SideFile("artifacts/genes.txt", b"TP53\nBRCA1\nEGFR\n", "text/plain", "feature-list"),
@@ -188,11 +189,11 @@ PEOPLE: dict[str, Any] = {
     "/title": "A tiny model of drug response",
     "/description": "Made for tests.",
     "/creators": [{"name": "Josiah Carberry", "orcid": "0000-0002-1825-0097"}],
-    "/identifier": [{"scheme": "doi", "value": "10.5072/tiny.1"}],
+    "/identifiers": [{"scheme": "doi", "value": "10.5072/tiny.1"}],
     "/license": {"weights": "Apache-2.0"},
     "/dates/trained": "2026-01-02",
     "/dates/published": "2026-02-03",
-    "/evaluation": [
+    "/evaluations": [
         {
             "metric": {"id": "auc-roc", "name": "AUC", "direction": "maximize"},
             "value": 0.9,
@@ -250,12 +251,22 @@ def write_manifest(checkpoint: Path, manifest: Mapping[str, Any], *, pretty: boo
     (checkpoint / MANIFEST).write_bytes(data)
 
 
+def residues(checkpoint: Path) -> dict[str, int]:
+    """Return the size of the residue of each native file, by its name."""
+    originals = read_manifest(checkpoint)["conversion"]["restore"]["originals"]
+    documents = [json.loads((checkpoint / original["extents"]).read_bytes()) for original in originals]
+    return {document["native"]: document["residue"]["size"] for document in documents}
+
+
 def relist(checkpoint: Path, manifest: dict[str, Any], path: str) -> None:
     """Bring size and digest of a listed file up to date, as somebody would who hides a change."""
     data = (checkpoint / path).read_bytes()
     for record in manifest["files"]:
         if record["path"] == path:
-            record.update(size=len(data), sha256=digest_bytes(data))
+            record.update(size=len(data), digest=digest_bytes(data))
+            if "header" in record:
+                first = data[: 8 + int.from_bytes(data[:8], "little")]
+                record["header"] = {"size": max(8, len(first)), "digest": digest_bytes(first)}
 
 
 def seal(manifest: dict[str, Any]) -> None:

@@ -6,12 +6,12 @@ import json
 from pathlib import Path
 
 TEMPLATE = """\
-$schema: "urn:candle-spec:schemas:template:1.0.0-dev.1"
-schema_version: 1.0.0-dev.1
+$schema: "https://w3id.org/candle-spec/schemas/template/1.0.0-rc.1"
+schema_version: 1.0.0-rc.1
 id: registry
 title: A registry of models
 version: "2.0"
-core: {from: 1.0.0-dev.1, below: 2.0.0}
+core: {from: 1.0.0-rc.1, below: 2.0.0}
 outputs:
   - {id: entry, title: Entry, file: entry.json, writer: json, schema: target.schema.json}
 schemas:
@@ -21,8 +21,8 @@ sources:
 reversible: [/name]
 """
 MAPPING = """\
-$schema: "urn:candle-spec:schemas:template:mapping:1.0.0-dev.1"
-schema_version: 1.0.0-dev.1
+$schema: "https://w3id.org/candle-spec/schemas/template/mapping/1.0.0-rc.1"
+schema_version: 1.0.0-rc.1
 ignore: [/files, /weights, /model, /dates, /training_state, /security, /conversion]
 records:
   entry:
@@ -35,14 +35,14 @@ records:
     note: {$text: "{{ /name | upper }}"}
 """
 RULES = """\
-$schema: "urn:candle-spec:schemas:template:rules:1.0.0-dev.1"
-schema_version: 1.0.0-dev.1
+$schema: "https://w3id.org/candle-spec/schemas/template/rules/1.0.0-rc.1"
+schema_version: 1.0.0-rc.1
 rules:
   - {id: short, level: must, record: entry, assert: {max_characters: [/label, 10]}, message: the label is too long}
 """
 WARDS = """\
-$schema: "urn:candle-spec:schemas:template:vocabulary:1.0.0-dev.1"
-schema_version: 1.0.0-dev.1
+$schema: "https://w3id.org/candle-spec/schemas/template/vocabulary/1.0.0-rc.1"
+schema_version: 1.0.0-rc.1
 title: Wards
 status: closed
 from: https://registry.example/wards
@@ -50,14 +50,14 @@ date: 2026-01-01
 terms: [{id: oncology}, {id: radiology}]
 """
 IMPORT = """\
-$schema: "urn:candle-spec:schemas:template:mapping:1.0.0-dev.1"
-schema_version: 1.0.0-dev.1
+$schema: "https://w3id.org/candle-spec/schemas/template/mapping/1.0.0-rc.1"
+schema_version: 1.0.0-rc.1
 records:
   manifest: {name: {$from: /label}}
 """
 EXAMPLE = """\
-$schema: "urn:candle-spec:schemas:template:example:1.0.0-dev.1"
-schema_version: 1.0.0-dev.1
+$schema: "https://w3id.org/candle-spec/schemas/template/example/1.0.0-rc.1"
+schema_version: 1.0.0-rc.1
 title: One
 checkpoint: minimal
 set: {"/extensions/urn:example:registry:1": {ward: oncology}}

@@ -8,9 +8,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import jsonschema_rs
 import pytest
 
-from candle_spec.manifest import check, collection
+from candle_spec.errors import LimitExceededError
+from candle_spec.manifest import bundles, check, collection
+from candle_spec.manifest.engines import fast_validator
 from candle_spec.problems import Severity
 from tests.helpers.faults.mutation import Mutant, assertions, expected_code, mutants, reached
 
@@ -86,6 +89,31 @@ def test_engines_agree_on_mutants(name: str) -> None:
         if fast != reference:
             differing.append((mutant[:3], fast, reference))
     assert differing == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.slow
+def test_bundles_refuse_what_their_schema_refuses(name: str) -> None:
+    validators = [jsonschema_rs.validator_for(bundles.bundle(name, draft=draft)) for draft in bundles.DRAFTS]
+    for example, document in valid_examples(name):
+        assert [each.is_valid(document) for each in validators] == [True, True], example
+    packaged = fast_validator(name, collection.CURRENT)
+    taken = [
+        mutant[:3]
+        for mutant in all_mutants(name)
+        if not packaged.is_valid(mutant.document) and any(each.is_valid(mutant.document) for each in validators)
+    ]
+    assert taken == []
+
+
+def test_a_document_that_is_nested_too_deeply_is_refused_by_both() -> None:
+    value: Any = 1.5
+    for _ in range(3000):
+        value = [value]
+    for engine in ("fast", "reference"):
+        with pytest.raises(LimitExceededError) as caught:
+            check({"training": {"hyperparameters": {"a": value}}}, version=collection.CURRENT, engine=engine)
+        assert caught.value.code == "CKP0004"
 
 
 def _at(mutant: Mutant) -> Any:

@@ -11,7 +11,7 @@ import pytest
 
 from candle_spec import limits, pointer
 from candle_spec.errors import LimitExceededError
-from candle_spec.manifest import CURRENT, check, collection, engines, urn, versions
+from candle_spec.manifest import CURRENT, check, collection, engines, schema_id, versions
 from candle_spec.manifest.engines import Engine
 from candle_spec.manifest.spelling import nearest
 from candle_spec.problems import Problem, Severity
@@ -35,8 +35,8 @@ def errors(document: Any, engine: Engine = "fast") -> list[Problem]:
     return [problem for problem in check(document, engine=engine) if problem.severity is Severity.ERROR]
 
 
-def test_a_valid_manifest_of_a_development_version_gives_one_info() -> None:
-    assert [(each.code, each.severity) for each in check(example())] == [("CKP1014", Severity.INFO)]
+def test_a_valid_manifest_gives_nothing() -> None:
+    assert check(example()) == []
 
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -98,8 +98,8 @@ def test_a_member_out_of_place_says_why() -> None:
 
 def test_one_value_gives_one_problem() -> None:
     """A line feed after a digest breaks its length and, for some engines, its pattern."""
-    document = faulty("/files/0/sha256", "sha256:" + "a" * 64 + "\n")
-    assert [each.message for each in errors(document)] == ["'sha256' has more than 71 characters"]
+    document = faulty("/files/0/digest", "sha256:" + "a" * 64 + "\n")
+    assert [each.message for each in errors(document)] == ["'digest' has more than 71 characters"]
 
 
 def test_problems_are_in_the_order_of_the_document() -> None:
@@ -135,7 +135,7 @@ class TestNumbers:
         assert document["weights"]["tensors"][0]["shape"] == [10.0, 4]
 
     def test_a_whole_float_is_a_number(self) -> None:
-        document = faulty("/evaluation", [{"metric": {"id": "r2", "direction": "maximize"}, "value": 1.0}])
+        document = faulty("/evaluations", [{"metric": {"id": "r2", "direction": "maximize"}, "value": 1.0}])
         pointer.put(document, "/training/hyperparameters", {"dropout": 0.0, "layers": [1.0]})
         assert errors(document) == []
 
@@ -189,7 +189,7 @@ def test_deep_documents() -> None:
     deep: Any = 1.0
     for _ in range(limits.JSON_DEPTH):
         deep = [deep]
-    document = {"$schema": urn("state-tree"), "schema_version": CURRENT, "tree": deep}
+    document = {"$schema": schema_id("state-tree"), "schema_version": CURRENT, "tree": deep}
     (found,) = check(document, schema="state-tree")
     assert (found.code, found.hint) == ("CKP1003", "write 1")
     with pytest.raises(LimitExceededError):
@@ -199,34 +199,37 @@ def test_deep_documents() -> None:
 class TestExtensions:
     def test_an_unknown_extension_is_an_info(self) -> None:
         found = check(faulty("/extensions", {"urn:example:x:1.0.0": {"anything": 1}}))
-        assert [(each.code, each.severity) for each in found[1:]] == [("CKP1020", Severity.INFO)]
+        assert [(each.code, each.severity) for each in found] == [("CKP1020", Severity.INFO)]
 
     def test_an_unknown_profile_is_an_info(self) -> None:
-        found = check(faulty("/conformsTo", ["https://example.org/profile"]))
-        assert [(each.code, each.location.pointer) for each in found[1:]] == [("CKP1020", "/conformsTo/0")]
+        found = check(faulty("/conforms_to", ["https://example.org/profile"]))
+        assert [(each.code, each.location.pointer) for each in found] == [("CKP1020", "/conforms_to/0")]
 
     def test_a_misspelt_name_in_our_namespace_is_an_error(self) -> None:
-        (found,) = errors(faulty("/extensions", {urn("extensions/oncolgy"): {}}))
+        (found,) = errors(faulty("/extensions", {schema_id("extensions/oncolgy"): {}}))
         assert found.code == "CKP1002"
-        assert urn("extensions/oncology") in found.hint
+        assert schema_id("extensions/oncology") in found.hint
 
     def test_an_unknown_development_version_is_an_error(self) -> None:
-        (found,) = errors(faulty("/extensions", {urn("extensions/oncology", "1.0.0-dev.9"): {}}))
+        (found,) = errors(faulty("/extensions", {schema_id("extensions/oncology", "1.0.0-dev.9"): {}}))
         assert found.code == "CKP1011"
 
     @pytest.mark.parametrize("engine", ENGINES)
     def test_the_object_is_checked_at_its_place(self, engine: Engine) -> None:
-        uri = urn("extensions/oncology")
+        uri = schema_id("extensions/oncology")
         (found,) = errors(faulty("/extensions", {uri: {"cohort": [{"label": "TCGA", "kode": 1}]}}), engine)
-        assert (found.code, found.location.pointer) == ("CKP1002", f"/extensions/{uri}/cohort/0/kode")
+        assert (found.code, found.location.pointer) == (
+            "CKP1002",
+            pointer.join(["extensions", uri, "cohort", 0, "kode"]),
+        )
         assert found.hint == "did you mean 'code'?"
 
     def test_auc_the_response_and_auc_the_metric_cannot_be_confused(self) -> None:
-        uri = urn("extensions/drug_response")
+        uri = schema_id("extensions/drug_response")
         (found,) = errors(faulty("/extensions", {uri: {"response": {"measure": "auc"}}}))
         assert found.hint == "did you mean 'auc-dose-response'?"
         metric = {"id": "auc", "direction": "maximize"}
-        (found,) = errors(faulty("/evaluation", [{"metric": metric, "value": 0.9}]))
+        (found,) = errors(faulty("/evaluations", [{"metric": metric, "value": 0.9}]))
         assert "auc-roc or auc-pr" in found.hint
 
 
@@ -249,7 +252,7 @@ class TestNewerMinor:
 
     def test_all_else_stays_an_error(self) -> None:
         document = faulty("/files/0/size", -1)
-        document["weights"]["groups"][0]["kind"] = "new-kind"
+        document["weights"]["kind"] = "new-kind"
         del document["name"]
         assert {each.severity for each in check(document)} == {Severity.ERROR}
         assert len(check(document)) == 3
@@ -284,4 +287,4 @@ def test_an_unknown_schema_is_named() -> None:
     with pytest.raises(ValueError, match="no schema chekpoint"):
         collection.read("chekpoint")
     with pytest.raises(ValueError, match="no schema has"):
-        collection.node(urn("checkpoint") + "#/nothing")
+        collection.node(schema_id("checkpoint") + "#/nothing")

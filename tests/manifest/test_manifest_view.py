@@ -42,8 +42,8 @@ def full() -> dict[str, Any]:
 
 def test_members_are_typed(tmp_path: Path) -> None:
     manifest = view(full(), tmp_path)
-    assert manifest.schema_urn.startswith("urn:candle-spec:")
-    assert manifest.conforms_to == ["urn:candle-spec:schemas:extensions:oncology:1.0.0-dev.1"]
+    assert manifest.schema_id.startswith("https://w3id.org/candle-spec/")
+    assert manifest.conforms_to == ["https://w3id.org/candle-spec/schemas/extensions/oncology/1.0.0-rc.1"]
     assert manifest.model.framework.name == "keras"
     assert manifest.creators is not None
     assert manifest.creators[0].affiliation is not None
@@ -51,8 +51,8 @@ def test_members_are_typed(tmp_path: Path) -> None:
     assert manifest.weights.tensors is not None
     assert manifest.weights.tensors[0].shape == [9326, 64]
     assert manifest.out_of_scope_use == "Clinical decisions."
-    assert manifest.base_model is not None
-    assert manifest.base_model[0].identifier.scheme == "hf"
+    assert manifest.base_models is not None
+    assert manifest.base_models[0].identifier.scheme == "hf"
 
 
 def test_it_is_no_validator(tmp_path: Path) -> None:
@@ -60,7 +60,7 @@ def test_it_is_no_validator(tmp_path: Path) -> None:
     document = full()
     document["newMember"] = {"a": 1}
     document["files"][0]["role"] = "new-role"
-    document["files"][0]["sha256"] = "nonsense"
+    document["files"][0]["digest"] = "nonsense"
     document["name"] = ""
     manifest = view(document, tmp_path)
     assert manifest.model_extra == {"newMember": {"a": 1}}

@@ -63,7 +63,7 @@ def test_schema_is_well_formed_and_named_after_its_place(identifier: str) -> Non
     jsonschema.Draft202012Validator.check_schema(schema)
     assert schema["$id"] == identifier
     assert schema["$schema"] == "https://json-schema.org/draft/2020-12/schema"
-    named = collection.parse_urn(identifier)
+    named = collection.parse_id(identifier)
     assert named is not None
     assert (SCHEMAS / named[0] / f"{named[1]}.json").is_file()
 
@@ -129,11 +129,14 @@ def test_owned_objects_refuse_unknown_members() -> None:
         for at, schema in objects(collection.documents()[identifier], f"{identifier}#")
         if "properties" in schema and schema.get("additionalProperties") is not False
     }
-    assert is_open == {collection.urn("common/value") + "#", collection.urn("state-tree") + "#/$defs/tensor"}
+    assert is_open == {
+        collection.schema_id("common/value") + "#",
+        collection.schema_id("state-tree") + "#/$defs/tensor",
+    }
 
 
 def test_open_lists_are_written_alike() -> None:
-    own = {"$ref": collection.urn("common/text") + "#/$defs/own_value"}
+    own = {"$ref": collection.schema_id("common/text") + "#/$defs/own_value"}
     for identifier in IDENTIFIERS:
         for at, schema in objects(collection.documents()[identifier], f"{identifier}#"):
             if "enum" in schema.get("anyOf", [{}])[0]:
@@ -221,15 +224,15 @@ def test_a_changed_development_schema_gets_a_new_digest(tmp_path: Path) -> None:
 
 
 def test_a_pin_that_differs_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    entry = {"version": collection.CURRENT, "sha256": "sha256:" + "0" * 64}
-    gone = {"version": "0.1.0", "sha256": "sha256:" + "0" * 64}
+    entry = {"version": collection.CURRENT, "digest": "sha256:" + "0" * 64}
+    gone = {"version": "0.1.0", "digest": "sha256:" + "0" * 64}
     releases = {"1.0.0": {"status": "released", "schemas": {"checkpoint": entry, "tensors": gone}}}
     monkeypatch.setattr(pins, "releases", lambda: releases)
     assert [each.partition(" 1.0.0")[0] for each in pins.differing()] == ["checkpoint", "release"]
 
 
 def _enum(name: str, at: str) -> list[Any]:
-    schema = collection.node(f"{collection.urn(name)}#{at}")
+    schema = collection.node(f"{collection.schema_id(name)}#{at}")
     return list(schema["enum"] if "enum" in schema else schema["anyOf"][0]["enum"])
 
 
@@ -239,7 +242,7 @@ def test_lists_in_schemas_are_those_of_the_code() -> None:
     assert _enum("common/tensor", "/$defs/encoding/properties/name") == list(PARTS)
     assert _enum("checkpoint", "/$defs/training_state/properties/resume_grade") == list(GRADES)
     assert set(EXACT) < set(
-        collection.node(collection.urn("checkpoint") + "#/$defs/training_state/properties/parts")["properties"]
+        collection.node(collection.schema_id("checkpoint") + "#/$defs/training_state/properties/parts")["properties"]
     )
     status = get_args(get_type_hints(Part)["status"])
     assert _enum("checkpoint", "/$defs/conversion/properties/parts/items/properties/status") == list(status)

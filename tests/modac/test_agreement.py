@@ -9,11 +9,13 @@ from typing import Any
 
 import pytest
 
+from candle_spec import pointer
 from candle_spec.modac.vocabulary import Knowledge, packaged
 from tests.helpers import checkpoints
 from tests.helpers.calls import run
 
-OWN = "urn:candle-spec:repositories:modac:1"
+OWN = "https://w3id.org/candle-spec/repositories/modac/1"
+PLACE = pointer.join(["extensions", OWN])
 COMPLETE: dict[str, Any] = {
     "title": "Uno",
     "description": "Predicts the response of tumours to drugs.",
@@ -34,11 +36,11 @@ COMPLETE: dict[str, Any] = {
 
 FLAWS: dict[str, tuple[str, Any, str]] = {
     "no description": ("/description", None, "description"),
-    "no group": (f"/extensions/{OWN}/access_group", None, "access_group"),
-    "public": (f"/extensions/{OWN}/access_group", "public", "access_group"),
-    "no domain": (f"/extensions/{OWN}/domain", None, "domain"),
-    "no platform": (f"/extensions/{OWN}/model_platform", None, "model_platform"),
-    "a space that nobody sees": (f"/extensions/{OWN}/model_platform", "CANDLE\u00a01", "model_platform"),
+    "no group": (f"{PLACE}/access_group", None, "access_group"),
+    "public": (f"{PLACE}/access_group", "public", "access_group"),
+    "no domain": (f"{PLACE}/domain", None, "domain"),
+    "no platform": (f"{PLACE}/model_platform", None, "model_platform"),
+    "a space that nobody sees": (f"{PLACE}/model_platform", "CANDLE\u00a01", "model_platform"),
     "no e-mail address": ("/contact/email", "ada", "poc_email"),
 }
 """What is wrong, where, and the attribute that all three must name."""
@@ -153,7 +155,7 @@ def test_what_a_refusal_taught_counts_everywhere(here: Path, capsys: pytest.Capt
     _, mapped = answer(capsys, "map", "uno.tiny.candle", "--to", "modac")
     entries = {e["attribute"]: e["value"] for e in mapped[0]["documents"]["asset"]["metadataEntries"]}
     assert entries["domain"] == "Drug response", "the term of the closed list that means the same"
-    describe((f"/extensions/{OWN}/domain", "Genomics", "domain"))
+    describe((f"{PLACE}/domain", "Genomics", "domain"))
     codes, named = all_three(capsys)
     assert codes == {1}
     assert ["domain" in each for each in named] == [True, True, True]

@@ -141,7 +141,7 @@ class TestPublish:
 DESCRIPTION = """
 description: Predicts drug response.
 extensions:
-  urn:candle-spec:repositories:modac:1:
+  https://w3id.org/candle-spec/repositories/modac/1:
     base_path: /NCI_DOE_Archive
     program: {identifier: PROG, name: Rehearsal, description: A program.}
     study: {identifier: STUDY, name: Study, description: A study.}

@@ -117,7 +117,7 @@ class TestCheckpoint:
     def test_published_and_local_manifest_differ_in_what_was_withheld_alone(
         self, folder: Path, send: Callable[..., Receipt], client: Client, tmp_path: Path
     ) -> None:
-        write_seal(folder)
+        write_seal(folder, file_digests=True)
         (about,) = send(_plan(folder)).checkpoints
         back = assemble(published_at(client, ASSET_PATH), tmp_path / "back").path
         assert about["local_manifest"] == digest_file(folder / MANIFEST)
@@ -130,7 +130,19 @@ class TestCheckpoint:
         checkpoints.write_manifest(back, manifest)
         assert (back / MANIFEST).read_bytes() == (folder / MANIFEST).read_bytes()
 
+    def test_the_digest_of_every_file_is_stated(
+        self, folder: Path, send: Callable[..., Receipt], client: Client, tmp_path: Path
+    ) -> None:
+        before = (folder / MANIFEST).read_bytes()
+        send(_plan(folder, Choices(with_original=True)))
+        assert (folder / MANIFEST).read_bytes() == before
+        back = assemble(published_at(client, ASSET_PATH), tmp_path / "back").path
+        rows = checkpoints.read_manifest(back)["files"]
+        assert [row["digest"] for row in rows] == [digest_file(back / row["path"]) for row in rows]
+        assert [row for row in checkpoints.read_manifest(folder)["files"] if "digest" not in row]
+
     def test_with_the_original_both_manifests_are_one(self, folder: Path, send: Callable[..., Receipt]) -> None:
+        write_seal(folder, file_digests=True)
         (about,) = send(_plan(folder, Choices(with_original=True))).checkpoints
         assert about["local_manifest"] == about["published_manifest"] == digest_file(folder / MANIFEST)
         assert about["withheld"] == []
@@ -138,6 +150,7 @@ class TestCheckpoint:
     def test_with_the_original_every_byte_comes_back(
         self, folder: Path, send: Callable[..., Receipt], client: Client, tmp_path: Path
     ) -> None:
+        write_seal(folder, file_digests=True)
         send(_plan(folder, Choices(with_original=True)))
         back = assemble(published_at(client, ASSET_PATH), tmp_path / "back").path
         for path in (one for one in folder.rglob("*") if one.is_file()):

@@ -22,7 +22,7 @@ DESCRIPTION: dict[str, Any] = {
     "creators": [{"name": "Ada Lovelace", "email": "ada@example.org"}],
     "contact": {"name": "Ada Lovelace", "email": "ada@example.org"},
     "dates": {"published": "2026-11-01"},
-    "extensions": {"urn:candle-spec:repositories:zenodo:1": {"access_right": "open"}},
+    "extensions": {"https://w3id.org/candle-spec/repositories/zenodo/1": {"access_right": "open"}},
 }
 
 

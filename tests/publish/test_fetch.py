@@ -45,6 +45,7 @@ def lab(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> Hub:
 @pytest.fixture
 def record(zenodo: Zenodo) -> Zenodo:
     """Zenodo with a draft of a checkpoint."""
+    assert run("seal", "uno.tiny.candle", "--file-digests") == 0
     assert run("publish", "uno.tiny.candle", "--to", "zenodo", "--url", zenodo.url, "--with-original") == 0
     zenodo.seen.clear()
     return zenodo

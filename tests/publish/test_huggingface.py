@@ -141,6 +141,7 @@ def test_what_is_personal_needs_a_word(hub: Hub, text: str, what: str, capsys: p
 
 
 def test_with_original_and_native(hub: Hub) -> None:
+    assert run("seal", "uno.tiny.candle", "--file-digests") == 0
     assert run(*PUBLISH, "--with-original", "--with-native") == 0
     files = hub.repositories["lab/uno"]["files"]
     assert [name for name in files if name.startswith("original/")]

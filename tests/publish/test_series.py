@@ -67,7 +67,7 @@ class TestHuggingFace:
         receipt = _receipt("huggingface")
         assert receipt["state"] == "complete"
         assert [one["path"] for one in receipt["checkpoints"]] == [f"epochs/{number}" for number in EPOCHS]
-        published = {row["sha256"] for row in receipt["files"] if row["path"] == MANIFEST}
+        published = {row["digest"] for row in receipt["files"] if row["path"] == MANIFEST}
         assert {f"sha256:{one}" for one in published} == {one["published_manifest"] for one in receipt["checkpoints"]}
 
     def test_every_revision_is_one_whole_checkpoint(self, series: Path, hub: Hub, tmp_path: Path) -> None:

@@ -188,7 +188,7 @@ identifiers:
         {"name": "A Team", "email": "team@example.org"},
     ]
     assert made["contact"] == {"name": "Eva Berg"}
-    assert [entry["scheme"] for entry in made["identifier"]] == ["doi", "swhid"]
+    assert [entry["scheme"] for entry in made["identifiers"]] == ["doi", "swhid"]
     assert made["model"] == {"implementation": {"repository": "https://example.org/code"}}
 
 
@@ -210,5 +210,5 @@ def test_a_deposit_of_others_becomes_a_manifest() -> None:
     assert made["license"] == {"weights": "CC-BY-4.0"}
     assert made["creators"][0]["name"] == "Eva van den Berg"
     assert made["creators"][1]["name"] == "A Team"
-    assert made["identifier"] == [{"scheme": "doi", "value": "10.5281/zenodo.7"}]
+    assert made["identifiers"] == [{"scheme": "doi", "value": "10.5281/zenodo.7"}]
     assert made["related_identifiers"] == [{"scheme": "doi", "value": "10.1000/182", "relation": "IsSupplementTo"}]

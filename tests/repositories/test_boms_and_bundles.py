@@ -45,7 +45,7 @@ def test_cyclonedx_reads_the_bill() -> None:
 
     bom = Bom.from_json(templates.record(CYCLONEDX).documents["bom"])
     assert bom.metadata.component.type is ComponentType.MACHINE_LEARNING_MODEL
-    files = {entry["path"]: entry["sha256"] for entry in templates.manifest(CYCLONEDX)["files"]}
+    files = {entry["path"]: entry["digest"] for entry in templates.manifest(CYCLONEDX)["files"]}
     read = {part.name: part.hashes[0].content for part in bom.components if part.type is ComponentType.FILE}
     assert {name: f"sha256:{digest}" for name, digest in read.items()} == files
     assert bom.validate()

@@ -70,21 +70,21 @@ def test_readiness_asks_what_helps_most_first(
 
 
 TENSOR = {"name": "x", "type": "image", "format": "magnitude", "num_channels": 1, "dtype": "float32"}
-EXTENSION = "/extensions/urn:candle-spec:repositories:"
+EXTENSION = "/extensions/https:~1~1w3id.org~1candle-spec~1repositories~1"
 ANSWERS: Final[dict[str, Any]] = {
     "/license/weights": "MIT",
     "/creators": [{"name": "Ada Lovelace"}],
     "/version": "1.0.0",
-    f"{EXTENSION}datacite:4/doi": "10.5072/1",
-    f"{EXTENSION}improve:1/model_type": "Regression",
-    f"{EXTENSION}improve:1/original_github": "https://example.org/code",
-    f"{EXTENSION}improve:1/references": ["A work."],
-    f"{EXTENSION}monai-bundle:1/monai_version": "1.4.0",
-    f"{EXTENSION}monai-bundle:1/pytorch_version": "2.4.0",
-    f"{EXTENSION}monai-bundle:1/numpy_version": "1.24.4",
-    f"{EXTENSION}monai-bundle:1/inputs": [TENSOR],
-    f"{EXTENSION}monai-bundle:1/outputs": [TENSOR],
-    f"{EXTENSION}zenodo:1/access_right": "open",
+    f"{EXTENSION}datacite~14/doi": "10.5072/1",
+    f"{EXTENSION}improve~11/model_type": "Regression",
+    f"{EXTENSION}improve~11/original_github": "https://example.org/code",
+    f"{EXTENSION}improve~11/references": ["A work."],
+    f"{EXTENSION}monai-bundle~11/monai_version": "1.4.0",
+    f"{EXTENSION}monai-bundle~11/pytorch_version": "2.4.0",
+    f"{EXTENSION}monai-bundle~11/numpy_version": "1.24.4",
+    f"{EXTENSION}monai-bundle~11/inputs": [TENSOR],
+    f"{EXTENSION}monai-bundle~11/outputs": [TENSOR],
+    f"{EXTENSION}zenodo~11/access_right": "open",
 }
 """What is asked for with a form of its own."""
 
@@ -199,7 +199,7 @@ def test_an_asset_of_modac_comes_back(tmp_path: Path, checkpoint: Path) -> None:
     filled = checkpoints.read_manifest(bare)
     assert filled["title"] == "Hallmarks of cancer from gene expression"
     assert filled["contact"] == {"name": "Ada Lovelace", "email": "ada@example.org"}
-    assert filled["extensions"]["urn:candle-spec:repositories:modac:1"]["model_platform"] == "CANDLE"
+    assert filled["extensions"]["https://w3id.org/candle-spec/repositories/modac/1"]["model_platform"] == "CANDLE"
     assert validate(bare).errors == []
 
 

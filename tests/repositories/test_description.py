@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from candle_spec import pointer
 from candle_spec.errors import CorruptFileError
 from candle_spec.manifest import check
 from candle_spec.repositories.language.tree import Ask
@@ -24,7 +25,8 @@ from candle_spec.validation import validate
 from tests.helpers import checkpoints
 from tests.helpers.calls import run
 
-MODAC = "urn:candle-spec:repositories:modac:1"
+MODAC = "https://w3id.org/candle-spec/repositories/modac/1"
+PLACE = pointer.join(["extensions", MODAC])
 STUDY = f"""\
 # What is true of the whole study.
 title: A study of drug response   # shown everywhere
@@ -74,8 +76,8 @@ def test_the_nearest_wins_and_every_value_knows_its_line(checkpoint: Path) -> No
     assert str(source.origin("/title")) == f"user: {DESCRIPTION}:2"
     assert str(source.origin("/license/weights")) == f"user: {DESCRIPTION}:3"
     assert str(source.origin("/creators/0/name")) == f"user: {DESCRIPTION}:6"
-    assert str(source.origin(f"/extensions/{MODAC}/access_group")) == "user: site.yaml:6"
-    assert str(source.origin(f"/extensions/{MODAC}/domain")) == f"user: {DESCRIPTION}:8"
+    assert str(source.origin(f"{PLACE}/access_group")) == "user: site.yaml:6"
+    assert str(source.origin(f"{PLACE}/domain")) == f"user: {DESCRIPTION}:8"
 
 
 def test_the_manifest_wins_over_the_description(checkpoint: Path) -> None:

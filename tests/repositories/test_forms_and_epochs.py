@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from candle_spec import pointer
 from candle_spec.errors import InvalidInputError
 from candle_spec.repositories.templates import search
 from candle_spec.repositories.templates.document_checks import check_documents
@@ -17,12 +18,13 @@ from tests.helpers import checkpoints, templates
 from tests.helpers.calls import run
 from tests.helpers.series.states import open_series, state
 
-ZENODO = "urn:candle-spec:repositories:zenodo:1"
+ZENODO = "https://w3id.org/candle-spec/repositories/zenodo/1"
+PLACE = pointer.join(["extensions", ZENODO])
 READY = {
     "/description": "A model.",
     "/creators": [{"name": "Ada Lovelace", "given_name": "Ada", "family_name": "Lovelace"}],
     "/license/weights": "MIT",
-    f"/extensions/{ZENODO}/access_right": "open",
+    f"{PLACE}/access_right": "open",
 }
 
 

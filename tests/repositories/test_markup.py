@@ -191,7 +191,7 @@ def test_a_link_of_restructuredtext_leads_to_the_web_only(value: str) -> None:
     assert all(link.startswith("https://") for link in links)
 
 
-TYPED = {"identifier", "scheme", "source", "dtype", "kind", "id", "path", "orcid", "email", "ror", "sha256", "url"}
+TYPED = {"identifier", "scheme", "source", "dtype", "kind", "id", "path", "orcid", "email", "ror", "digest", "url"}
 
 
 def _spoilt(value: Any, text: str, key: str = "") -> Any:

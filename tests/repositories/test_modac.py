@@ -9,6 +9,7 @@ from typing import Any
 import openpyxl
 import pytest
 
+from candle_spec import pointer
 from candle_spec.repositories.engine.mapper import map_source
 from candle_spec.repositories.engine.source import merge
 from candle_spec.repositories.language.references import fields
@@ -16,7 +17,8 @@ from candle_spec.repositories.language.tree import Demand
 from tests.helpers import templates
 
 KEY = "modac/1.0.0"
-OWN = "/extensions/urn:candle-spec:repositories:modac:1"
+EXTENSION = "https://w3id.org/candle-spec/repositories/modac/1"
+OWN = pointer.join(["extensions", EXTENSION])
 RULES = json.loads((templates.ROOT / KEY / "rules" / "starter.json").read_bytes())
 OF = {"Program": "program", "Study": "study", "Folder": "folder"}
 
@@ -60,7 +62,7 @@ def test_without_own_attributes_where_the_server_takes_only_declared_ones() -> N
 
 def test_access_group_has_no_default_and_is_never_public() -> None:
     manifest = templates.manifest(KEY)
-    own = manifest["extensions"][OWN.removeprefix("/extensions/")]
+    own = manifest["extensions"][EXTENSION]
     del own["access_group"]
     record = map_source(templates.load(KEY), merge(manifest))
     assert "access_group" not in entries(record.documents["asset"])

@@ -124,7 +124,7 @@ MISTAKES: dict[str, tuple[Callable[[Path], None], str, int, str]] = {
         "no JSON Schema",
     ),
     "vendored file changed": (
-        edit("template.yaml", "origin: derived", f'origin: vendored, sha256: "sha256:{"0" * 64}"'),
+        edit("template.yaml", "origin: derived", f'origin: vendored, digest: "sha256:{"0" * 64}"'),
         "template.yaml",
         10,
         "another digest",
@@ -322,8 +322,8 @@ def test_a_template_that_extends_another_says_only_what_differs(folder: Path, tm
     newer = tmp_path / "registry" / "3.0"
     head = TEMPLATE.replace('version: "2.0"', 'version: "3.0"\nextends: registry/2.0')
     mapping = """\
-$schema: "urn:candle-spec:schemas:template:mapping:1.0.0-dev.1"
-schema_version: 1.0.0-dev.1
+$schema: "https://w3id.org/candle-spec/schemas/template/mapping/1.0.0-rc.1"
+schema_version: 1.0.0-rc.1
 records:
   entry: {note: null, label: {$use: [lower]}, ward: {$default: oncology}}
 """

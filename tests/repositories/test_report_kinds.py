@@ -13,8 +13,8 @@ from candle_spec.repositories.kinds import Kind
 from tests.helpers import checkpoints, templates
 from tests.helpers.calls import run
 
-MODAC = "/extensions/urn:candle-spec:repositories:modac:1"
-HF = "/extensions/urn:candle-spec:repositories:huggingface:1"
+MODAC = "/extensions/https:~1~1w3id.org~1candle-spec~1repositories~1modac~11"
+HF = "/extensions/https:~1~1w3id.org~1candle-spec~1repositories~1huggingface~11"
 INFERRED = [
     {"pointer": "/title", "source": "inferred", "detail": "file name", "value_digest": f"sha256:{'0' * 64}"},
 ]
@@ -79,7 +79,7 @@ KINDS: dict[str, tuple[str, str, dict[str, Any], str, str, str]] = {
         "only inferred: file name",
         "/title",
     ),
-    "no-place": ("cff/1.2.0", "full", {}, "", "no place for it", "/evaluation"),
+    "no-place": ("cff/1.2.0", "full", {}, "", "no place for it", "/evaluations"),
     "left-out": (
         "huggingface/1.0.0",
         "full",

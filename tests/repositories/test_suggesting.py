@@ -221,7 +221,7 @@ def test_suggestions_are_taken_without_asking_and_answers_win(folder: Path, chec
     words = ("--answers", "answers.yaml", "--config", "graphdrp_params.ini", "--accept-suggestions")
     assert run("describe", checkpoint, "--for", "improve", "--for", "cff", *words) == 0
     document, _ = load_yaml((folder / DESCRIPTION).read_bytes(), location="")
-    answers = document["extensions"]["urn:candle-spec:repositories:improve:1"]
+    answers = document["extensions"]["https://w3id.org/candle-spec/repositories/improve/1"]
     assert (answers["model_type"], answers["original_github"]) == ("Regression", "https://git.example/x")
     assert document["creators"] == [{"name": "Grace Hopper"}]
     assert "/creators" not in _rows(folder / DESCRIPTION)
@@ -233,7 +233,7 @@ def test_the_manifests_own_hyperparameters_suggest(folder: Path, checkpoint: Pat
     checkpoints.write_manifest(checkpoint, manifest)
     assert run("describe", checkpoint, "--for", "improve", "--accept-suggestions") == 0
     rows = _rows(folder / DESCRIPTION)
-    at = "/extensions/urn:candle-spec:repositories:improve:1/model_type"
+    at = "/extensions/https:~1~1w3id.org~1candle-spec~1repositories~1improve~11/model_type"
     assert rows[at]["detail"] == "hyperparameters of the manifest: metric_type"
     assert rows["/training/epochs"]["detail"] == "hyperparameters of the manifest: epochs"
 
@@ -249,7 +249,9 @@ def test_an_answer_that_no_manifest_takes_is_asked_for_again(folder: Path, check
     result = _describe(checkpoint, "--for", "monai", typed="".join(f"{line}\n" for line in lines))
     assert "image" in result.output
     document, _ = load_yaml((folder / DESCRIPTION).read_bytes(), location="")
-    assert document["extensions"]["urn:candle-spec:repositories:monai-bundle:1"]["inputs"] == json.loads(inputs)
+    assert document["extensions"]["https://w3id.org/candle-spec/repositories/monai-bundle/1"]["inputs"] == json.loads(
+        inputs
+    )
 
 
 def test_a_source_without_settings_offers_nothing(folder: Path) -> None:

@@ -92,7 +92,7 @@ def test_the_series_writes_a_snapshot_from_where_it_stands(tmp_path, monkeypatch
         expected = series.save(live)
     with Series.create_or_open(tmp_path / "frozen") as series:
         frozen = Arena().snapshot(live, series.plan).state
-        monkeypatch.setattr(FileWriter, "_both", lambda self, size: pytest.fail("the bytes were moved again"))
+        monkeypatch.setattr(FileWriter, "_aligned", lambda self, size: pytest.fail("the bytes were moved again"))
         saved = series.save(frozen)
         assert series.verify() == []
     assert saved.manifest["files"] == expected.manifest["files"]

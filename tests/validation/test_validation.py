@@ -18,10 +18,11 @@ from hypothesis import strategies as st
 from candle_spec import resources
 from candle_spec.checkpoint.layout import MANIFEST
 from candle_spec.errors import CandleSpecError, CorruptFileError, InvalidInputError, MissingPathError
-from candle_spec.manifest import CURRENT, check, load_document, versions
+from candle_spec.manifest import CURRENT, check, features, load_document, schema_id, versions
 from candle_spec.problems import Level, LevelState, Location, Problem, Report, Severity
 from candle_spec.validation import find_checkpoints, reporters, validate, verdict
 from candle_spec.validation.catalogue import catalogue
+from candle_spec.validation.context import BY_HEADER
 from candle_spec.validation.reporters import Style
 from candle_spec.validation.rules import files, safety, semantics, weights
 from candle_spec.validation.run import RULES
@@ -101,6 +102,10 @@ class TestEveryCheck:
         seen |= header_codes(copy)
         seen |= {"CKP1001", "CKP1002"} & schema_codes(copy)
         seen |= newer_minor_codes(copy, monkeypatch)
+        seen |= {found.code for found in features.unknown({"requires": ["what-nobody-knows"]})}
+        seen |= required_codes(copy, monkeypatch)
+        development = versions.select({"schema_version": "1.1.0-dev.1"}, known=["1.1.0-dev.1"])
+        seen |= {problem.code for problem in development.problems}
         seen |= unreadable_codes(copy, monkeypatch)
         seen |= elsewhere_codes(tmp_path)
         every = {
@@ -136,6 +141,15 @@ def header_codes(copy: Callable[..., Path]) -> set[str]:
     return seen
 
 
+def required_codes(copy: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> set[str]:
+    """A checkpoint that requires what a version has and it does not use; no version has any feature yet."""
+    at = copy()
+    checkpoints.write_manifest(at, checkpoints.read_manifest(at) | {"requires": ["slices"]})
+    with monkeypatch.context() as patch:
+        patch.setattr(features, "registry", lambda: {"slices": {"brings": {}}})
+        return {problem.code for problem in problems(at)}
+
+
 def schema_codes(copy: Callable[..., Path]) -> set[str]:
     at = copy()
     manifest = checkpoints.read_manifest(at)
@@ -145,7 +159,7 @@ def schema_codes(copy: Callable[..., Path]) -> set[str]:
 
 
 def newer_minor_codes(copy: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> set[str]:
-    """A document of 1.9.0, for a package that knows 1.0.0 (of which the development version is the stand-in here)."""
+    """A document of 1.9.0, for a package that knows 1.0.0 (of which the current version is the stand-in here)."""
     select = versions.select
 
     def of_a_release(document: Any, *, schema: str = "checkpoint") -> versions.Selection:
@@ -155,7 +169,11 @@ def newer_minor_codes(copy: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 
     at = copy()
     manifest = checkpoints.read_manifest(at)
-    manifest |= {"$schema": "urn:candle-spec:schemas:checkpoint:1.9.0", "schema_version": "1.9.0", "novelty": 1}
+    manifest |= {
+        "$schema": schema_id("checkpoint", "1.9.0"),
+        "schema_version": "1.9.0",
+        "novelty": 1,
+    }
     checkpoints.write_manifest(at, manifest)
     with monkeypatch.context() as patch:
         patch.setattr(versions, "select", of_a_release)
@@ -281,7 +299,9 @@ class TestLevels:
         checked = {result.level: result.checked for result in validate(at).levels}
         listed = checkpoints.read_manifest(at)["files"]
         assert checked[Level.PARSE] == {"bytes": (at / MANIFEST).stat().st_size}
-        assert checked[Level.FILES] == {"files": len(listed), "bytes": sum(record["size"] for record in listed)}
+        whole = [record["size"] for record in listed if "digest" in record]
+        told = {BY_HEADER: len(listed) - len(whole)}
+        assert checked[Level.FILES] == {**told, "files": len(whole), "bytes": sum(whole)}
         assert checked[Level.WEIGHTS] == {"weights files": 2, "tensors": 4}
 
     def test_strict_safe_makes_foreign_code_an_error(self, bases: dict[str, Path]) -> None:
@@ -383,7 +403,7 @@ class TestKnownDigests:
         data = (at / "state.json").read_bytes()
         (at / "state.json").write_bytes(data.replace(b"dense", b"dance", 1))
         assert "CKP3003" in {problem.code for problem in validate(at)}
-        known: dict[str | tuple[str, str], str] = {"state.json": record["sha256"]}
+        known: dict[str | tuple[str, str], str] = {"state.json": record["digest"]}
         assert "CKP3003" not in {problem.code for problem in validate(at, known_digests=known)}
 
     def test_so_only_who_wrote_the_bytes_gives_them(self) -> None:
@@ -472,7 +492,7 @@ REPORT = Report(
             "CKP2007",
             Severity.ERROR,
             "auc-roc cannot be 1.2",
-            Location(MANIFEST, "/evaluation/0/value", 31, 7),
+            Location(MANIFEST, "/evaluations/0/value", 31, 7),
             "sure?",
             "CS-023",
         ),
@@ -493,7 +513,7 @@ class TestReporters:
     def test_text(self) -> None:
         assert reporters.render("text", [self.report()], Style()).splitlines() == [
             "models/uno.candle    L0-L1 ok · L2-L4 1 problem · L5 ok",
-            "  candle-checkpoint.json:31:7 /evaluation/0/value  CKP2007  auc-roc cannot be 1.2  [CS-023]",
+            "  candle-checkpoint.json:31:7 /evaluations/0/value  CKP2007  auc-roc cannot be 1.2  [CS-023]",
             "      -> sure?",
             "  model.safetensors  CKP3003  sha256 differs  [CS-032]",
             "      -> convert again",
@@ -523,7 +543,7 @@ class TestReporters:
             "code": "CKP2007",
             "severity": "error",
             "message": "auc-roc cannot be 1.2",
-            "location": {"file": MANIFEST, "pointer": "/evaluation/0/value", "line": 31, "column": 7},
+            "location": {"file": MANIFEST, "pointer": "/evaluations/0/value", "line": 31, "column": 7},
             "hint": "sure?",
             "requirement": "CS-023",
         }

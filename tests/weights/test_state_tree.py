@@ -64,8 +64,8 @@ def test_structures_come_back(value: Any) -> None:
 @given(structures)
 def test_trees_obey_their_schema(value: Any) -> None:
     document = {
-        "$schema": "urn:candle-spec:schemas:state-tree:1.0.0-dev.1",
-        "schema_version": "1.0.0-dev.1",
+        "$schema": "https://w3id.org/candle-spec/schemas/state-tree/1.0.0-rc.1",
+        "schema_version": "1.0.0-rc.1",
         "tree": encode(value),
     }
     assert [problem.message for problem in check(document, schema="state-tree") if problem.severity == "error"] == []

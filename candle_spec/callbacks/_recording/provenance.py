@@ -56,7 +56,7 @@ def provenance(
     fields += training_fields(hyperparameters or {}, "given to the callback")
     evaluation = epoch_evaluation(metrics or {})
     if evaluation:
-        fields.append(Field("/evaluation", evaluation, "environment", "measured by the training"))
+        fields.append(Field("/evaluations", evaluation, "environment", "measured by the training"))
     if seconds is not None:
         fields.append(Field("/training/duration_seconds", round(seconds, 3), "environment", "clock of the process"))
     today = datetime.now(UTC).date().isoformat()

@@ -10,7 +10,7 @@ from candle_spec import pointer
 from candle_spec.checkpoint.contents import Field, Framework
 from candle_spec.checkpoint.manifest_file import SCHEMA_VERSION
 from candle_spec.errors import CandleSpecError
-from candle_spec.manifest.collection import urn
+from candle_spec.manifest.collection import schema_id
 
 
 def readiness_lines(
@@ -29,7 +29,7 @@ def readiness_lines(
         fields: What the training says of itself.
         description: What is true of the whole study, as far as the training was told.
     """
-    draft: dict[str, Any] = {"$schema": urn("checkpoint"), "schema_version": SCHEMA_VERSION, **description}
+    draft: dict[str, Any] = {"$schema": schema_id("checkpoint"), "schema_version": SCHEMA_VERSION, **description}
     pointer.put(draft, "/model/framework/name", framework.name)
     if framework.version:
         pointer.put(draft, "/model/framework/version", framework.version)

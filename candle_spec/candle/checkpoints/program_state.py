@@ -19,8 +19,9 @@ from candle_spec.callbacks._states.rng import capture_rng, restore_rng
 from candle_spec.callbacks._states.structure import capture, restored
 from candle_spec.callbacks._states.torch_state import leaf_of
 from candle_spec.checkpoint.contents import Contents, Framework, InertPickle, SideFile, StatePart
-from candle_spec.checkpoint.layout import INVENTORY, MANIFEST, STATE, path_fault
+from candle_spec.checkpoint.layout import INVENTORY, MANIFEST, STATE
 from candle_spec.errors import CandleSpecError, InvalidInputError
+from candle_spec.paths import path_fault
 from candle_spec.series.candle_files.ckpt_info import NAME as NOTE
 from candle_spec.series.layout import Layout
 

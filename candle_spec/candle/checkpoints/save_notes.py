@@ -54,8 +54,8 @@ class SaveNotes:
         native = [record for record in records if record.path == MODEL_FILE]
         payload = [record for record in records if record.role in ("payload", "code")]
         named = next(iter((*native, *(index if len(weights) > 1 else weights), *payload)), None)
-        digests = {record.path: record.digest for record in (*weights, *native, *payload)}
-        info = replace(info, extra={**info.extra, "sha256": digests})
+        digests = {record.path: record.digest for record in (*weights, *native, *payload) if record.digest}
+        info = replace(info, extra={**info.extra, **({"sha256": digests} if digests else {})})
         if named is not None:
             crc = str(checksummed(folder / named.path, named.size, self.say)) if checksum else ckpt_info.DISABLED
             info = replace(info, model_file=named.path, checksum=crc)

@@ -34,6 +34,7 @@ from candle_spec.errors import (
 )
 @click.option("--overwrite", is_flag=True, help="Replace the output, if it is a checkpoint.")
 @click.option("--without-original", is_flag=True, help="Leave out what brings the native file back byte for byte.")
+@click.option("--file-digests", is_flag=True, help="State a digest of each weights file as a whole, too.")
 @click.option("--shard-size", default="5GB", show_default=True, metavar="SIZE", help="Largest weights file.")
 @click.option("--name", help="The model's name, instead of an inferred one.")
 @click.option("--set", "values", multiple=True, metavar="POINTER=VALUE", help="A value for the manifest: /title=Uno.")
@@ -52,6 +53,7 @@ def command(
     context: Path | None,
     overwrite: bool,
     without_original: bool,
+    file_digests: bool,
     shard_size: str,
     name: str | None,
     values: tuple[str, ...],
@@ -86,6 +88,7 @@ def command(
         shard_bytes=parse_size(shard_size),
         jobs=jobs,
         values=_values(name, values),
+        file_digests=file_digests,
     )
     if recursive and as_series:
         raise InvalidInputError("--recursive makes checkpoints, --series makes a series", hint="leave one of them out")

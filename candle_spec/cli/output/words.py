@@ -88,7 +88,7 @@ def _known(fields: dict[str, Any]) -> Iterator[tuple[str, str]]:
     training = [_training(name, fields[at]) for name, at in _TRAINING if fields.get(at) not in (None, {}, [])]
     if training:
         yield "training", ", ".join(training)
-    scores = fields.get("/evaluation") or []
+    scores = fields.get("/evaluations") or []
     if scores:
         yield "scores", ", ".join(map(_score, scores[:6])) + (f" and {len(scores) - 6} more" if len(scores) > 6 else "")
 

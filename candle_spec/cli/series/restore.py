@@ -37,6 +37,6 @@ def command(
         context.invoke(restore, checkpoint=path, output=output, rebuild=rebuild, overwrite=overwrite, as_json=as_json)
         return
     made = write_native(opened, output, overwrite=overwrite)
-    row = {"path": str(made.path), "size": made.size, "sha256": made.digest, "byte_exact": False}
+    row = {"path": str(made.path), "size": made.size, "digest": made.digest, "byte_exact": False}
     text = f"-> {made.path}    {size(made.size)}    a fresh file of what the training saved\n   {made.digest}"
     _arguments.show({"restored": [row]}, text, json_wanted=as_json)

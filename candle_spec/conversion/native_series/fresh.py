@@ -17,6 +17,7 @@ from candle_spec.conversion.contract import Rebuild
 from candle_spec.conversion.restore import RestoredFile, publish, refuse_existing, sync_made
 from candle_spec.digests import digest_file
 from candle_spec.errors import InvalidInputError, UnsupportedFormatError
+from candle_spec.names import from_json
 from candle_spec.weights import state_tree
 from candle_spec.weights.dtypes import DTYPES
 
@@ -108,7 +109,8 @@ def _named(tree: Any) -> Iterator[tuple[str, str]]:
     while waiting:
         node = waiting.pop()
         if isinstance(node, dict) and "$tensor" in node:
-            yield tuple(node["$tensor"])
+            group, name = node["$tensor"]
+            yield group, from_json(name)
         elif isinstance(node, (dict, list)):
             waiting += node.values() if isinstance(node, dict) else node
 

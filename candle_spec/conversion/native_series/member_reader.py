@@ -22,7 +22,9 @@ def read_member(found: NativeSeries, member: Member, options: Options) -> Native
     """
     source = resolve_source(member.path, options.topology, options.context or found.folder)
     converter, _ = registry.detect(source)
-    return converter.read(source)
+    native = converter.read(source)
+    native.take_out_long_lists()
+    return native
 
 
 def position(native: Native) -> dict[str, Any]:

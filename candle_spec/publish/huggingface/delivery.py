@@ -124,4 +124,4 @@ def _point(repository: Repository, pointers: Mapping[str, str]) -> None:
 
 
 def _row(item: Item) -> dict[str, Any]:
-    return {"path": item.path, "size": item.size, "sha256": item.sha256}
+    return {"path": item.path, "size": item.size, "digest": item.sha256}

@@ -73,7 +73,7 @@ def _check(template: Template, record: Record, source: Source) -> Iterator[Findi
     answers = pointers.get(source.document, pointers.join(["extensions", template.extension_uri]))
     if template.extension_uri and answers is not None:
         for at, message in target.faults(answers, template.folder, "extension.schema.json"):
-            place = f"/extensions/{template.extension_uri}{at}"
+            place = pointers.join(["extensions", template.extension_uri]) + at
             origin = str(source.origin(place))
             yield Finding(Kind.INVALID, "", source=place, provenance=origin, message=message)
 

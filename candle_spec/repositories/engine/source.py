@@ -22,7 +22,15 @@ from candle_spec.repositories.values import is_absent
 SOURCES: Final = "field_sources"
 _DETAIL: Final = 2000
 
-NOT_METADATA: Final = ("$schema", "schema_version", "manifest_digest", "field_sources", "conformsTo", "extensions")
+NOT_METADATA: Final = (
+    "$schema",
+    "schema_version",
+    "manifest_digest",
+    "migrations",
+    "field_sources",
+    "conforms_to",
+    "extensions",
+)
 """Members of the manifest that speak about the manifest itself: no target needs a place for them."""
 
 

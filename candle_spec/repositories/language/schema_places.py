@@ -100,7 +100,7 @@ class Places:
         if uri in self._extensions:
             schema = self._extensions[uri]
             return Place(((schema, schema),), certain=False)
-        named = collection.parse_urn(uri)
+        named = collection.parse_id(uri)
         if named and named[1] in collection.versions().get(named[0], ()):
             schema = collection.read(*named)
             return Place(((schema, schema),), certain=False)

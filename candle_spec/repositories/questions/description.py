@@ -15,6 +15,7 @@ from typing import Any, Final
 from candle_spec import pointer as pointers
 from candle_spec.atomic import Fs, replace_file
 from candle_spec.checkpoint.checkpoint import Checkpoint
+from candle_spec.checkpoint.seal import refuse_other_version
 from candle_spec.digests import digest_json
 from candle_spec.errors import CorruptFileError, MissingPathError
 from candle_spec.manifest.documents import Document, load_document
@@ -116,7 +117,9 @@ def write_into_manifest(checkpoint: Checkpoint, source: Source) -> None:
 
     Raises:
         InvalidInputError: The manifest would have faults that it has not.
+        UnknownVersionError: It is of another version than this package writes.
     """
+    refuse_other_version(checkpoint)
     store(checkpoint.path, checkpoint.document, described_manifest(checkpoint.document, source))
 
 

@@ -147,8 +147,8 @@ def _schemas(template: Template) -> Iterator[Mistake]:
         at = f"/schemas/{index}"
         if not folder.has(entry["file"]):
             yield Mistake(f"{at}/file", f"the template has no file {entry['file']!r}")
-        elif "sha256" in entry and digest_bytes(folder.read(entry["file"])) != entry["sha256"]:
-            yield Mistake(f"{at}/sha256", f"{entry['file']} has another digest: it was changed after it was vendored")
+        elif "digest" in entry and digest_bytes(folder.read(entry["file"])) != entry["digest"]:
+            yield Mistake(f"{at}/digest", f"{entry['file']} has another digest: it was changed after it was vendored")
 
 
 def _outputs(template: Template) -> Iterator[Mistake]:

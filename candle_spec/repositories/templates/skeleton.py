@@ -8,7 +8,7 @@ from typing import Final
 from candle_spec.atomic import Staging
 from candle_spec.canonical import pretty
 from candle_spec.errors import OutputExistsError
-from candle_spec.manifest.collection import CURRENT, urn
+from candle_spec.manifest.collection import CURRENT, schema_id
 
 _TEMPLATE: Final = """\
 $schema: "{template}"
@@ -79,10 +79,10 @@ def starter(identifier: str, version: str) -> dict[str, bytes]:
         "id": identifier,
         "version": version,
         "current": CURRENT,
-        "template": urn("template"),
-        "mapping": urn("template/mapping"),
-        "rules": urn("template/rules"),
-        "example": urn("template/example"),
+        "template": schema_id("template"),
+        "mapping": schema_id("template/mapping"),
+        "rules": schema_id("template/rules"),
+        "example": schema_id("template/example"),
     }
     valid = _EXAMPLE.format(title="A model with a description", **words) + "set:\n  /description: It does something.\n"
     invalid = _EXAMPLE.format(title="A model without one", **words) + (

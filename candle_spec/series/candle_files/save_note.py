@@ -27,8 +27,8 @@ def note(info: CkptInfo) -> Documents:
         model = [record for record in records if record.role in ("weights", "payload")]
         index = [record for record in records if record.role == "index"]
         named = next(iter((*(index if len(model) > 1 else ()), *model)), None)
-        digests = {record.path: record.digest for record in model}
-        about = replace(info, extra={**info.extra, "sha256": digests})
+        digests = {record.path: record.digest for record in model if record.digest}
+        about = replace(info, extra={**info.extra, **({"sha256": digests} if digests else {})})
         about = replace(about, model_file=named.path) if named is not None else about
         return [SideFile(ckpt_info.NAME, about.to_bytes(), "application/json", "document")]
 

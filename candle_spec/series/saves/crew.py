@@ -117,11 +117,11 @@ class Digest:
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """Message: write files into a folder, with the digests of those whose digest is known."""
+    """Message: write files into a folder."""
 
     folder: Path
     durable: bool
-    files: Mapping[str, str]
+    files: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,7 +238,7 @@ class Crew:
             self._plan(message.files)
             return Written()
         if isinstance(message, Digest):
-            return Written({}, self._digests(message.arrays, writer))
+            return Written(self._digests(message.arrays, writer))
         return self._write(message, writer)
 
     def _plan(self, files: Sequence[Dealt]) -> None:
@@ -276,14 +276,13 @@ class Crew:
 
     def _write(self, message: Write, writer: FileWriter) -> Written:
         """Write this process's files durably."""
-        digests: dict[str, str] = {}
-        arrays = [(name, key) for name in message.files if name in self._files for key in self._files[name].parts]
+        mine = [name for name in message.files if name in self._files]
+        arrays = [(name, key) for name in mine for key in self._files[name].parts]
         with JoinedFolder(message.folder, self.fs, durable=message.durable) as joined:
             running = {at: writer.digest(self._files[at[0]].parts[at[1]].part.data) for at in arrays}
-            for name, known in message.files.items():
-                if name in self._files:
-                    digests[name] = writer.write(self._files[name], joined, known=known)[1]
+            for name in mine:
+                writer.write(self._files[name], joined)
             joined.sync_files(writer.pool)
-            if digests:
+            if mine:
                 joined.sync_folders()
-        return Written(digests, {at: future.result() for at, future in running.items()})
+        return Written({at: future.result() for at, future in running.items()}, dict.fromkeys(mine, ""))

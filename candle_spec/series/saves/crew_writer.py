@@ -6,7 +6,7 @@ that is not is digested where its tensors are, and written only if no earlier ch
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import replace
@@ -61,7 +61,7 @@ class CrewWriter(FileWriter):
         self._arrays: dict[tuple[str, str], str] = {}
         self._asked: list[_Told] = []
         self._folder = Path()
-        self._ready: dict[str, tuple[BinaryIO, str]] = {}
+        self._ready: dict[str, BinaryIO] = {}
 
     def digest(self, data: Bytes) -> Future[str]:
         """Begin the digest of an array, wherever it is."""
@@ -72,15 +72,14 @@ class CrewWriter(FileWriter):
         self._settle()
         return told
 
-    def write(self, planned: PlannedFile, folder: PrivateFolder, *, known: str = "") -> tuple[BinaryIO, str]:
+    def write(self, planned: PlannedFile, folder: PrivateFolder) -> BinaryIO:
         """Write one file, whoever has it; see :meth:`candle_spec.series.saves.file_writer.FileWriter.write`."""
+        wanted: list[str] = []
         if self._folder != folder.path:  # a save that is tried again writes everything again
             self._folder, self._ready = folder.path, {}
-            wanted = dict.fromkeys(self._changing, "")
-        else:
-            wanted = {}
+            wanted += self._changing
         if planned.name not in self._ready:
-            self._write_together(wanted | {planned.name: known}, folder)
+            self._write_together(list(dict.fromkeys([*wanted, planned.name])), folder)
         return self._ready[planned.name]
 
     def ask(self) -> None:
@@ -89,18 +88,18 @@ class CrewWriter(FileWriter):
         _, answers = self._crew.order(Digest(arrays), lambda: None)
         self._note(answers)
 
-    def _write_together(self, wanted: dict[str, str], folder: PrivateFolder) -> None:
-        def own() -> dict[str, tuple[BinaryIO, str]]:
+    def _write_together(self, wanted: Sequence[str], folder: PrivateFolder) -> None:
+        def own() -> dict[str, BinaryIO]:
             mine = [self._planned[name] for name in wanted if not _is_elsewhere(self._planned[name])]
-            return {file.name: super(CrewWriter, self).write(file, folder, known=wanted[file.name]) for file in mine}
+            return {file.name: super(CrewWriter, self).write(file, folder) for file in mine}
 
-        others = {name: known for name, known in wanted.items() if _is_elsewhere(self._planned[name])}
+        others = [name for name in wanted if _is_elsewhere(self._planned[name])]
         ready, answers = self._crew.order(Write(folder.path, folder.durable, others), own)
         self._ready |= ready
         self._note(answers)
         for answer in answers:
-            for name, digest in answer.files.items() if isinstance(answer, Written) else ():
-                self._ready[name] = folder.adopt(name), digest
+            for name in answer.files if isinstance(answer, Written) else ():
+                self._ready[name] = folder.adopt(name)
 
     def _note(self, answers: list[Written | None]) -> None:
         for answer in answers:

@@ -1,14 +1,13 @@
 """Write the weights files of a checkpoint at the speed of the disk, and digest them on the way.
 
-The bytes pass through two aligned buffers: while one is written past the page cache, the other is filled, and another
-thread takes the digest of the file. The digests of the arrays are taken from memory by further threads. Nothing is read
-back. A snapshot that stands in memory as the file will is written from where it stands.
+The bytes pass through an aligned buffer past the page cache, while threads take the digests of the arrays from memory.
+These and the header tell every byte, so that none is digested twice, and nothing is read back. A snapshot that stands
+in memory as the file will is written from where it stands.
 """
 
 from __future__ import annotations
 
 import errno
-import hashlib
 import mmap
 import os
 from collections.abc import Iterator
@@ -47,11 +46,9 @@ class FileWriter:
         self._fs = fs
         self._can = can
         self._direct = direct and hasattr(os, "O_DIRECT")
-        self._buffers: list[memoryview] = []
+        self._buffer: memoryview | None = None
         threads = parallel.jobs(jobs)
-        # The file's digest is one long chain: it gets a thread that nothing else can block.
-        self._chain = ThreadPoolExecutor(1, "candle-spec-file") if threads > 1 else None
-        self.pool = ThreadPoolExecutor(max(1, threads - 1), "candle-spec-array") if threads > 1 else None
+        self.pool = ThreadPoolExecutor(threads - 1, "candle-spec-array") if threads > 1 else None
 
     def __enter__(self) -> Self:
         return self
@@ -61,9 +58,8 @@ class FileWriter:
 
     def close(self) -> None:
         """End the threads."""
-        for pool in (self._chain, self.pool):
-            if pool is not None:
-                pool.shutdown(wait=True, cancel_futures=True)
+        if self.pool is not None:
+            self.pool.shutdown(wait=True, cancel_futures=True)
 
     def digest(self, data: Bytes) -> Future[str]:
         """Begin the digest of an array."""
@@ -80,16 +76,12 @@ class FileWriter:
             taken[key] = _digest(file.parts[key].part.data) if future.cancel() else future.result()
         return taken
 
-    def write(self, planned: PlannedFile, folder: PrivateFolder, *, known: str = "") -> tuple[BinaryIO, str]:
+    def write(self, planned: PlannedFile, folder: PrivateFolder) -> BinaryIO:
         """Write one file; it is left open, and not durable yet.
 
         Args:
             planned: The file.
             folder: Where.
-            known: Its digest where it is known.
-
-        Returns:
-            The file and its digest.
 
         Raises:
             CorruptFileError: A tensor gave another number of bytes than it said.
@@ -98,7 +90,7 @@ class FileWriter:
         size = planned.header.file_size
         if self._direct and size >= DIRECT_FROM and self._can.get("direct", True):
             try:
-                written = self._write(planned, folder, known, direct=True)
+                written = self._write(planned, folder, direct=True)
             except OSError as error:
                 if error.errno not in _REFUSED:
                     raise
@@ -109,72 +101,55 @@ class FileWriter:
             else:
                 self._can["direct"] = True
                 return written
-        return self._write(planned, folder, known, direct=False)
+        return self._write(planned, folder, direct=False)
 
-    def _write(self, planned: PlannedFile, folder: PrivateFolder, known: str, *, direct: bool) -> tuple[BinaryIO, str]:
+    def _write(self, planned: PlannedFile, folder: PrivateFolder, *, direct: bool) -> BinaryIO:
         size = planned.header.file_size
         target = folder.create(planned.name, direct=direct)
         try:
             if size >= DIRECT_FROM:
                 self._fs.reserve(target, size)
-            digest = self._stream(planned, target, known, direct=direct)
+            self._stream(planned, target, direct=direct)
         except OSError:
             folder.abandon(target)
             raise
-        return target, digest
+        return target
 
-    def _stream(self, planned: PlannedFile, target: BinaryIO, known: str, *, direct: bool) -> str:
-        state = hashlib.sha256()
-        running: list[Future[None] | None] = [None, None]
-        total = turn = 0
+    def _stream(self, planned: PlannedFile, target: BinaryIO, *, direct: bool) -> None:
+        total = 0
         image = file_image(planned)
-        for view, filled in self._filled(planned, running) if image is None else _pieces(image):
+        for view, filled in self._filled(planned) if image is None else _pieces(image):
             total += filled
-            if not known:
-                running[turn] = self._update(state, view[:filled])
             length = -(-filled // PAGE) * PAGE if direct else filled
             view[filled:length] = bytes(length - filled)
             self._fs.write(target, view[:length])
-            turn = 1 - turn
         if total != planned.header.file_size:
             message = f"the tensors gave {total} bytes, not {planned.header.file_size}"
             raise CorruptFileError(message, location=planned.name)
         if direct and total % PAGE:
             self._fs.truncate(target, total)
-        for future in running:
-            if future is not None:
-                future.result()
-        return known or "sha256:" + state.hexdigest()
 
-    def _filled(self, planned: PlannedFile, running: list[Future[None] | None]) -> Iterator[tuple[memoryview, int]]:
-        """Yield the file in full buffers, by turns; a buffer is filled again when its digest is taken."""
-        buffers = self._both(min(BUFFER, -(-planned.header.file_size // PAGE) * PAGE))
-        turn = filled = 0
+    def _filled(self, planned: PlannedFile) -> Iterator[tuple[memoryview, int]]:
+        """Yield the file in full buffers: one, again and again."""
+        buffer = self._aligned(min(BUFFER, -(-planned.header.file_size // PAGE) * PAGE))
+        filled = 0
         for block in _blocks(planned):
             left = memoryview(block).cast("B")
             while len(left):
-                if not filled and (future := running[turn]) is not None:
-                    future.result()
-                room = min(len(left), len(buffers[turn]) - filled)
-                buffers[turn][filled : filled + room] = left[:room]
+                room = min(len(left), len(buffer) - filled)
+                buffer[filled : filled + room] = left[:room]
                 filled, left = filled + room, left[room:]
-                if filled == len(buffers[turn]):
-                    yield buffers[turn], filled
-                    turn, filled = 1 - turn, 0
+                if filled == len(buffer):
+                    yield buffer, filled
+                    filled = 0
         if filled:
-            yield buffers[turn], filled
+            yield buffer, filled
 
-    def _both(self, size: int) -> list[memoryview]:
-        """Two page-aligned buffers of at least one page."""
-        if not self._buffers or len(self._buffers[0]) < size:
-            self._buffers = [memoryview(mmap.mmap(-1, max(size, PAGE))) for _ in range(2)]
-        return [buffer[: max(size, PAGE)] for buffer in self._buffers]
-
-    def _update(self, state: hashlib._Hash, view: memoryview) -> Future[None] | None:
-        if self._chain is None:
-            state.update(view)
-            return None
-        return self._chain.submit(state.update, view)
+    def _aligned(self, size: int) -> memoryview:
+        """A page-aligned buffer of at least one page."""
+        if self._buffer is None or len(self._buffer) < size:
+            self._buffer = memoryview(mmap.mmap(-1, max(size, PAGE)))
+        return self._buffer[: max(size, PAGE)]
 
 
 def _pieces(image: FileImage) -> Iterator[tuple[memoryview, int]]:

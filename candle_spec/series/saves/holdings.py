@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Final
 
 from candle_spec.atomic import Fs
-from candle_spec.digests import digest_file
 from candle_spec.series.live import Held, Live, inode
 
 NOT_HERE: Final = frozenset(
@@ -46,9 +45,9 @@ class Holdings:
     paranoid: bool = False
     _reserved: set[tuple[int, int]] | None = field(default=None)
 
-    def known(self, key: str) -> Held | None:
-        """Return any file with that content: its digest is known, whether or not it may be shared."""
-        return next((live.contents[key] for live in self._all() if key in live.contents), None)
+    def holds(self, key: str) -> bool:
+        """Whether any file has that content, whether or not it may be shared."""
+        return any(key in live.contents for live in self._all())
 
     def share(self, key: str, target: Path, same: Callable[[Path], bool]) -> Held | None:
         """Give a file of that content the new name ``target``.
@@ -84,7 +83,7 @@ class Holdings:
         return self._reserved
 
     def _is_sound(self, held: Held) -> bool:
-        return not self.paranoid or digest_file(held.path) == held.sha256
+        return not self.paranoid or held.content.is_in(held.path)
 
     def _second_name(self, source: Path, target: Path) -> bool:
         for way, make in (("link", self.fs.link), ("reflink", self.fs.reflink)):

@@ -113,7 +113,7 @@ class Saving:
             return False
         documents = state_documents(self.state.contents)
         documents |= {side.path: side.data for side in self.state.contents.payload if isinstance(side.data, bytes)}
-        if any(live.files[p].sha256 != digest_bytes(data) for p, data in documents.items() if p in live.files):
+        if any(live.files[p].content.digest != digest_bytes(d) for p, d in documents.items() if p in live.files):
             return False
         streamed = any(not isinstance(side.data, bytes) for side in self.state.contents.payload)
         if streamed or not documents.keys() <= live.files.keys():

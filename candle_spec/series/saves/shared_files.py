@@ -8,8 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
+from candle_spec.checkpoint.file_content import FileContent
+from candle_spec.checkpoint.file_record import head_of
 from candle_spec.checkpoint.folder_writer import Passing
-from candle_spec.series.live import arrays_key, file_key
 from candle_spec.series.saves.holdings import Holdings
 from candle_spec.series.saves.private_folder import READ_ONLY, PrivateFolder
 from candle_spec.series.store import Store
@@ -38,7 +39,6 @@ class SharedFiles:
         self._folder = folder
         self._holdings = holdings
         self._is_quiet = is_quiet
-        self._digests: dict[str, str] = {}
         self._array_digests: dict[tuple[str, str], str] = {}
         self.written = 0
         self.shared = 0
@@ -52,57 +52,40 @@ class SharedFiles:
         """Share or write one weights file."""
         writer = self._store.writable()
         digests = {key: writer.digest(part.part.data) for key, part in file.parts.items()}
-        bring = self._bring_quiet if self._is_quiet(file) else self._bring_changing
-        self._digests[file.name] = bring(file, digests)
-
-    def _bring_quiet(self, file: PlannedFile, digests: dict[str, Future[str]]) -> str:
-        """Look whether a file is held before it is written; return its digest."""
+        if self._is_quiet(file):
+            if not self._share_weights(self._taken(file, digests), file):
+                writer.write(file, self._folder)
+                self.written += file.header.file_size
+            return
+        target = writer.write(file, self._folder)  # while its arrays are digested
         key = self._taken(file, digests)
-        digest = self._share_weights(key, file)
-        if digest:
-            return digest
-        known = self._holdings.known(key)
-        same = known is not None and _starts_with(known.path, file.head)
-        _, digest = self._store.writable().write(file, self._folder, known=known.sha256 if known and same else "")
-        self.written += file.header.file_size
-        return digest
-
-    def _bring_changing(self, file: PlannedFile, digests: dict[str, Future[str]]) -> str:
-        """Write a file while its arrays are digested; return its digest."""
-        target, digest = self._store.writable().write(file, self._folder)
-        key = self._taken(file, digests)
-        if self._holdings.known(key) is not None:
-            return self._instead(key, file, target, digest)
-        self.written += file.header.file_size
-        return digest
+        if not (self._holdings.holds(key) and self._instead(key, file, target)):
+            self.written += file.header.file_size
 
     def _taken(self, file: PlannedFile, digests: dict[str, Future[str]]) -> str:
         """Wait for the digests of a file's arrays; return the key of its content."""
         taken = self._store.writable().finished(digests, file)
         self._array_digests |= {(file.name, key): digest for key, digest in taken.items()}
-        parts = file.parts
-        return arrays_key((key, parts[key].part.dtype, parts[key].part.shape, taken[key]) for key in parts)
+        return FileContent(file.header.file_size, "", head_of(file.head), taken).key
 
-    def _share_weights(self, key: str, file: PlannedFile) -> str:
-        """Share a weights file if it is held already; return its digest, or ``""``."""
+    def _share_weights(self, key: str, file: PlannedFile) -> bool:
+        """Share a weights file if it is held already."""
         target = self._folder.place(file.name)
         held = self._holdings.share(key, target, lambda path: _starts_with(path, file.head))
         if held is None:
-            return ""
+            return False
         self.shared += held.size
         self._make_durable(target)
-        return held.sha256
+        return True
 
-    def _instead(self, key: str, file: PlannedFile, target: BinaryIO, digest: str) -> str:
+    def _instead(self, key: str, file: PlannedFile, target: BinaryIO) -> bool:
         """Put the file that is held already in the place of the one just written, if it may be shared."""
         spare = replace(file, name=f"{file.name}.shared")
-        shared = self._share_weights(key, spare)
-        if not shared:
-            self.written += file.header.file_size
-            return digest
+        if not self._share_weights(key, spare):
+            return False
         self._folder.drop(file.name, target)
         self._store.fs.rename(self.path / spare.name, self.path / file.name)
-        return shared
+        return True
 
     def _make_durable(self, path: Path) -> None:
         """A shared file may come from a save that was not made durable."""
@@ -114,7 +97,7 @@ class SharedFiles:
         """Share or write a file that fits into memory."""
         whole = b"".join(data)
         target = self._folder.place(name)
-        if self._holdings.share(file_key(data.digest, data.size), target, lambda _: True):
+        if self._holdings.share(FileContent(data.size, data.digest).key, target, lambda _: True):
             self.shared += data.size
             self._make_durable(target)
         else:
@@ -131,7 +114,7 @@ class SharedFiles:
 
     def settle(self) -> Written:
         """Return the digests: all were waited for already."""
-        return Written(self._digests, self._array_digests)
+        return Written(self._array_digests)
 
 
 def _starts_with(path: Path, head: bytes) -> bool:

@@ -8,7 +8,7 @@ from typing import Any, Final
 from candle_spec._version import __version__
 from candle_spec.canonical import pretty
 from candle_spec.checkpoint.manifest_file import SCHEMA_VERSION
-from candle_spec.manifest.collection import urn
+from candle_spec.manifest.collection import schema_id
 from candle_spec.problems import Level, LevelResult, Problem, Report
 from candle_spec.validation.reporters import Style
 
@@ -24,7 +24,7 @@ def render(reports: Sequence[Report], _: Style) -> str:
 def document(reports: Sequence[Report]) -> dict[str, Any]:
     """Return reports as the document that ``schemas/report`` describes."""
     return {
-        "$schema": urn("report"),
+        "$schema": schema_id("report"),
         "schema_version": SCHEMA_VERSION,
         "tool": {"name": "candle-spec", "version": __version__},
         "reports": [_report(report) for report in reports],

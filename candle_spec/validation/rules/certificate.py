@@ -16,7 +16,7 @@ from candle_spec.weights.dtypes import DTYPES
 def native_files(context: Context) -> Iterator[Problem]:
     """The native digest is that of the native files, and each original speaks of one of them."""
     native: dict[str, Any] = pointer.get(context.manifest, "/conversion/native") or {}
-    rows = [(record["path"], record["size"], record["sha256"]) for record in native.get("files", [])]
+    rows = [(record["path"], record["size"], record["digest"]) for record in native.get("files", [])]
     if rows and "digest" in native:
         digest = rows[0][2] if len(rows) == 1 else digest_file_list(rows)
         if native["digest"] != digest:

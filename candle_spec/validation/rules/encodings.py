@@ -9,7 +9,8 @@ from typing import Final
 from candle_spec.checkpoint.inventory import Tensor
 
 _PAIRS: Final = {"C128": "F64", "C32": "F16"}
-_QUANTIZED: Final = {"QI8": "I8", "QU8": "U8", "QI32": "I32"}
+_QUANTIZED: Final = {"QI8": "I8", "QU8": "U8", "QI32": "I32", "QU4": "U8", "QU2": "U8"}
+_BITS: Final = {"QU4": 4, "QU2": 2, "I4": 4, "U4": 4, "I2": 2, "U2": 2, "F4_E2M1": 4}
 _COMPRESSED: Final = ("sparse_csr", "sparse_csc", "sparse_bsr", "sparse_bsc")
 
 
@@ -36,9 +37,35 @@ def _quantized(tensor: Tensor) -> str:
     if tensor.dtype not in _QUANTIZED:
         return f"it does not hold {tensor.dtype}"
     scales, zeros = tensor.arrays["scales"], tensor.arrays["zero_points"]
-    if scales.dtype != "F64" or zeros.dtype != "I64" or scales.shape != zeros.shape:
-        return "scales must be F64 and zero_points as many I64"
-    return _part(tensor, "values", _QUANTIZED[tensor.dtype], tensor.shape)
+    if scales.dtype not in ("F64", "F32") or zeros.dtype not in ("I64", "F64", "F32") or scales.shape != zeros.shape:
+        return "scales must be F64 or F32, and zero_points as many I64, F64 or F32"
+    if fault := _scales_fault(tensor, scales.shape):
+        return fault
+    shape = tensor.shape
+    if tensor.dtype in _BITS:
+        if fault := _packing_fault(tensor):
+            return fault
+        per_byte = 8 // _BITS[tensor.dtype]
+        shape = (*shape[:-1], -(-shape[-1] // per_byte)) if shape else (1,)
+    return _part(tensor, "values", _QUANTIZED[tensor.dtype], shape)
+
+
+def _scales_fault(tensor: Tensor, shape: tuple[int, ...]) -> str:
+    scheme, axis = tensor.params.get("scheme"), tensor.params.get("axis")
+    if scheme == "per_tensor":
+        return "" if shape == (1,) and axis is None else "per_tensor has one scale, and no axis"
+    if scheme != "per_channel":
+        return f"the scheme {scheme!r} is none"
+    if type(axis) is not int or not 0 <= axis < len(tensor.shape) or shape != (tensor.shape[axis],):
+        return f"per_channel needs a scale for each place along its axis, not {list(shape)} along {axis!r}"
+    return ""
+
+
+def _packing_fault(tensor: Tensor) -> str:
+    bits, order = tensor.params.get("bits"), tensor.params.get("order")
+    if bits != _BITS.get(tensor.dtype) or order not in ("low-first", "high-first"):
+        return f"bits and order of {tensor.dtype} cannot be {bits!r} and {order!r}"
+    return ""
 
 
 def _raw(tensor: Tensor) -> str:
@@ -66,7 +93,13 @@ def _coo(tensor: Tensor) -> str:
 
 
 def _packed(tensor: Tensor) -> str:
-    return "" if tensor.arrays["values"].dtype == "U8" else "values must be U8"
+    if tensor.dtype not in _BITS:
+        return f"it does not hold {tensor.dtype}"
+    held = tensor.arrays["values"]
+    least = -(-math.prod(tensor.shape) * _BITS[tensor.dtype] // 8)
+    if held.dtype != "U8" or math.prod(held.shape) != least:
+        return f"values must be {least} U8"
+    return _packing_fault(tensor)
 
 
 def _compressed(tensor: Tensor) -> str:

@@ -30,7 +30,9 @@ def contents(context: Context) -> Iterator[Problem]:
         if path is None or not context.readable(path):
             continue
         context.count("feature lists")
-        lines, digest = _read(context.root / path)
+        lines, digest, is_text = _read(context.root / path)
+        if not is_text:
+            yield at("CKP4034", f"{path!r} is not UTF-8", file=path, pointer=f"{place}/feature_list/path")
         if lines != stated["count"]:
             message = f"{path!r} has {lines} lines, the manifest says {stated['count']}"
             yield at("CKP4034", message, file=path, pointer=f"{place}/feature_list/count")
@@ -46,11 +48,16 @@ def _described(manifest: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]
                 yield f"/{side}/{index}", described
 
 
-def _read(path: Path) -> tuple[int, str]:
-    """Count the lines, and digest them joined by line feeds without a last one; a line may be of any length."""
+def _read(path: Path) -> tuple[int, str, bool]:
+    """Count the lines, digest them joined by line feeds without a last one, and tell whether they are UTF-8.
+
+    A line may be of any length.
+    """
+    import codecs
     import hashlib
 
     state, count, inside = hashlib.sha256(), 0, False
+    decoder, is_text = codecs.getincrementaldecoder("utf-8")(), True
     with path.open("rb") as file:
         while piece := file.readline(_PIECE):
             if not inside:
@@ -58,7 +65,12 @@ def _read(path: Path) -> tuple[int, str]:
                 count += 1
             inside = not piece.endswith(b"\n")
             state.update(piece if inside else piece[:-1].removesuffix(b"\r"))
-    return count, "sha256:" + state.hexdigest()
+            try:
+                decoder.decode(piece)
+            except UnicodeDecodeError:
+                is_text = False
+                decoder.reset()
+    return count, "sha256:" + state.hexdigest(), is_text and not decoder.getstate()[0]
 
 
 L2_RULES = (axes,)

@@ -6,10 +6,12 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
-from candle_spec.checkpoint.layout import MANIFEST, RESERVED, path_fault, pointer_target, tolerated
+from candle_spec.checkpoint.layout import MANIFEST, RESERVED, pointer_target, tolerated
+from candle_spec.digests import digest_bytes
 from candle_spec.errors import CandleSpecError
+from candle_spec.paths import folded, leaving, path_fault
 from candle_spec.problems import Level, Problem
-from candle_spec.validation.context import SAFETENSORS, Context, at
+from candle_spec.validation.context import BY_HEADER, SAFETENSORS, Context, at
 from candle_spec.weights.safetensors import read_header
 
 
@@ -23,15 +25,15 @@ def paths(context: Context) -> Iterator[Problem]:
             yield at("CKP3005", f"the path {path!r} leaves the checkpoint", pointer=pointer)
         elif fault:
             yield at("CKP3008", f"{path!r}: {fault.removeprefix('unportable: ')}", pointer=pointer)
-        if path.lower() in RESERVED:  # some systems cannot tell the cases apart
+        if folded(path) in RESERVED:  # some systems cannot tell the cases apart
             yield at("CKP3012", f"{path!r} is reserved and must not be listed", pointer=pointer)
-        other = seen.get(path.lower())
-        seen.setdefault(path.lower(), path)
-        if other is not None:
-            code, word = (
-                ("CKP3009", "is listed twice") if other == path else ("CKP3007", f"differs from {other!r} only in case")
-            )
-            yield at(code, f"{path!r} {word}", pointer=pointer)
+        other = seen.get(folded(path))
+        seen.setdefault(folded(path), path)
+        if other == path:
+            yield at("CKP3009", f"{path!r} is listed twice", pointer=pointer)
+        elif other is not None:
+            message = f"{path!r} is the same as {other!r} for systems that do not tell case or normal forms apart"
+            yield at("CKP3007", message, pointer=pointer)
 
 
 def presence(context: Context) -> Iterator[Problem]:
@@ -53,7 +55,7 @@ def presence(context: Context) -> Iterator[Problem]:
 
 
 def _one(context: Context, path: str, record: dict[str, Any]) -> Iterator[Problem]:
-    if path_fault(path) in ("absolute", "parent"):
+    if leaving(path):
         return
     kind, size = context.found.get(path, ("", 0))
     withheld = "withheld" in record
@@ -81,33 +83,52 @@ def _behind_link(context: Context, path: str) -> bool:
 def _pointer(path: str, record: dict[str, Any], pointed: tuple[str, int]) -> Iterator[Problem]:
     """A pointer file of Git LFS is as good as the file that it names, as far as it names it."""
     digest, size = pointed
-    if size >= 0 and (digest, size) != (record["sha256"], record["size"]):
+    if size >= 0 and (record.get("digest", digest), record["size"]) != (digest, size):
         yield at(
             "CKP3003", f"the pointer {path!r} names another file than the manifest", file=path, hint="git lfs pull"
         )
     yield at("CKP3011", f"{path!r} is a pointer; the real file was not fetched", file=path)
+    if "digest" not in record:
+        yield at("CKP3015", f"the manifest states no digest of {path!r}: its size alone was compared", file=path)
+
+
+def heads(context: Context) -> Iterator[Problem]:
+    """Weights files begin with the header that the manifest states; one with another is read no further."""
+    for record in context.files():
+        if "header" not in record or not _comparable(context, record):
+            continue
+        stated, path = record["header"], record["path"]
+        with (context.root / path).open("rb") as file:
+            digest = digest_bytes(file.read(stated["size"]))
+        if digest != stated["digest"]:
+            context.altered.add(path)
+            message = f"its header differs from the manifest: was {_short(stated['digest'])}, is {_short(digest)}"
+            yield at("CKP3003", message, file=path)
 
 
 def digests(context: Context) -> Iterator[Problem]:
-    """Files have the digest that the manifest states."""
-    records = [record for record in context.files() if _comparable(context, record)]
+    """Files have the digest that the manifest states; those without one are told by header and arrays."""
+    comparable = [record for record in context.files() if _comparable(context, record)]
+    records = [record for record in comparable if "digest" in record and record["path"] not in context.altered]
+    if without := sum("digest" not in record for record in comparable):
+        context.count(BY_HEADER, without)
     for record in sorted(records, key=lambda record: -int(record["size"])):
         context.digests.start_file(record["path"])
     if context.options.max_level >= Level.WEIGHTS:
-        _start_arrays(context, records)
+        _start_arrays(context, comparable)
     for record in records:
         digest = context.digests.file(record["path"])
         context.count("files")
         context.count("bytes", record["size"])
-        if digest != record["sha256"]:
-            message = f"sha256 differs from the manifest: was {_short(record['sha256'])}, is {_short(digest)}"
+        if digest != record["digest"]:
+            message = f"sha256 differs from the manifest: was {_short(record['digest'])}, is {_short(digest)}"
             yield at("CKP3003", message, file=record["path"])
 
 
 def _start_arrays(context: Context, records: list[dict[str, Any]]) -> None:
     """Let the digests of level L4 run beside those of the files."""
     for record in records:
-        if record["media_type"] == SAFETENSORS:
+        if record["media_type"] == SAFETENSORS and record["path"] not in context.altered:
             # What is wrong with a header is said by level L4, which reads it again.
             with suppress(CandleSpecError):
                 context.digests.start_arrays(record["path"], read_header(context.root / record["path"]))
@@ -126,4 +147,4 @@ def _short(digest: str) -> str:
     return digest[: len("sha256:") + 12] + "…"
 
 
-RULES = (paths, presence, digests)
+RULES = (paths, presence, heads, digests)

@@ -13,13 +13,15 @@ from candle_spec.checkpoint.manifest_file import manifest_digest
 from candle_spec.checkpoint.resume import resume_grade
 from candle_spec.digests import digest_json
 from candle_spec.manifest.identifiers import fault_of
+from candle_spec.manifest.licences import licence_fault
 from candle_spec.problems import Problem
 from candle_spec.validation.context import Context, at
-from candle_spec.validation.rules.uses import expand
+from candle_spec.validation.rules.uses import documents_in, expand
 
 _TIME: Final = re.compile(
     r"([0-9]{4})-([0-9]{2})-([0-9]{2})(?:T([0-9]{2}):([0-9]{2}):([0-9]{2})(?:\.[0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2}))?"
 )
+_LEAP_SECOND: Final = 60
 _PLACEHOLDERS: Final = frozenset(
     """tbd tba todo n/a na none null unknown xxx ??? ... - fixme placeholder lorem insert_here undefined
     your_name_here changeme test foo bar""".split()
@@ -51,7 +53,7 @@ def provenance(context: Context) -> Iterator[Problem]:
 def times(context: Context) -> Iterator[Problem]:
     """Dates exist in the calendar, come in order, and are not in the future."""
     moments: dict[str, datetime] = {}
-    for pattern in ("/dates/*", "/evaluation/*/date"):
+    for pattern in ("/dates/*", "/evaluations/*/date", "/migrations/*/date"):
         for place, text in expand(context.manifest, pattern):
             moment = moment_of(text)
             if moment is None:
@@ -72,9 +74,12 @@ def moment_of(text: str) -> datetime | None:
     try:
         year, month, day = (int(part) for part in match.group(1, 2, 3))
         hour, minute, second = (int(part or 0) for part in match.group(4, 5, 6))
-        moment = datetime(year, month, day, hour, minute, min(second, 59), tzinfo=UTC)  # a leap second is one, too
+        moment = datetime(year, month, day, hour, minute, min(second, 59), tzinfo=UTC)
         zone = match.group(7)
-        return moment if not zone or zone == "Z" else datetime.fromisoformat(text).astimezone(UTC)
+        if zone and zone != "Z":
+            moment = moment - datetime.fromisoformat(f"2000-01-01T00:00:00{zone}").utcoffset()  # type: ignore[operator]
+        is_leap = second == _LEAP_SECOND and (moment.hour, moment.minute) == (23, 59)
+        return moment if second < _LEAP_SECOND or is_leap else None
     except (ValueError, OverflowError):  # no such day; or, in UTC, before the year 1 or after 9999
         return None
 
@@ -86,14 +91,22 @@ def identifiers(context: Context) -> Iterator[Problem]:
         if scheme in ("orcid", "ror") and isinstance(value, str) and (fault := fault_of(scheme, value)):
             yield at("CKP2001", fault, pointer=place)
     for pattern in (
-        "/identifier/*",
+        "/identifiers/*",
         "/related_identifiers/*",
-        "/base_model/*/identifier",
+        "/base_models/*/identifier",
         "/training/datasets/*/identifier",
     ):
         for place, entry in expand(context.manifest, pattern):
             if fault := fault_of(entry["scheme"], entry["value"]):
                 yield at("CKP2001", fault, pointer=f"{place}/value")
+
+
+def licences(context: Context) -> Iterator[Problem]:
+    """Licences are expressions of SPDX."""
+    for pattern in ("/license/*", "/files/*/license"):
+        for place, text in expand(context.manifest, pattern):
+            if fault := licence_fault(text):
+                yield at("CKP2030", fault, pointer=place)
 
 
 def placeholders(context: Context) -> Iterator[Problem]:
@@ -107,20 +120,28 @@ def placeholders(context: Context) -> Iterator[Problem]:
 def evaluation(context: Context) -> Iterator[Problem]:
     """Metrics are in their range and intervals contain their value."""
     terms = {term["id"]: term for term in resources.read_json("vocabularies/metrics.json")["terms"]}
-    for index, entry in enumerate(context.manifest.get("evaluation", [])):
-        value, here = entry.get("value"), f"/evaluation/{index}"
-        if not isinstance(value, (int, float)):
+    for index, entry in enumerate(context.manifest.get("evaluations", [])):
+        value, here = entry.get("value"), f"/evaluations/{index}"
+        number = _number(value)
+        if number is None:
             continue
-        interval = entry.get("interval", {})
-        bounds = [interval.get("lower", -math.inf), interval.get("upper", math.inf)]
-        if all(isinstance(bound, (int, float)) for bound in bounds) and not bounds[0] <= value <= bounds[1]:
-            yield at("CKP2005", f"the interval {bounds} does not contain {value}", pointer=f"{here}/interval")
-        yield from _metric(terms.get(entry["metric"]["id"], {}), entry, value, here)
+        interval = entry.get("interval", {"lower": -math.inf, "upper": math.inf})
+        if not interval["lower"] <= number <= interval["upper"] or ("interval" in entry and not math.isfinite(number)):
+            message = f"the interval [{interval['lower']}, {interval['upper']}] does not contain {number}"
+            yield at("CKP2005", message, pointer=f"{here}/interval")
+        yield from _metric(terms.get(entry["metric"]["id"], {}), entry, number, here)
+
+
+def _number(value: Any) -> float | None:
+    """Return a number of an evaluation, tagged or not; one that is not finite lies in no interval."""
+    if isinstance(value, dict):
+        return float(value["$float"]) if "$float" in value else float(int(value["$int"])) if "$int" in value else None
+    return None if isinstance(value, bool) or not isinstance(value, (int, float)) else float(value)
 
 
 def _metric(term: dict[str, Any], entry: dict[str, Any], value: float, here: str) -> Iterator[Problem]:
     bounds = term.get("range", {})
-    if not bounds.get("min", -math.inf) <= value <= bounds.get("max", math.inf):
+    if bounds and not bounds.get("min", -math.inf) <= value <= bounds.get("max", math.inf):
         yield at("CKP2007", f"{entry['metric']['id']} cannot be {value}", pointer=f"{here}/value")
     direction = entry["metric"].get("direction")
     if direction and term.get("direction") and direction != term["direction"]:
@@ -160,7 +181,8 @@ def references(context: Context) -> Iterator[Problem]:
 
 def _paths(manifest: dict[str, Any], listed: set[str]) -> Iterator[tuple[str, str]]:
     """Yield every place that names a file of the checkpoint; of the tensors, those that name one not listed."""
-    yield from _named(manifest, "/weights", "inventory")
+    for index, path in enumerate(pointer.get(manifest, "/weights/inventory") or []):
+        yield f"/weights/inventory/{index}", path
     yield from _named(manifest, "/training_state", "state_tree")
     yield from _named(manifest, "/model/implementation/source", "path")
     for place in ("/model/topology", "/weights/payload"):
@@ -174,6 +196,7 @@ def _paths(manifest: dict[str, Any], listed: set[str]) -> Iterator[tuple[str, st
     for index, _ in enumerate(pointer.get(manifest, "/conversion/restore/originals") or []):
         yield from _named(manifest, f"/conversion/restore/originals/{index}", "residue")
         yield from _named(manifest, f"/conversion/restore/originals/{index}", "extents")
+    yield from documents_in(manifest)
     for side in ("inputs", "outputs"):
         for index, _ in enumerate(manifest.get(side, [])):
             yield from _named(manifest, f"/{side}/{index}/feature_list", "path")
@@ -206,4 +229,4 @@ def _named(manifest: dict[str, Any], place: str, member: str) -> Iterator[tuple[
         yield f"{place}/{member}", value
 
 
-RULES = (seal, provenance, times, identifiers, placeholders, evaluation, grade, references)
+RULES = (seal, provenance, times, identifiers, licences, placeholders, evaluation, grade, references)

@@ -6,14 +6,16 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from candle_spec import pointer
+from candle_spec.checkpoint.large_values import TAG
 from candle_spec.problems import Problem
 from candle_spec.validation.context import SAFETENSORS, Context, at
 
 _WEIGHTS: Final = ("weights", "training-state")
+_DOCUMENT: Final = ("document",)
 _ROLES: Final[tuple[tuple[str, tuple[str, ...]], ...]] = (
     ("/weights/groups/*/files/*", _WEIGHTS),
     ("/weights/groups/*/index", ("index",)),
-    ("/weights/inventory", ("tensor-inventory",)),
+    ("/weights/inventory/*", ("tensor-inventory",)),
     ("/training_state/state_tree", ("state-tree",)),
     ("/conversion/restore/originals/*/residue", ("residue",)),
     ("/conversion/restore/originals/*/extents", ("extents",)),
@@ -21,20 +23,32 @@ _ROLES: Final[tuple[tuple[str, tuple[str, ...]], ...]] = (
 """Where a path may stand, and the roles that the file may have."""
 
 
+def documents_in(manifest: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield every place that names a document, and its path."""
+    words = {key: value for key, value in manifest.items() if key not in ("weights", "files")}
+    for place, value in pointer.leaves(words):
+        if place.endswith(f"/{TAG}") and isinstance(value, str):
+            yield place, value
+
+
 def roles(context: Context) -> Iterator[Problem]:
     """A file has the role of its use, and a weights file the media type of safetensors."""
     records = {record["path"]: (index, record) for index, record in enumerate(context.manifest["files"])}
-    for pattern, wanted in _ROLES:
-        for place, path in expand(context.manifest, pattern):
-            if path not in records:
-                continue  # said elsewhere
-            index, record = records[path]
-            if record["role"] not in wanted:
-                message = f"{path!r} is used at {place}, where the role must be {' or '.join(wanted)}"
-                yield at("CKP2025", message, pointer=f"/files/{index}/role")
-            if wanted is _WEIGHTS and record["media_type"] != SAFETENSORS:
-                message = f"{path!r} is a weights file: its media type must be {SAFETENSORS}"
-                yield at("CKP2025", message, pointer=f"/files/{index}/media_type")
+    uses = [(wanted, use) for pattern, wanted in _ROLES for use in expand(context.manifest, pattern)]
+    for wanted, (place, path) in [*uses, *((_DOCUMENT, use) for use in documents_in(context.manifest))]:
+        if path not in records:
+            continue  # said elsewhere
+        index, record = records[path]
+        if record["role"] not in wanted:
+            message = f"{path!r} is used at {place}, where the role must be {' or '.join(wanted)}"
+            yield at("CKP2025", message, pointer=f"/files/{index}/role")
+        if wanted is _WEIGHTS and record["media_type"] != SAFETENSORS:
+            message = f"{path!r} is a weights file: its media type must be {SAFETENSORS}"
+            yield at("CKP2025", message, pointer=f"/files/{index}/media_type")
+    for path, (index, record) in records.items():
+        if "header" in record and (record["role"] not in _WEIGHTS or record["media_type"] != SAFETENSORS):
+            message = f"{path!r} is no weights file, and cannot be told by a header"
+            yield at("CKP2025", message, pointer=f"/files/{index}/header")
 
 
 def expand(document: Any, pattern: str) -> Iterator[tuple[str, Any]]:

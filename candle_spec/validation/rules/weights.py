@@ -10,6 +10,8 @@ from candle_spec.checkpoint.identity import identity
 from candle_spec.checkpoint.inventory import StoredArray, Tensor
 from candle_spec.digests import digest_encoded, payload_digest
 from candle_spec.errors import CandleSpecError
+from candle_spec.manifest.features import misstated
+from candle_spec.names import from_json
 from candle_spec.problems import Location, Problem
 from candle_spec.validation.catalogue import from_error, problem
 from candle_spec.validation.context import NOT_HERE, SAFETENSORS, Context, at
@@ -30,11 +32,24 @@ def headers(context: Context) -> Iterator[Problem]:
         # A file of a group is one of weights, whatever its media type says.
         if not (record["media_type"] == SAFETENSORS or _is_weights(context, path)) or not context.readable(path):
             continue
+        if path in context.altered:
+            continue  # a header is compared before it is parsed
         try:
-            context.headers[path] = read_header(context.root / path)
-            context.count("weights files")
+            header = read_header(context.root / path)
         except CandleSpecError as error:
             yield from_error(error, path, "CKP4000")
+            continue
+        context.headers[path] = header
+        context.count("weights files")
+        if header.size != record.get("header", {}).get("size", header.size):
+            message = f"its header has {header.size} bytes, the manifest says {record['header']['size']}"
+            yield at("CKP3003", message, file=path)
+
+
+def features(context: Context) -> Iterator[Problem]:
+    """What the checkpoint requires is what it uses."""
+    for message in misstated(context.manifest, context.entries):
+        yield at("CKP4035", message, pointer="/requires")
 
 
 def inventory(context: Context) -> Iterator[Problem]:
@@ -220,7 +235,7 @@ def _payload(context: Context, weights: dict[str, Any]) -> Iterator[Problem]:
             entry["role"],
             records[entry["path"]]["media_type"],
             records[entry["path"]]["size"],
-            records[entry["path"]]["sha256"],
+            records[entry["path"]]["digest"],
         )
         for entry in weights.get("payload", [])
         if entry["path"] in records
@@ -257,9 +272,14 @@ def _references(tree: Any, names: set[tuple[str, str]], path: str) -> Iterator[P
         if isinstance(node, list):
             open_nodes += node
         elif isinstance(node, dict):
-            if "$tensor" in node and tuple(node["$tensor"]) not in names:
+            if "$tensor" in node and _named(node["$tensor"]) not in names:
                 yield problem("CKP4031", f"there is no tensor {node['$tensor']}", Location(path))
             open_nodes += node.values()
 
 
-RULES = (headers, inventory, stored, shards, groups, digests, content, side_documents, originals)
+def _named(reference: Any) -> tuple[str, str]:
+    group, name = reference
+    return group, from_json(name)
+
+
+RULES = (headers, features, inventory, stored, shards, groups, digests, content, side_documents, originals)

@@ -11,11 +11,12 @@ from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from candle_spec.checkpoint.code_files import START, kind_of_code
-from candle_spec.checkpoint.layout import MANIFEST, portable_name
+from candle_spec.checkpoint.layout import MANIFEST
 from candle_spec.conversion.contract import Native, NativeFile, Part, SideFile
 from candle_spec.converters._shared.folders.unread_pickles import note_pickles
 from candle_spec.converters._shared.source_files import first_bytes
 from candle_spec.errors import CandleSpecError, LimitExceededError, UnsafeContentError
+from candle_spec.paths import portable_name
 from candle_spec.weights.sources import FileBytes
 
 _MEDIA: Final = {

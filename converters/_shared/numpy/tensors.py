@@ -13,6 +13,7 @@ from candle_spec.converters._shared.encodings import layout_of
 from candle_spec.errors import LimitExceededError, TruncatedFileError, UnsupportedFormatError
 from candle_spec.readers.npy_header import NpyHeader
 from candle_spec.weights.dtypes import DTYPES, from_numpy_name
+from candle_spec.weights.native_dtype import native_dtype
 from candle_spec.weights.sources import Bytes, Encoding, FileBytes, MadeBytes, Part, TensorSource
 from candle_spec.weights.strides import StridedBytes, row_major_strides, slabs
 from candle_spec.weights.strings import stored_strings
@@ -75,13 +76,8 @@ def tensor_of(items: Items, group: str, name: str) -> TensorSource:
     """
     header = items.header
     dtype, parts, encoding = _stored(items)
-    attributes: dict[str, Any] = {}
-    if header.fortran:
-        attributes["fortran_order"] = True
-    if header.dtype.kind in _TIMES:
-        attributes["numpy_dtype"] = header.dtype.newbyteorder("<").str
-    elif header.dtype.kind in "US":
-        attributes["numpy_dtype"] = header.dtype.str
+    attributes: dict[str, Any] = {"fortran_order": True} if header.fortran else {}
+    attributes |= native_dtype(header.dtype)
     return TensorSource(group, name, dtype, header.shape, parts, encoding=encoding, attributes=attributes)
 
 
@@ -170,8 +166,7 @@ def _records(items: Items) -> tuple[str, dict[str, Part], Encoding]:
         inner = () if row is not None else (int(column.itemsize),)
         size = int(column.itemsize) * math.prod(shape)
         parts[name] = Part(row.name if row else "U8", (*shape, *inner), MadeBytes(size, _Column(items, name).blocks))
-        little = column.newbyteorder("<") if row else column
-        fields.append({"name": name, "dtype": str(little) if little.subdtype else little.str, "offset": int(offset)})
+        fields.append({"name": name, "dtype": str(column) if column.subdtype else column.str, "offset": int(offset)})
     return "STRUCT", parts, Encoding("structured", {"fields": fields, "item_size": int(dtype.itemsize)})
 
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 from candle_spec import limits
 from candle_spec.errors import CorruptFileError
 from candle_spec.readers.inert_pickle import Call, Global, Mapping
+from candle_spec.readers.numpy_objects import bytes_of
 from candle_spec.weights.sources import FileBytes, MemoryBytes
 from candle_spec.weights.strides import row_major_strides
 
@@ -129,7 +130,8 @@ def _described(state: Any) -> tuple[str, Any, Any, Any, Any, str]:
     unit = ""
     if len(state) >= 9 and isinstance(state[8], tuple) and len(state[8]) == 2 and isinstance(state[8][1], tuple):
         what, number = state[8][1][0], state[8][1][1]
-        what = what.decode("ascii") if isinstance(what, bytes) else what
+        spelt = bytes_of(what)  # protocol 2 spells bytes as a call
+        what = what if spelt is None else spelt.decode("ascii", "replace")
         if isinstance(what, str) and _UNIT.fullmatch(what) and type(number) is int and 0 < number < 1 << 31:
             unit = "" if what == "generic" else f"[{number if number > 1 else ''}{what}]"
     size = state[5] if len(state) > 5 else None

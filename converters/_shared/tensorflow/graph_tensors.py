@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from candle_spec import limits
-from candle_spec.checkpoint.layout import portable_name
 from candle_spec.conversion.contract import Group, NativeFile, Part, SideFile
 from candle_spec.converters._shared.names import free_name
 from candle_spec.converters._shared.protobuf_skeleton import skeleton
 from candle_spec.converters._shared.tensorflow.constants import Constants, Value
 from candle_spec.converters._shared.tensorflow.graph import Graph
 from candle_spec.errors import LimitExceededError
+from candle_spec.paths import portable_name
 from candle_spec.readers import protobuf
 from candle_spec.readers.protobuf import Window
 from candle_spec.weights.sources import FileBytes, TensorSource, total_size

@@ -23,7 +23,8 @@ from candle_spec.readers import inert_pickle
 from candle_spec.readers.inert_pickle import Loaded
 from candle_spec.readers.signatures import TORCH_STREAM
 from candle_spec.readers.torch_dtypes import ITEM_BYTES
-from candle_spec.readers.torch_objects import Storage, storage_dtype
+from candle_spec.readers.torch_objects import storage_dtype
+from candle_spec.readers.torch_views import Storage
 from candle_spec.readers.zip_archive import ZipArchive
 
 _PROTOCOL: Final = 1001

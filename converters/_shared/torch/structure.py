@@ -149,7 +149,7 @@ class _Parts:
         entries = [entry for entry in found.values() if entry is not None]
         if entries:
             keys = ", ".join(key for key, entry in found.items() if entry is not None)
-            structure.fields.append(Field("/evaluation", entries, "file", f"key {keys}"[:500]))
+            structure.fields.append(Field("/evaluations", entries, "file", f"key {keys}"[:500]))
 
     def _settings(self, structure: Structure) -> None:
         """Hyperparameters: the settings found, by key where there are several."""

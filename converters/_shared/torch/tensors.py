@@ -7,15 +7,17 @@ from collections.abc import Iterator
 from typing import Any, Final, Literal
 
 from candle_spec.converters._shared.tiles import Tile, join
-from candle_spec.readers.torch_dtypes import ITEM_BYTES
-from candle_spec.readers.torch_objects import QuantizedView, SparseView, TensorView, TiledView, View
+from candle_spec.errors import UnsupportedFormatError
+from candle_spec.readers.torch_dtypes import ITEM_BYTES, PER_BYTE
+from candle_spec.readers.torch_views import QuantizedView, SparseView, TensorView, TiledView, View
 from candle_spec.weights.sources import Bytes, Encoding, FileBytes, MadeBytes, MemoryBytes, Part, TensorSource
 from candle_spec.weights.strides import StridedBytes, row_major_strides
 
 _PAIRS: Final = {"C128": "F64", "C32": "F16"}
 """Complex dtypes that are stored as pairs of numbers."""
 
-_INTEGERS: Final = {"QI8": "I8", "QU8": "U8", "QI32": "I32"}
+_INTEGERS: Final = {"QI8": "I8", "QU8": "U8", "QI32": "I32", "QU4": "U8", "QU2": "U8", "F4_E2M1": "U8"}
+"""Stored dtypes of the integers of quantised tensors, and of bytes that several values share."""
 
 
 def tensor_source(group: str, name: str, view: View, role: str) -> TensorSource:
@@ -32,12 +34,29 @@ def tensor_source(group: str, name: str, view: View, role: str) -> TensorSource:
 def _strided(group: str, name: str, view: TensorView, role: str) -> TensorSource:
     attributes = _attributes(view)
     part = _part(view)
+    if view.dtype in PER_BYTE:
+        return _packed(group, name, view, part, role)
     if view.dtype not in _PAIRS:
         return TensorSource(group, name, view.dtype, view.shape, {"": part}, role=role, attributes=attributes)
     encoding = Encoding("complex_pairs")
     return TensorSource(
         group, name, view.dtype, view.shape, {"values": part}, encoding, role=role, attributes=attributes
     )
+
+
+def _packed(group: str, name: str, view: TensorView, part: Part, role: str) -> TensorSource:
+    """Values of less than a byte, of which torch counts the bytes: the last axis has as many more."""
+    if not view.shape:
+        raise UnsupportedFormatError(f"the tensor {name!r} holds several {view.dtype} values and has no axis")
+    shape = (*view.shape[:-1], view.shape[-1] * PER_BYTE[view.dtype])
+    encoding = Encoding("packed", _packing(view.dtype))
+    return TensorSource(
+        group, name, view.dtype, shape, {"values": part}, encoding, role=role, attributes=_attributes(view)
+    )
+
+
+def _packing(dtype: str) -> dict[str, Any]:
+    return {"bits": 8 // PER_BYTE[dtype], "order": "low-first"}
 
 
 def _tiled(group: str, name: str, view: TiledView, role: str) -> TensorSource:
@@ -148,7 +167,10 @@ def _quantized(group: str, name: str, view: QuantizedView, role: str) -> TensorS
         scales = Part("F64", (1,), MemoryBytes(struct.pack("<d", view.scales[0])))  # type: ignore[index]
         zeros = Part("I64", (1,), MemoryBytes(struct.pack("<q", view.zero_points[0])))  # type: ignore[index]
     parts = {"values": values, "scales": scales, "zero_points": zeros}
-    dtype, shape, encoding = view.values.dtype, view.values.shape, Encoding("quantized", params)
+    dtype, shape = view.values.dtype, view.shape
+    if dtype in PER_BYTE:
+        params |= _packing(dtype)
+    encoding = Encoding("quantized", params)
     about = _attributes(view.values)
     return TensorSource(group, name, dtype, shape, parts, encoding, role=role, attributes=about)
 

@@ -15,7 +15,8 @@ from candle_spec.converters._shared.torch.tensors import tensor_source
 from candle_spec.errors import LimitExceededError
 from candle_spec.readers import numpy_objects
 from candle_spec.readers.inert_pickle import Call, Global, Mapping, Persistent, SetNode
-from candle_spec.readers.torch_objects import TensorView, TorchObjects, View
+from candle_spec.readers.torch_objects import TorchObjects
+from candle_spec.readers.torch_views import TensorView, View
 from candle_spec.weights import state_tree
 from candle_spec.weights.sources import MemoryBytes, TensorSource, plain
 

@@ -19,6 +19,7 @@ from candle_spec.conversion.summary import use_it
 from candle_spec.converters.huggingface import CONVERTER
 from candle_spec.errors import CandleSpecError, CorruptFileError, InvalidInputError, MissingPartError
 from candle_spec.testing.contract import ConverterContract
+from tests.helpers.checkpoints import residues
 
 CONFIG = {
     "architectures": ["BertForSequenceClassification"],
@@ -151,11 +152,11 @@ def test_safetensors_are_taken_and_equal_tensors_stored_once(tmp_path: Path) -> 
     made = Checkpoint(convert(folder, tmp_path / "x.candle").path)
     for name, tensor in weights().items():
         assert (made.tensor("model", name) == tensor.numpy()).all()
-    residues = {row["native"]: row["residue_size"] for row in made.document["conversion"]["restore"]["originals"]}
+    left = residues(tmp_path / "x.candle")
     tensors = sum(tensor.nbytes for tensor in weights().values())
-    assert residues["pytorch_model.bin"] == (folder / "pytorch_model.bin").stat().st_size - tensors
-    assert residues["onnx/model.onnx"] == 202
-    assert residues["README.md"] == residues["config.json"] == 0
+    assert left["pytorch_model.bin"] == (folder / "pytorch_model.bin").stat().st_size - tensors
+    assert left["onnx/model.onnx"] == 202
+    assert left["README.md"] == left["config.json"] == 0
     assert "stored once" in part(made.document, "other weights")["reason"]
     assert "onnx/model.onnx" in part(made.document, "weights in other formats")["reason"]
 
@@ -163,9 +164,9 @@ def test_safetensors_are_taken_and_equal_tensors_stored_once(tmp_path: Path) -> 
 def test_other_values_in_another_format_are_kept_apart(tmp_path: Path) -> None:
     folder = write(tmp_path / "pathbert")
     torch.save(weights(seed=7), folder / "pytorch_model.bin")
-    made = convert(folder, tmp_path / "x.candle").manifest
-    residues = {row["native"]: row["residue_size"] for row in made["conversion"]["restore"]["originals"]}
-    assert residues["pytorch_model.bin"] == (folder / "pytorch_model.bin").stat().st_size
+    convert(folder, tmp_path / "x.candle")
+    left = residues(tmp_path / "x.candle")
+    assert left["pytorch_model.bin"] == (folder / "pytorch_model.bin").stat().st_size
 
 
 def test_a_damaged_second_format_does_not_hinder(tmp_path: Path) -> None:
@@ -189,11 +190,11 @@ def test_what_the_descriptions_fill(tmp_path: Path) -> None:
     tokens = made["inputs"][0]
     assert tokens["axes"][1] == {"name": "sequence", "size": None, "max": 512}
     assert tokens["preprocessing"] == [{"name": "BertTokenizer", "artifact": "artifacts/tokenizer.json"}]
-    assert made["base_model"] == [{"identifier": {"scheme": "hf", "value": "lab/bert-base"}, "relation": "finetune"}]
+    assert made["base_models"] == [{"identifier": {"scheme": "hf", "value": "lab/bert-base"}, "relation": "finetune"}]
     assert made["training"]["datasets"][0]["name"] == "lab/reports"
     assert made["training"]["compute"]["emissions"] == {"value": 12.5, "unit": "g CO2e"}
-    assert [row["value"] for row in made["evaluation"]] == [0.91]
-    assert made["evaluation"][0]["split"] == "test"
+    assert [row["value"] for row in made["evaluations"]] == [0.91]
+    assert made["evaluations"][0]["split"] == "test"
     assert made["description"].startswith("PathBERT reads")
     assert made["intended_use"] == "Research only."
     assert "out_of_scope_use" not in made
@@ -220,7 +221,7 @@ def test_values_that_do_not_fit_are_left_out(tmp_path: Path) -> None:
     odd = {"architectures": [7, "x" * 5000], "model_type": ["a"], "id2label": {"a": "b"}, "transformers_version": {}}
     card = "---\nlicense: [a, b]\ntags: {a: b}\ndatasets: 7\nbase_model: 'a b c'\nmodel-index: no\n---\n"
     made = convert(write(tmp_path / "pathbert", card=card, config=odd), tmp_path / "x.candle").manifest
-    assert not {"license", "keywords", "base_model", "evaluation", "environment", "outputs"} & made.keys()
+    assert not {"license", "keywords", "base_models", "evaluations", "environment", "outputs"} & made.keys()
 
 
 def test_a_checkpoint_of_the_trainer_can_go_on(tmp_path: Path) -> None:

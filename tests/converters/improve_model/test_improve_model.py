@@ -74,7 +74,7 @@ def test_a_folder_alone(tmp_path: Path) -> None:
         "mse",
         192.5,
     )
-    found = {entry["metric"]["id"]: entry for entry in made["evaluation"]}
+    found = {entry["metric"]["id"]: entry for entry in made["evaluations"]}
     assert set(found) == {"mse", "rmse", "pearson", "spearman", "r2"}
     assert found["mse"]["target"] == "auc"
     assert found["mse"]["split"] == "val"
@@ -82,7 +82,7 @@ def test_a_folder_alone(tmp_path: Path) -> None:
     scores = next(part for part in made["conversion"]["parts"] if part["what"] == "scores")
     assert "oddity" in scores["reason"]
     sources = details(made)
-    assert sources["/evaluation"] == "val_scores.json"
+    assert sources["/evaluations"] == "val_scores.json"
     assert sources["/training/hyperparameters"] == "param_log_file.txt"
     assert sources["/training/duration_seconds"] == "runtime.json"
     assert "datasets" not in made["training"]
@@ -94,7 +94,7 @@ def test_a_cross_study_tree_is_joined(tmp_path: Path) -> None:
     manifest = made.manifest
     rows = {
         (entry["dataset"], entry["split"]): entry["value"]
-        for entry in manifest["evaluation"]
+        for entry in manifest["evaluations"]
         if entry["metric"]["id"] == "mse"
     }
     assert rows == {("CCLE", "val"): 0.0052, ("CCLE", "test"): 0.5, ("GDSCv1", "test"): 0.75}
@@ -145,7 +145,7 @@ def test_links_out_of_the_tree_are_not_followed(tmp_path: Path) -> None:
     scores.unlink()
     scores.symlink_to(tmp_path / "secret.json")
     made = convert(model, tmp_path / "x.candle", Options(context=tmp_path / "csa")).manifest
-    assert 99.0 not in [entry["value"] for entry in made["evaluation"]]
+    assert 99.0 not in [entry["value"] for entry in made["evaluations"]]
 
 
 @pytest.mark.parametrize("stated", ["../../../etc", "/etc", "C:\\data\\..\\..", "", "None"])
@@ -177,7 +177,7 @@ def test_scores_that_are_none(tmp_path: Path, value: Any) -> None:
     at = folder(tmp_path / "out")
     (at / "val_scores.json").write_text(json.dumps({"r2": value, "mse": 0.5}))
     made = convert(at, tmp_path / "x.candle").manifest
-    assert [entry["metric"]["id"] for entry in made["evaluation"]] == ["mse"]
+    assert [entry["metric"]["id"] for entry in made["evaluations"]] == ["mse"]
 
 
 def test_scores_of_the_first_version(tmp_path: Path) -> None:
@@ -185,7 +185,7 @@ def test_scores_of_the_first_version(tmp_path: Path) -> None:
     (at / "val_scores.json").unlink()
     (at / "scores.json").write_text(json.dumps({"key": "val_loss", "value": 0.25, "pcc": 0.5}))
     made = convert(at, tmp_path / "x.candle").manifest
-    assert [(e["metric"]["id"], e["value"]) for e in made["evaluation"]] == [("pearson", 0.5), ("loss", 0.25)]
+    assert [(e["metric"]["id"], e["value"]) for e in made["evaluations"]] == [("pearson", 0.5), ("loss", 0.25)]
 
 
 def test_keras_models_too(tmp_path: Path) -> None:
@@ -249,7 +249,7 @@ def test_what_was_used_wins_over_what_the_model_file_says(tmp_path: Path) -> Non
     torch.save(state, model / "model.pt")
     made = convert(model, tmp_path / "x.candle")
     assert made.manifest["training"]["hyperparameters"]["epochs"] == 150
-    assert made.manifest["evaluation"][0] == {
+    assert made.manifest["evaluations"][0] == {
         "metric": {"id": "mse", "name": "mse", "direction": "minimize"},
         "value": 0.5,
         "source": "key val_mse",

@@ -190,7 +190,7 @@ def test_a_folder(make: Maker, format_id: str, tensors: int, tmp_path: Path) -> 
     assert len(model) == tensors or tensors < 0
     assert made["weights"]["kind"] == ("payload" if format_id in ("lightgbm", "xgboost") else "tensors")
     assert made["training"]["hyperparameters"]["epochs"] == 150
-    assert {entry["metric"]["id"] for entry in made["evaluation"]} >= {"mse", "pearson"}
+    assert {entry["metric"]["id"] for entry in made["evaluations"]} >= {"mse", "pearson"}
     assert candle_spec.validate(tmp_path / "x.candle").errors == []
     for restored in candle_spec.restore(tmp_path / "x.candle", tmp_path / "back"):
         assert restored.path.read_bytes() == (native / restored.path.relative_to(tmp_path / "back")).read_bytes()

@@ -162,7 +162,7 @@ def test_a_booster_is_a_payload(tmp_path: Path) -> None:
 def test_what_mlmodel_and_the_environment_fill(tmp_path: Path) -> None:
     made = convert(pytorch(tmp_path / "survival"), tmp_path / "x.candle").manifest
     assert made["name"] == "survival"
-    assert made["identifier"] == [{"scheme": "uuid", "value": "4edd42a1-1d30-47d1-8dd4-fbad383bdf7d"}]
+    assert made["identifiers"] == [{"scheme": "uuid", "value": "4edd42a1-1d30-47d1-8dd4-fbad383bdf7d"}]
     assert made["lineage"] == {"run_id": "0f1e2d3c4b5a69788796a5b4c3d2e1f0"}
     assert made["environment"] == {"python": "3.11.7", "packages": {"mlflow": "3.17.2", "torch": "2.13.0"}}
     assert made["model"]["framework"]["version"] == "2.13.0+cpu"

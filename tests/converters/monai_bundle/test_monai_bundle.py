@@ -131,7 +131,7 @@ def test_what_the_metadata_fills(tmp_path: Path) -> None:
         "torch": "2.4.0",
         "numpy": "1.24.4",
     }
-    assert [(row["metric"]["id"], row["value"]) for row in made["evaluation"]] == [
+    assert [(row["metric"]["id"], row["value"]) for row in made["evaluations"]] == [
         ("dice", 0.961),
         ("hausdorff-95", 3.2),
     ]

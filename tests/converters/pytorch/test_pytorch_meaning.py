@@ -61,9 +61,9 @@ def test_scores_are_named_with_their_split(tmp_path: Path) -> None:
         "val_surprise_score": 1.0,
     }
     made = converted(native, tmp_path)
-    found = [(row["metric"]["id"], row["value"], row.get("split")) for row in made.document["evaluation"]]
+    found = [(row["metric"]["id"], row["value"], row.get("split")) for row in made.document["evaluations"]]
     assert found == [("accuracy", 0.5, None), ("rmse", 0.25, "val")]
-    origin = next(row for row in made.document["field_sources"] if row["pointer"] == "/evaluation")
+    origin = next(row for row in made.document["field_sources"] if row["pointer"] == "/evaluations")
     assert origin["detail"] == "key best_acc, val_rmse"
 
 

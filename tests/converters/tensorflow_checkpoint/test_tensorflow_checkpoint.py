@@ -19,6 +19,7 @@ from candle_spec.conversion.source import resolve_source
 from candle_spec.converters.tensorflow_checkpoint import CONVERTER
 from candle_spec.errors import MissingPartError, UnsupportedFormatError
 from candle_spec.testing import ConverterContract
+from tests.helpers.checkpoints import residues
 from tests.helpers.native import tensorflow_files as files
 
 MAKERS = [files.keras_3_objects, files.keras_2_weights, files.all_dtypes, files.tf1_saver]
@@ -132,8 +133,7 @@ def test_the_residue_is_small(tmp_path: Path) -> None:
         str(folder / "big")
     )
     made = convert(folder, tmp_path / "x.candle")
-    originals = made.manifest["conversion"]["restore"]["originals"]
-    by_file = {original["native"]: original["residue_size"] for original in originals}
+    by_file = residues(made.path)
     assert by_file["big.data-00000-of-00001"] < 64
     assert sum(by_file.values()) < 0.01 * 5 * 300 * 300 * 4
 

@@ -92,7 +92,16 @@ def _flip(path: str, place: int) -> Callable[[Path, Manifest], None]:
         at = (len(data) - 1) * place // 7
         return data[:at] + bytes([data[at] ^ (1 << place)]) + data[at + 1 :]
 
-    return lambda root, _: edit(root, path, change)
+    def do(root: Path, manifest: Manifest) -> None:
+        """A weights file gets its own digest first: without one, its arrays tell the change (CKP4024)."""
+        _state_digest(root, manifest, path)
+        edit(root, path, change)
+
+    return do
+
+
+def _state_digest(root: Path, manifest: Manifest, path: str) -> None:
+    record_of(manifest, path).setdefault("digest", digest_bytes((root / path).read_bytes()))
 
 
 def record_of(manifest: Manifest, path: str) -> dict[str, Any]:
@@ -102,7 +111,13 @@ def record_of(manifest: Manifest, path: str) -> dict[str, Any]:
 
 def _lfs(root: Path, manifest: Manifest, path: str, digest: str = "") -> None:
     record = record_of(manifest, path)
-    _put(root, path, _LFS + f"oid {digest or record['sha256']}\nsize {record['size']}\n".encode())
+    _state_digest(root, manifest, path)
+    _put(root, path, _LFS + f"oid {digest or record['digest']}\nsize {record['size']}\n".encode())
+
+
+def _undigested(root: Path, manifest: Manifest) -> None:
+    _lfs(root, manifest, "model.safetensors")
+    del record_of(manifest, "model.safetensors")["digest"]
 
 
 def _listed_as(path: str) -> Callable[[Path, Manifest], None]:
@@ -115,7 +130,7 @@ def _added(path: str, data: bytes = b"x", role: str = "other") -> Callable[[Path
     def do(root: Path, manifest: Manifest) -> None:
         _put(root, path, data)
         size, digest = len(data), digest_bytes(data)
-        record = {"path": path, "size": size, "sha256": digest, "media_type": "text/plain", "role": role}
+        record = {"path": path, "size": size, "digest": digest, "media_type": "text/plain", "role": role}
         manifest["files"].append(record)
 
     return do
@@ -188,6 +203,7 @@ FOLDER_FAULTS: tuple[Fault, ...] = (
         "CKP3009", "a file listed twice", "plain", lambda _, manifest: manifest["files"].append(manifest["files"][0])
     ),
     Fault("CKP3010", "a withheld file", "plain", _withheld),
+    Fault("CKP3015", "a pointer without a digest to compare", "plain", _undigested),
     Fault("CKP3003", "a withheld file that is here, another", "plain", lambda root, m: _withheld(root, m, here=True)),
     Fault("CKP3013", "a second manifest", "plain", lambda root, _: _put(root, "old/candle-checkpoint.json", b"{}")),
     Fault("CKP3013", "a second manifest, listed", "plain", _added("old/candle-checkpoint.json", b"{}")),

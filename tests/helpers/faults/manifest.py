@@ -10,7 +10,7 @@ from typing import Any
 from candle_spec import pointer
 from candle_spec.checkpoint import manifest_file
 from candle_spec.checkpoint.layout import MANIFEST
-from tests.helpers.checkpoints import seal
+from tests.helpers.checkpoints import relist, seal
 from tests.helpers.faults.files import OTHER, Fault, Manifest
 
 
@@ -36,21 +36,28 @@ def _after_seal(at: str, value: Any) -> Callable[[Path, Manifest], None]:
 
 
 def _identifier(scheme: str, value: str) -> Callable[[Path, Manifest], None]:
-    return _set("/identifier", [{"scheme": scheme, "value": value}])
+    return _set("/identifiers", [{"scheme": scheme, "value": value}])
 
 
 def _orcid(text: str) -> Callable[[Path, Manifest], None]:
     return _set("/creators/0/orcid", text)
 
 
-def _metric(value: float, direction: str = "maximize") -> Callable[[Path, Manifest], None]:
+def _metric(value: Any, direction: str = "maximize") -> Callable[[Path, Manifest], None]:
     metric = {"id": "auc-roc", "name": "AUC", "direction": direction}
-    return _set("/evaluation", [{"metric": metric, "value": value, "split": "test"}])
+    return _set("/evaluations", [{"metric": metric, "value": value, "split": "test"}])
 
 
 def _source(at: str, value_digest: str) -> Callable[[Path, Manifest], None]:
     entry = {"pointer": at, "source": "user", "value_digest": value_digest}
     return lambda _, manifest: manifest["field_sources"].append(entry)
+
+
+def _latin_features(root: Path, manifest: Manifest) -> None:
+    lines = b"BRCA1\nTP53\nN\xe92\n"
+    (root / "artifacts/genes.txt").write_bytes(lines)
+    manifest["inputs"][0]["feature_list"].pop("digest", None)
+    relist(root, manifest, "artifacts/genes.txt")
 
 
 def _original_twice(_: Path, manifest: Manifest) -> None:
@@ -89,11 +96,10 @@ TEXT_FAULTS: tuple[Fault, ...] = (
         "CKP1012",
         "the schema of another version",
         "plain",
-        _set("/$schema", "urn:candle-spec:schemas:checkpoint:1.0.0"),
+        _set("/$schema", "https://w3id.org/candle-spec/schemas/checkpoint/1.0.0"),
     ),
-    Fault("CKP1014", "a development version", "plain", lambda *_: None),
     Fault("CKP1020", "an extension of others", "plain", _set("/extensions", {"https://example.org/x": {"a": 1}})),
-    Fault("CKP1020", "a profile of others", "plain", _set("/conformsTo", ["https://example.org/profile"])),
+    Fault("CKP1020", "a profile of others", "plain", _set("/conforms_to", ["https://example.org/profile"])),
 )
 
 _UUID = "6ba7b810-9dad-11d1-80b4-00c04fd430c8"
@@ -103,7 +109,7 @@ _NAMED = {
     "/weights/tensors/0/file": "ghost.safetensors",
     "/training_state/state_tree": "ghost.json",
     "/model/topology/0/path": "ghost.json",
-    "/model/implementation": {"source": {"path": "ghost.py", "sha256": OTHER}, "callable": "make"},
+    "/model/implementation": {"source": {"path": "ghost.py"}, "callable": "make"},
     "/conversion/restore/originals/0/residue": "ghost.gz",
     "/conversion/restore/originals/0/extents": "ghost.json",
     "/inputs/0/feature_list/path": "ghost.txt",
@@ -125,6 +131,9 @@ SEMANTIC_FAULTS: tuple[Fault, ...] = (
     ),
     Fault("CKP2001", "a DOI", "described", _identifier("doi", "11.5072/x")),
     Fault("CKP2001", "a DOI without suffix", "described", _identifier("doi", "10.5072/")),
+    Fault("CKP2001", "a DOI with an address", "described", _identifier("doi", "https://doi.org/10.5072/x")),
+    Fault("CKP2001", "a DOI with its scheme", "described", _identifier("doi", "doi:10.5072/x")),
+    Fault("CKP2001", "a UUID as a URN", "described", _identifier("uuid", f"urn:uuid:{_UUID}")),
     Fault("CKP2001", "a SWHID", "described", _identifier("swhid", "swh:1:cnt:12")),
     Fault("CKP2001", "a UUID", "described", _identifier("uuid", _UUID[:-1])),
     *(
@@ -134,12 +143,20 @@ SEMANTIC_FAULTS: tuple[Fault, ...] = (
     Fault("CKP2003", "a title that says nothing", "described", _set("/title", "Untitled...".replace("Untitled", ""))),
     *(
         Fault("CKP2004", f"the day {day}", "described", _set("/dates/trained", day))
-        for day in ("2026-02-30", "2025-02-29", "2026-04-31T00:00:00Z", "0000-01-01")
+        for day in ("2026-02-30", "2025-02-29", "2026-04-31T00:00:00Z", "0000-01-01", "2016-12-31T12:34:60Z")
     ),
-    Fault("CKP2005", "an interval above its value", "described", _set("/evaluation/0/interval/lower", 0.91)),
-    Fault("CKP2005", "an interval below its value", "described", _set("/evaluation/0/interval/upper", 0.89)),
+    Fault("CKP2005", "an interval above its value", "described", _set("/evaluations/0/interval/lower", 0.91)),
+    Fault("CKP2005", "an interval below its value", "described", _set("/evaluations/0/interval/upper", 0.89)),
     Fault("CKP2006", "trained in the future", "described", _set("/dates/trained", "2999-01-01")),
     Fault("CKP2006", "published before it was trained", "described", _set("/dates/published", "2025-12-31")),
+    Fault("CKP2005", "an interval around no number", "described", _set("/evaluations/0/value", {"$float": "nan"})),
+    Fault("CKP2007", "an area that is no number", "described", _metric({"$float": "nan"})),
+    Fault("CKP2007", "an area without an end", "described", _metric({"$float": "inf"})),
+    Fault("CKP2030", "a licence that nobody has", "described", _set("/license/weights", "Apache-3.0")),
+    Fault("CKP2030", "a licence expression cut off", "described", _set("/license/weights", "(MIT AND")),
+    Fault("CKP2030", "a sentence as a licence", "described", _set("/license/code", "Not A Licence ((")),
+    Fault("CKP2030", "an exception that is none", "described", _set("/license/data", "MIT WITH Apache-2.0")),
+    Fault("CKP2030", "a licence of one file", "described", _set("/files/0/license", "Apache 2")),
     Fault("CKP2007", "an area of 1.2", "described", _metric(1.2)),
     Fault("CKP2007", "an area of 93 percent", "described", _metric(93)),
     Fault("CKP2007", "an area below 0", "described", _metric(-0.001)),
@@ -153,6 +170,7 @@ SEMANTIC_FAULTS: tuple[Fault, ...] = (
     Fault("CKP4033", "a tensor less in the proof", "plain", _set("/conversion/proof/tensors", 3)),
     Fault("CKP4033", "a byte more in the proof", "alias", _set("/conversion/proof/bytes", 193)),
     Fault("CKP4034", "another number of features", "described", _set("/inputs/0/feature_list/count", 4)),
+    Fault("CKP4034", "features that are no text", "described", _latin_features),
     Fault("CKP4034", "other features", "described", _set("/inputs/0/feature_list/digest", OTHER)),
     Fault("CKP2020", "a title after the seal", "described", _after_seal("/title", "Another")),
     Fault("CKP2020", "a name after the seal", "plain", _after_seal("/name", "plaim")),

@@ -139,7 +139,7 @@ def _assertions(schema: Any, location: str) -> Iterator[str]:
 
 def sites(schema: str, document: Any, version: str = collection.CURRENT) -> Iterator[Site]:
     """Yield every schema object that applies to a value of a valid document; branches of ``anyOf`` are none."""
-    identifier = collection.urn(schema, version)
+    identifier = collection.schema_id(schema, version)
     root = collection.read(schema, version)
     yield from _sites(Site(schema, root, identifier, f"{identifier}#", (), document))
 

@@ -302,7 +302,7 @@ WEIGHTS_FAULTS: tuple[Fault, ...] = (
         "CKP4030",
         "extents of another native file",
         "plain",
-        _side("original/0.extents.json", lambda d: d.update(sha256=OTHER)),
+        _side("original/0.extents.json", lambda d: d.update(digest=OTHER)),
     ),
     Fault(
         "CKP4030",

@@ -1,0 +1,57 @@
+"""From 1.0.0-dev.1, which promised nothing, to 1.0.0-rc.1, from which on everything is read for good."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from candle_spec.manifest.changes import (
+    AddHeader,
+    AddUnpackedDigest,
+    Change,
+    MakeList,
+    NameAnew,
+    Remove,
+    RemoveDigest,
+    Rename,
+)
+
+FROM: Final = "1.0.0-dev.1"
+TO: Final = "1.0.0-rc.1"
+
+_STARTS: Final = {
+    "urn:candle-spec:schemas:": "https://w3id.org/candle-spec/schemas/",
+    "urn:candle-spec:repositories:": "https://w3id.org/candle-spec/repositories/",
+}
+
+CHANGES: Final[Mapping[str, tuple[Change, ...]]] = {
+    "checkpoint": (
+        Rename("/conformsTo", "conforms_to"),
+        Rename("/identifier", "identifiers"),
+        Rename("/base_model", "base_models"),
+        Rename("/evaluation", "evaluations"),
+        NameAnew("/conforms_to/*", _STARTS, (FROM, TO)),
+        NameAnew("/extensions", _STARTS, (FROM, TO), keys=True),
+        RemoveDigest("/model/implementation/source/sha256", listed="sha256"),
+        Rename("/files/*/sha256", "digest"),
+        AddHeader("/files/*", {"role": ("weights", "training-state"), "media_type": ("application/vnd.safetensors",)}),
+        MakeList("/weights/inventory"),
+        Rename("/conversion/native/files/*/sha256", "digest"),
+        Remove("/conversion/proof/equal"),
+        Remove("/conversion/restore/originals/*/residue_size"),
+    ),
+    "extents": (
+        Rename("/sha256", "digest"),
+        Rename("/residue/sha256", "digest"),
+        AddUnpackedDigest("/residue"),
+    ),
+    "series": (),
+    "series-intent": (),
+    "state-tree": (),
+    "tensors": (),
+}
+
+
+def schema_id(name: str) -> str:
+    """Return the identifier that a schema had."""
+    return f"urn:candle-spec:schemas:{name.replace('/', ':')}:{FROM}"

@@ -1,0 +1,51 @@
+"""Give an array back in the dtype that the native checkpoint had: its byte order, the size of its texts, its dates.
+
+Stored numbers are little-endian and texts have no padding; the attribute ``numpy_dtype`` says what they were.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from candle_spec.errors import CorruptFileError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+ATTRIBUTE: Final = "numpy_dtype"
+_TEXTS, _TIMES, _NUMBERS = "US", "mM", "biufc"
+
+
+def native_dtype(dtype: np.dtype[Any]) -> dict[str, str]:
+    """Return the attribute of an array, where what is stored does not say its dtype: nothing for most."""
+    is_plain = dtype.kind in _NUMBERS and not dtype.str.startswith(">")
+    return {} if is_plain or dtype.kind not in _TEXTS + _TIMES + _NUMBERS else {ATTRIBUTE: dtype.str}
+
+
+def as_native(array: Any, attributes: Mapping[str, Any]) -> Any:
+    """Return an array of NumPy in its native dtype.
+
+    Args:
+        array: What was stored.
+        attributes: Those of its tensor.
+
+    Raises:
+        CorruptFileError: They state a dtype that it cannot have had.
+    """
+    import numpy as np
+
+    stated = attributes.get(ATTRIBUTE)
+    if not isinstance(stated, str) or not isinstance(array, np.ndarray):
+        return array
+    try:
+        dtype = np.dtype(stated)
+        if dtype.kind in _TEXTS and array.dtype == object:
+            return array.astype(dtype)
+        if dtype.kind in _TIMES and array.dtype == np.int64:
+            return array.view(dtype.newbyteorder("<")).astype(dtype, copy=False)
+    except (TypeError, ValueError, SyntaxError, UnicodeEncodeError) as error:
+        raise CorruptFileError(f"an array cannot have the dtype {stated[:50]!r}: {error}") from error
+    if dtype.kind in _NUMBERS and dtype.newbyteorder("=") == array.dtype.newbyteorder("="):
+        return array.astype(dtype, copy=False)
+    raise CorruptFileError(f"an array of {array.dtype} cannot have the dtype {stated[:50]!r}", code="CKP1003")
