@@ -15,6 +15,7 @@ from candle_spec.checkpoint.layout import MANIFEST, resolve
 from candle_spec.checkpoint.model_builder import build_model
 from candle_spec.checkpoint.older import current_document, read_manifest
 from candle_spec.checkpoint.tensor_loader import Library, TensorLoader
+from candle_spec.checkpoint.wrappers import without_wrappers
 from candle_spec.digests import digest_bytes
 from candle_spec.errors import CorruptFileError, InvalidInputError, MissingPathError, ProofFailedError
 from candle_spec.manifest.features import refuse_unknown
@@ -180,19 +181,23 @@ class Checkpoint:
         """
         return self._tensors.load(self._find(group, name), self._framework(framework))
 
-    def state_dict(self, group: str = "model", framework: Framework = "auto") -> dict[str, Any]:
+    def state_dict(
+        self, group: str = "model", framework: Framework = "auto", *, strip: bool | str = False
+    ) -> dict[str, Any]:
         """Return the tensors of one group by their native names; tied names give the very same object.
 
         Args:
             group: Id of the group.
             framework: ``"numpy"``; ``"torch"``; or ``"auto"``: torch for a checkpoint of PyTorch where torch is
                 installed, else NumPy.
+            strip: What wrappers put before the network's own names: ``True`` takes off the known ones that all names
+                share (``module.``, ``_orig_mod.``, ``model.``); a text is the prefix to take off.
 
         Returns:
             Names and arrays, on private memory maps: changing one never changes a file.
 
         Raises:
-            InvalidInputError: There is no such group.
+            InvalidInputError: There is no such group; or a name has no such prefix, or two would become one.
             MissingDependencyError: torch was asked for and is not installed.
         """
         if group not in self.groups:
@@ -202,7 +207,7 @@ class Checkpoint:
         for tensor in self.tensors:
             if tensor.group == group:
                 self._tensors.tied(tensor, chosen, made)
-        return {name: value for (of, name), value in made.items() if of == group}
+        return without_wrappers({name: value for (of, name), value in made.items() if of == group}, strip)
 
     def state(self, framework: Framework = "auto") -> Any:
         """Return the whole native structure as Python objects: what the native loader would give, foreign code aside.

@@ -65,6 +65,28 @@ def numbered_ids(rows: Sequence[tuple[str, str]]) -> list[str]:
     return ids
 
 
+def path_ids(rows: Sequence[tuple[tuple[str, ...], str]]) -> list[str]:
+    """Return the id of each group by the path of its root and its kind.
+
+    Where a kind occurs several times, what tells a path from the others of its kind follows: ``("generator",
+    "state_dict")`` beside ``("discriminator", "state_dict")`` is ``model.generator``.
+    """
+    paths: dict[str, list[tuple[str, ...]]] = {}
+    for path, kind in rows:
+        paths.setdefault(kind, []).append(path)
+    before = {kind: _shared(found) for kind, found in paths.items()}
+    after = {kind: _shared([path[before[kind] :][::-1] for path in found]) for kind, found in paths.items()}
+    return numbered_ids([("-".join(path[before[kind] : len(path) - after[kind]]), kind) for path, kind in rows])
+
+
+def _shared(paths: Sequence[tuple[str, ...]]) -> int:
+    """How many keys all paths begin with; one of each is left."""
+    count = 0
+    while all(len(path) > count + 1 for path in paths) and len({path[count] for path in paths}) == 1:
+        count += 1
+    return count
+
+
 def slug(key: str) -> str:
     """Return a key as a part of a group's id and of a file's name."""
     return re.sub(r"[^A-Za-z0-9_-]+", "-", key).strip("-")[:80] or "part"

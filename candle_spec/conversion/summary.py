@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from candle_spec import pointer
+from candle_spec.checkpoint.wrappers import wrappers_in
 from candle_spec.weights.dtypes import DTYPES
 
 if TYPE_CHECKING:
@@ -46,6 +47,8 @@ class GroupLine:
     dtypes: tuple[str, ...]
     first: str
     last: str
+    wrappers: tuple[str, ...] = ()
+    """What wrappers around the network put into the names: ``module.``, ``_orig_mod.``."""
 
 
 @dataclass(slots=True)
@@ -114,6 +117,7 @@ def summarize_native(native: Native) -> Summary:
     summary.use_it = [
         f"candle-spec convert {_quoted(native.source.path)}",
         "  a safe copy with a manifest; the file comes back byte for byte",
+        *_about_names(summary.groups),
     ]
     return summary
 
@@ -145,7 +149,8 @@ def summarize_checkpoint(checkpoint: Checkpoint) -> Summary:
     ]
     conversion = manifest.get("conversion", {})
     pickles = pointer.get(manifest, "/security/inert_pickle", [])
-    groups = manifest["weights"].get("groups", [])
+    rows = manifest["weights"].get("groups", [])
+    groups = [_group(row["id"], row["kind"], row["root"], lines) for row in rows]
     return Summary(
         path=str(checkpoint.path),
         kind="checkpoint",
@@ -157,13 +162,13 @@ def summarize_checkpoint(checkpoint: Checkpoint) -> Summary:
         written=pointer.get(manifest, "/conversion/native/written", "") or pointer.get(manifest, "/dates/created", ""),
         size=sum(file["size"] for file in manifest["files"]),
         tensors=lines,
-        groups=[_group(group["id"], group["kind"], group["root"], lines) for group in groups],
+        groups=groups,
         fields=_fields(manifest),
         parts=list(conversion.get("parts", [])),
         imports=sorted({name for pickle in pickles for name in pickle["imports"]}),
         unknown_imports=sorted({name for pickle in pickles for name in pickle["unknown_imports"]}),
         embedded_code=list(pointer.get(manifest, "/security/embedded_code", [])),
-        use_it=use_it(checkpoint),
+        use_it=use_it(checkpoint, groups),
     )
 
 
@@ -191,11 +196,12 @@ def _group(group: str, kind: str, root: str, tensors: Sequence[TensorLine]) -> G
         dtypes=tuple(name for name, _ in Counter(line.dtype for line in own).most_common()),
         first=names[0] if names else "",
         last=names[-1] if names else "",
+        wrappers=tuple(wrappers_in([line.name for line in own])) if kind in ("model", "ema") else (),
     )
 
 
-def use_it(checkpoint: Checkpoint) -> list[str]:
-    """Return the lines that say how to go on with a checkpoint: Python, restore, what is missing to run it."""
+def use_it(checkpoint: Checkpoint, groups: Sequence[GroupLine]) -> list[str]:
+    """Return the lines that say how to go on with a checkpoint of these groups: Python, restore, what runs it."""
     framework = checkpoint.document["model"]["framework"]["name"]
     path = _quoted(checkpoint.path)
     kind = "torch tensors, or numpy without torch" if framework == "pytorch" else "numpy arrays, no framework needed"
@@ -204,18 +210,30 @@ def use_it(checkpoint: Checkpoint) -> list[str]:
     if payload:
         lines.append(f"model = checkpoint.file({payload[0]['path']!r})        # the model as its framework loads it")
     else:
-        group = _first_group(checkpoint)
-        lines.append(f"weights = checkpoint.state_dict({group})        # {kind}")
+        lines += _weights_lines(groups, kind)
     if pointer.get(checkpoint.document, "/conversion/restore/byte_exact") == "proven":
         lines.append(f"candle-spec restore {path}        # the native file again, byte for byte")
     lines.append(_to_run(checkpoint, framework))
     return lines
 
 
-def _first_group(checkpoint: Checkpoint) -> str:
-    """The argument that a reader of the weights has to give: none where there is a group named ``model``."""
-    groups = [group["id"] for group in checkpoint.document["weights"].get("groups", [])]
-    return "" if "model" in groups or not groups else repr(groups[0])
+def _weights_lines(groups: Sequence[GroupLine], kind: str) -> Iterator[str]:
+    """Yield how the weights are loaded; no group has to be named where there is one called ``model``."""
+    first = next((group for group in groups if group.kind == "model"), groups[0] if groups else None)
+    named = "" if first is None or first.id == "model" else repr(first.id)
+    yield f"weights = checkpoint.state_dict({named})        # {kind}"
+    for group in groups:
+        if group.kind == "ema":
+            yield f"average = checkpoint.state_dict({group.id!r})        # the running average of the weights"
+    yield from _about_names(groups)
+
+
+def _about_names(groups: Iterable[GroupLine]) -> Iterator[str]:
+    """Yield a line for each group whose names are not those of the bare network."""
+    for group in groups:
+        if group.wrappers:
+            found, named = " and ".join(map(repr, group.wrappers)), "" if group.id == "model" else f"{group.id!r}, "
+            yield f"  {found} in the names of {group.id} is a wrapper's: state_dict({named}strip=True) takes it off"
 
 
 _PIP: Final = {"pytorch": "torch", "keras": "tensorflow", "scikit-learn": "scikit-learn=={version}", "unknown": ""}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -51,19 +52,19 @@ class _Reading:
     root: Pairs
     tensors: list[TensorSource] = field(default_factory=list)
     fields: list[Field] = field(default_factory=list)
-    _groups: dict[str, str] = field(default_factory=dict)
+    _groups: dict[tuple[str, ...], str] = field(default_factory=dict)
     _names: defaultdict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
 
     def native(self) -> Native:
         """Return everything that was found."""
-        self._groups = groups_of(key for key, _ in self.root.pairs if isinstance(key, str))
+        self._groups = groups_of(_paths(self.root))
         state = self._tree(self.root, ())
         step = STEP.fullmatch(self.source.path.name)
         if step and not any(found.pointer == "/training_state/step" for found in self.fields):
             # Flax called its files checkpoint_<step>.
             self.fields.append(Field("/training_state/step", int(step[1]), "path", "file name"))
         used = list(dict.fromkeys(tensor.group for tensor in self.tensors))
-        roots = {group: join([key]) for key, group in self._groups.items()}
+        roots = {group: join(root) for root, group in self._groups.items()}
         native = Native(
             NativeFormat("flax", "msgpack", "Flax msgpack", "jax", evidence=("arrays as msgpack extension 1",)),
             self.source,
@@ -186,6 +187,19 @@ class _Reading:
         parts, encoding = parts_of(dtype, shape, data if data.size else MemoryBytes(b""))
         self.tensors.append(TensorSource(group, name, dtype, shape, parts, encoding, attributes=about))
         return state_tree.tensor(group, name)
+
+
+def _paths(root: Pairs) -> Iterator[tuple[str, ...]]:
+    """Yield the keys that lead to each array; where many arrays were one, to the first of its pieces."""
+    waiting: list[tuple[tuple[str, ...], Any]] = [((), root)]
+    while waiting:
+        path, node = waiting.pop()
+        if isinstance(node, Pairs):
+            waiting += [((*path, str(key)), value) for key, value in reversed(node.pairs)]
+        elif isinstance(node, list):
+            waiting += [((*path, str(index)), value) for index, value in reversed(list(enumerate(node)))]
+        elif isinstance(node, Place) and node.code is not None:
+            yield path
 
 
 def _numbered(pairs: Pairs, location: str) -> list[tuple[int, Any]]:

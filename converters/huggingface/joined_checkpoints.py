@@ -10,6 +10,7 @@ from typing import Any
 from candle_spec.conversion.contract import Group, Native
 from candle_spec.converters._shared.folders.inner import take_over
 from candle_spec.names import from_json, to_json
+from candle_spec.pointer import join
 from candle_spec.weights import state_tree
 from candle_spec.weights.sources import Bytes, Extent, TensorSource
 
@@ -86,12 +87,15 @@ class Joined:
         native = self._native
         ids = {group.id: group_of(group) for group in other.groups}
         several = {new for new in ids.values() if list(ids.values()).count(new) > 1}
-        known = {group.id for group in native.groups}
+        known = {group.id: number for number, group in enumerate(native.groups)}
         for group in other.groups:
             new = ids[group.id]
-            if new not in known:
-                known.add(new)
-                native.groups.append(Group(new, new.partition(".")[0]))
+            if new in known:  # names of several roots: they share the whole alone
+                native.groups[known[new]] = replace(native.groups[known[new]], root="")
+                continue
+            known[new] = len(native.groups)
+            root = join((key,)) + group.root if other.state is not None else ""
+            native.groups.append(Group(new, new.partition(".")[0], root))
 
         def moved(group: str, name: str) -> tuple[str, str]:
             new = ids.get(group, group)

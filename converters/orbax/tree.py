@@ -14,8 +14,8 @@ from typing import Any, Final
 from candle_spec import limits
 from candle_spec.canonical import loads
 from candle_spec.conversion.contract import NativeFile, Source
-from candle_spec.conversion.jax_groups import STEP, kinds_of
-from candle_spec.conversion.meaning import group_ids
+from candle_spec.conversion.jax_groups import STEP, kinds_of, root_of, roots_of
+from candle_spec.conversion.meaning import path_ids
 from candle_spec.converters._shared.source_files import file_named
 from candle_spec.converters.orbax import TREE
 from candle_spec.errors import CorruptFileError, LimitExceededError
@@ -134,40 +134,34 @@ def _leaf(leaf: Any, location: str) -> Leaf:
 
 @dataclass(slots=True)
 class Rooms:
-    """The groups of all items: ids by item and first key, and what each id holds."""
+    """The groups of all items: ids by item and the keys of a root in it, and where each id begins."""
 
-    ids: dict[tuple[str, str | None], str] = field(default_factory=dict)
+    ids: dict[str, dict[tuple[str, ...], str]] = field(default_factory=dict)
     roots: dict[str, str] = field(default_factory=dict)
 
     def place(self, item: Item, path: tuple[str, ...]) -> tuple[str, str]:
         """Return group and name of the array at a path of keys."""
-        if path and (item.folder, path[0]) in self.ids:
-            return self.ids[item.folder, path[0]], ".".join(path[1:]) or path[0]
-        return self.ids[item.folder, None], ".".join(path) or "array"
+        ids = self.ids[item.folder]
+        root = root_of(path, ids) or ()
+        return ids[root], ".".join(path[len(root) :]) or (path[-1] if root else "array")
 
 
 def rooms_of(items: Sequence[Item]) -> Rooms:
-    """Say to which group the arrays below each first key of each item belong."""
+    """Say to which group the arrays of each item belong, by the keys that lead to them."""
     several = len(items) > 1
     names = kinds_of(item.name.partition("/")[0] for item in items) if several else {}
-    rows: dict[str, tuple[str, tuple[str, str | None], str]] = {}
+    rows: list[tuple[Item, tuple[str, ...], str]] = []
     for item in items:
-        firsts = list(dict.fromkeys(leaf.path[0] for leaf in item.leaves if leaf.path))
-        known = kinds_of(firsts)
-        for key, kind in known.items():
-            label = f"{item.name}/{key}" if several else key
-            rows[label] = (kind, (item.folder, key), join([item.name, key] if several else [key]))
-        if all(leaf.path and leaf.path[0] in known for leaf in item.leaves):
-            continue
-        rest = "other" if known else _kind_of_item(item, names)
-        # No known key is empty: an item's own label is none of a key.
-        label, root = (f"{item.name}/", join([item.name])) if several else ("/", "")
-        rows[label] = (rest, (item.folder, None), root)
-    ids = group_ids((label, kind) for label, (kind, _, _) in rows.items())
+        known = roots_of(leaf.path for leaf in item.leaves)
+        rows += [(item, root, kind) for root, kind in known.items()]
+        if not all(root_of(leaf.path, known) for leaf in item.leaves):
+            rows.append((item, (), "other" if known else _kind_of_item(item, names)))
+    paths = [(item.name, *root) if several else root for item, root, _ in rows]
+    ids = path_ids([(path or ("rest",), kind) for path, (_, _, kind) in zip(paths, rows, strict=True)])
     rooms = Rooms()
-    for label, (_, where, root) in rows.items():
-        rooms.ids[where] = ids[label]
-        rooms.roots[ids[label]] = root
+    for group, path, (item, root, _) in zip(ids, paths, rows, strict=True):
+        rooms.ids.setdefault(item.folder, {})[root] = group
+        rooms.roots[group] = join(path)
     return rooms
 
 

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from candle_spec.conversion.contract import Field, Group, Part
-from candle_spec.conversion.meaning import TENSOR_KINDS, group_ids, kind_of
+from candle_spec.conversion.meaning import kind_of
 from candle_spec.converters._shared.pickle.objects import as_pairs, children, everything
+from candle_spec.converters._shared.pickle.roots import Root, Search, groups_of
 from candle_spec.converters._shared.values import is_small
 from candle_spec.converters.python_pickle.array_reader import ArrayReader
 from candle_spec.converters.python_pickle.boosters import handle_of
 from candle_spec.converters.python_pickle.estimators import is_estimator, prepares
+from candle_spec.converters.python_pickle.networks import PickleContent
 from candle_spec.converters.python_pickle.objects import attribute, class_of, plain, state_of, text_of, whole_of
-from candle_spec.pointer import join
 from candle_spec.readers.inert_pickle import Call
 from candle_spec.readers.torch_objects import FROM_BYTES
 
@@ -106,13 +107,18 @@ def structure_of(root: Any, arrays: ArrayReader) -> Structure:
     """Return what a root is."""
     contents = contents_of(root, arrays)
     pairs = as_pairs(root)
-    named = pairs is not None and all(isinstance(key, str) for key, _ in pairs)
-    if pairs is None or not named or _is_flat(pairs, arrays):
+    search = Search(PickleContent(root, arrays))
+    roots: list[Root] | None = None
+    if pairs is None:
+        roots = search.opened(root)
+    elif all(isinstance(key, str) for key, _ in pairs) and not _is_flat(pairs, arrays):
+        roots = search.parts(root)
+    if roots is None:
         structure = Structure([Group("model", "model")], lambda path: ("model", 0))
         structure.model = root if is_estimator(root) or handle_of(root) is not None else None
         structure.title = _title(root)
     else:
-        structure = _Parts(pairs, arrays).structure()
+        structure = _parts(roots, search, arrays)
     structure.boosters, structure.versions = contents.boosters, contents.versions
     structure.framework = _framework(structure.model if structure.model is not None else root, contents)
     return structure
@@ -156,59 +162,42 @@ def _holds(node: Any, arrays: ArrayReader) -> bool:
     )
 
 
-class _Parts:
-    """A dictionary whose keys name parts: model, scaler, threshold, settings."""
+def _parts(roots: list[Root], search: Search, arrays: ArrayReader) -> Structure:
+    """Return the structure of a dictionary whose keys name parts: model, scaler, threshold, settings."""
+    members = [((*path, key), value) for path, level in search.levels for key, value in level]
+    if not any(root.kind == "model" for root in roots):
+        roots = [replace(root, kind="model") if root.kind == "other" else root for root in roots]
+    if len(roots) > _PARTS and all(root.kind == "model" for root in roots):
+        # A table of arrays by name (of genes, of sequences) is one model, not one for each name.
+        table = Structure([Group("model", "model")], lambda path: ("model", 0))
+        table.title = f"dictionary of {len(members)} parts"
+        return table
+    groups, group_of = groups_of(roots)
+    structure = Structure(groups, group_of)
+    models = [root.node for root in roots if is_estimator(root.node) or handle_of(root.node) is not None]
+    main = [value for value in models if not prepares(value)]
+    structure.model = main[0] if len(main) == 1 else models[0] if len(models) == 1 else None
+    structure.title = f"dictionary of {', '.join(path[0] for path, _ in members if len(path) == 1)}"[:200]
+    _describe(structure, members, arrays)
+    return structure
 
-    def __init__(self, pairs: list[tuple[Any, Any]], arrays: ArrayReader) -> None:
-        self._pairs = [(str(key), value) for key, value in pairs]
-        self._arrays = arrays
 
-    def structure(self) -> Structure:
-        holding = [(key, value) for key, value in self._pairs if _holds(value, self._arrays)]
-        kinds = [(key, self._kind(key, value)) for key, value in holding]
-        if not any(kind == "model" for _, kind in kinds):
-            kinds = [(key, "model" if kind == "other" else kind) for key, kind in kinds]
-        if len(kinds) > _PARTS and all(kind == "model" for _, kind in kinds):
-            # A table of arrays by name (of genes, of sequences) is one model, not one for each name.
-            table = Structure([Group("model", "model")], lambda path: ("model", 0))
-            table.title = f"dictionary of {len(self._pairs)} parts"
-            return table
-        ids = group_ids(kinds)
-        groups = [Group(ids[key], kind, join((key,))) for key, kind in kinds]
-        structure = Structure(groups, lambda path: (ids[path[0]], 1) if path and path[0] in ids else ("other", 0))
-        models = [value for key, value in holding if is_estimator(value) or handle_of(value) is not None]
-        main = [value for value in models if not prepares(value)]
-        structure.model = main[0] if len(main) == 1 else models[0] if len(models) == 1 else None
-        structure.title = f"dictionary of {', '.join(key for key, _ in self._pairs)}"[:200]
-        self._describe(structure)
-        return structure
-
-    def _kind(self, key: str, value: Any) -> str:
-        """Objects tell what they are; other values go by their key."""
-        if prepares(value):
-            return "artifact"
-        if is_estimator(value) or handle_of(value) is not None:
-            return "model"
-        kind = kind_of(key)
-        return kind if kind in TENSOR_KINDS else "other"
-
-    def _describe(self, structure: Structure) -> None:
-        settings: dict[str, Any] = {}
-        for key, value in self._pairs:
-            kind = kind_of(key)
-            number = whole_of(value)
-            if kind in ("epoch", "step") and number is not None and not isinstance(value, bool):
-                if not any(found.pointer == f"/training_state/{kind}" for found in structure.fields):
-                    structure.fields.append(Field(f"/training_state/{kind}", number, "file", f"key {key}"[:200]))
-            elif kind == "architecture" and isinstance(value, str):
-                structure.names.append((value, f"key {key}"[:200]))
-            elif kind == "hyperparameters" and value is not None and not _holds(value, self._arrays):
-                found = plain(value)
-                if isinstance(found, dict) and found and is_small(found):
-                    settings[key] = found
-        if settings:
-            merged = next(iter(settings.values())) if len(settings) == 1 else settings
-            structure.fields.append(
-                Field("/training/hyperparameters", merged, "file", f"key {', '.join(settings)}"[:500])
-            )
-            structure.parts.append(Part("hyperparameters", "kept", count=len(merged)))
+def _describe(structure: Structure, members: list[tuple[tuple[str, ...], Any]], arrays: ArrayReader) -> None:
+    """Add what the members of the dictionaries say of the training, the outer ones first."""
+    settings: dict[str, Any] = {}
+    for path, value in sorted(members, key=lambda member: len(member[0])):
+        kind, key = kind_of(path[-1]), ".".join(path)
+        number = whole_of(value)
+        if kind in ("epoch", "step") and number is not None and not isinstance(value, bool):
+            if not any(found.pointer == f"/training_state/{kind}" for found in structure.fields):
+                structure.fields.append(Field(f"/training_state/{kind}", number, "file", f"key {key}"[:200]))
+        elif kind == "architecture" and isinstance(value, str):
+            structure.names.append((value, f"key {key}"[:200]))
+        elif kind == "hyperparameters" and value is not None and not _holds(value, arrays):
+            found = plain(value)
+            if isinstance(found, dict) and found and is_small(found):
+                settings[key] = found
+    if settings:
+        merged = next(iter(settings.values())) if len(settings) == 1 else settings
+        structure.fields.append(Field("/training/hyperparameters", merged, "file", f"key {', '.join(settings)}"[:500]))
+        structure.parts.append(Part("hyperparameters", "kept", count=len(merged)))

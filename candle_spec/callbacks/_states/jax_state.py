@@ -16,7 +16,7 @@ from candle_spec.callbacks._states.rng import capture_rng, restore_rng
 from candle_spec.callbacks._states.structure import Naming, capture, restored
 from candle_spec.callbacks._states.torch_state import leaf_of
 from candle_spec.checkpoint.contents import Contents, Framework, Group, StatePart
-from candle_spec.conversion.jax_groups import groups_of, kinds_of, place
+from candle_spec.conversion.jax_groups import groups_of, kinds_of, place, root_of, roots_of
 from candle_spec.errors import InvalidInputError
 from candle_spec.pointer import join
 from candle_spec.weights.live import Leaf, array_leaf
@@ -61,18 +61,17 @@ class JaxState:
         structure: dict[str, Any] = {}
         for path, leaf in self._leaves():
             _put(structure, path, leaf)
-        tops = list(structure)
         data, data_part = capture_data(self.data, inside_epoch=inside_epoch)
         structure |= {SAMPLER: data} if data is not None else {}
         structure[EXTRA] = dict(extra)
         structure[RNG] = capture_rng(self.generators)
-        captured = capture(structure, _leaf, _naming(tops))
+        captured = capture(structure, _leaf, _naming([path for path, _ in self._leaves()]))
         contents = Contents(
             self.framework,
             captured.groups,
             captured.tensors,
             captured.state,
-            self._parts(tops, data_part),
+            self._parts(data_part),
             weights_metadata={"format": "flax"},
         )
         return Snapshot(contents)
@@ -101,12 +100,12 @@ class JaxState:
 
     def _matched(self, structure: Mapping[str, Any], *, weights_only: bool) -> tuple[list[Any], set[str], list[str]]:
         """Return the leaves of the new state, the members that stay as they are, and why it cannot be."""
-        kinds = kinds_of(_tops(self._leaves()))
+        roots = roots_of(path for path, _ in self._leaves())
         leaves: list[Any] = []
         kept: set[str] = set()
         faults: list[str] = []
         for path, current in self._leaves():
-            if weights_only and kinds and kinds.get(path[0]) != "model":
+            if weights_only and roots and roots.get(root_of(path, roots) or ()) != "model":
                 leaves.append(current)
                 kept.add(path[0])
                 continue
@@ -125,8 +124,8 @@ class JaxState:
         rows, _ = jax.tree_util.tree_flatten_with_path(self.state)
         return [(tuple(_text(entry) for entry in path) or ("params",), leaf) for path, leaf in rows]
 
-    def _parts(self, tops: list[str], data: StatePart) -> dict[str, StatePart]:
-        kinds = set(kinds_of(tops).values())
+    def _parts(self, data: StatePart) -> dict[str, StatePart]:
+        kinds = set(roots_of(path for path, _ in self._leaves()).values())
         missing = StatePart("absent", "the state has no member called opt_state")
         return {
             "optimizer": StatePart("present") if "optimizer" in kinds else missing,
@@ -137,9 +136,9 @@ class JaxState:
         }
 
 
-def _naming(tops: list[str]) -> Naming:
-    ids = groups_of(tops)
-    groups = [Group(ids[top], kind, join((top,))) for top, kind in kinds_of(tops).items()]
+def _naming(paths: list[tuple[str, ...]]) -> Naming:
+    ids, kinds = groups_of(paths), roots_of(paths)
+    groups = [Group(group, kinds[root], join(root)) for root, group in ids.items()]
     by_key = {RNG: "rng.host" if "rng" in ids.values() else "rng", SAMPLER: "sampler"}
     groups += [Group(group, group.partition(".")[0], join((key,))) for key, group in by_key.items()]
 
@@ -147,7 +146,7 @@ def _naming(tops: list[str]) -> Naming:
         if path and path[0] in by_key:
             return by_key[path[0]], 1
         group, _ = place(path, ids)
-        return group, 1 if path and path[0] in ids else 0
+        return group, len(root_of(path, ids) or ())
 
     return Naming(groups, placed)
 

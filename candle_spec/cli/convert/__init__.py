@@ -141,7 +141,7 @@ def _tell(converted: Any, seconds: float, *, as_json: bool, quiet: bool) -> None
         # Foreign code in a pickle has its own line above.
         if found.severity is Severity.WARNING and found.code != "CKP5001":
             lines += problem_lines(found)
-    summary.use_it = use_it(Checkpoint(converted.path))
+    summary.use_it = use_it(Checkpoint(converted.path), summary.groups)
     click.echo("\n".join([*lines, *words.use_it_lines(summary)]))
 
 

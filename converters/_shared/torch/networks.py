@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from candle_spec.conversion.meaning import TENSOR_KINDS, kind_of
 from candle_spec.converters._shared.pickle.objects import as_pairs, holders
-from candle_spec.converters._shared.roots import Evidence, Members
+from candle_spec.converters._shared.pickle.roots import Evidence, Members
 from candle_spec.converters._shared.torch.walk import GRAPH_MODULE, key_text, module_state
 from candle_spec.readers import numpy_objects
 from candle_spec.readers.inert_pickle import Call, Mapping
@@ -17,7 +17,7 @@ _METADATA: Final = "_metadata"
 
 
 class TorchContent:
-    """See :class:`candle_spec.converters._shared.roots.Content`.
+    """See :class:`candle_spec.converters._shared.pickle.roots.Content`.
 
     Args:
         root: What the file holds.

@@ -12,7 +12,7 @@ from candle_spec.conversion.contract import Field, Group, Part
 from candle_spec.conversion.meaning import kind_of
 from candle_spec.converters._shared import values
 from candle_spec.converters._shared.pickle.objects import as_pairs
-from candle_spec.converters._shared.roots import Root, Search, groups_of
+from candle_spec.converters._shared.pickle.roots import Root, Search, groups_of
 from candle_spec.converters._shared.torch.networks import TorchContent
 from candle_spec.converters._shared.torch.walk import GRAPH_MODULE, module_state
 from candle_spec.readers import numpy_objects

@@ -309,6 +309,6 @@ def test_damaged_folders(break_it: Any, error: type[CandleSpecError], tmp_path: 
 
 def test_it_is_run_by_the_library_that_its_configuration_names(tmp_path: Path) -> None:
     made = convert(write(tmp_path / "pathbert"), tmp_path / "x.candle")
-    assert use_it(Checkpoint(made.path))[-1] == (
+    assert use_it(Checkpoint(made.path), [])[-1] == (
         "to run it: pip install torch transformers==4.41.2; then from_pretrained of the restored folder"
     )

@@ -404,4 +404,4 @@ def test_nesting_without_end(tmp_path: Path) -> None:
 def test_a_pickle_that_holds_itself(tmp_path: Path) -> None:
     value: dict[str, Any] = {"w": np.ones(3)}
     value["self"] = value
-    assert list(loaded(dumped(value, tmp_path / "m.pkl"), tmp_path)) == ["model.w/w"]
+    assert list(loaded(dumped(value, tmp_path / "m.pkl"), tmp_path)) == ["model/w"]

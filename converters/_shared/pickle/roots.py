@@ -1,4 +1,4 @@
-"""Where the networks stand in the structure of a file: found by what is there; the words of keys only help.
+"""Where the networks stand in what a pickle describes: found by what is there; the words of keys only help.
 
 A training saves its network at the top, under a key (``state_dict``), or deeper (``{"model": {"args": …, "state_dict":
 …}}``), alone or beside others. The root of a group is the place where the network's own names begin, so that what is
@@ -7,18 +7,21 @@ loaded from it is what the network gave.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from typing import Any, Final, Protocol
 
 from candle_spec.conversion.contract import Group
-from candle_spec.conversion.meaning import TENSOR_KINDS, kind_of, numbered_ids
+from candle_spec.conversion.meaning import kind_of, path_ids
+from candle_spec.converters._shared.pickle.objects import children
 from candle_spec.pointer import join
 
 _DEPTH: Final = 12
 """Levels below which nobody keeps a network; what lies deeper is named from the last one on."""
+
+_OF_TRAININGS: Final = frozenset({"optimizer", "scheduler", "rng"})
+"""Kinds that no part of a network is called by."""
 
 _SIDE_BY_SIDE: Final = 50
 """Networks in one dictionary; where there are more, the dictionary is a table of one."""
@@ -91,28 +94,41 @@ class Search:
 
     content: Content
     levels: list[tuple[Path, Members]] = field(default_factory=list)
-    _seen: set[int] = field(default_factory=set)
+    _first: dict[int, Path] = field(default_factory=dict)
 
     def parts(self, root: Any) -> list[Root]:
         """Return the groups of a dictionary of parts, the root of a file, each with its root."""
+        self._note_places(root)
         members = self.content.members(root) or []
         self.levels.append(((), members))
         return _with_a_model(self._roots(self._rows(members, ()), (), "model"))
 
     def opened(self, root: Any) -> list[Root] | None:
         """Return the groups of a root that may be made of parts: a list, an object; ``None`` where nothing says so."""
+        self._note_places(root)
         found = self._opened(root, (), "model")
         return _with_a_model(found) if found is not None else None
+
+    def _note_places(self, root: Any) -> None:
+        """Note where everything stands first: what stands at several places has the names of the first."""
+        waiting: list[tuple[Any, Path, bool]] = [(root, (), True)]
+        while waiting:
+            node, path, named = waiting.pop()
+            if id(node) in self._first or not self.content.holds(node) or self.content.is_array(node):
+                continue
+            self._first[id(node)] = path
+            members = self.content.members(node) if named and len(path) <= _DEPTH else None
+            if members is None:  # names of its own begin here
+                waiting += [(inner, path, False) for inner in reversed(children(node))]
+            else:
+                waiting += [(inner, (*path, key), True) for key, inner in reversed(members)]
 
     def _rows(self, members: Members, path: Path) -> list[_Row]:
         rows = []
         for key, node in members:
             single = self.content.is_array(node)
-            if id(node) in self._seen or not (single or self.content.holds(node)):
-                continue
-            if not single:
-                self._seen.add(id(node))  # what stands at two places has the names of the first
-            rows.append(_Row(key, node, self.content.kind(key, node), single))
+            if single or self._first.get(id(node)) == (*path, key):
+                rows.append(_Row(key, node, self.content.kind(key, node), single))
         self._promote(rows, path)
         return rows
 
@@ -166,21 +182,25 @@ class Search:
             return None
         rows = self._rows(members, path)
         roots = self._roots(rows, path, kind)
-        if not self._is_made_of_parts(members, rows, roots, len(path)) or len(roots) > _SIDE_BY_SIDE:
+        listed = isinstance(node, (list, tuple))
+        if not (self._is_made_of_parts(members, rows, roots, len(path), listed) and len(roots) <= _SIDE_BY_SIDE):
             return None
         self.levels.append((path, members))
         return roots
 
-    def _is_made_of_parts(self, members: Members, rows: list[_Row], roots: list[Root], depth: int) -> bool:
+    def _is_made_of_parts(
+        self, members: Members, rows: list[_Row], roots: list[Root], depth: int, listed: bool
+    ) -> bool:
         networks = [root for root in roots if root.kind in ("model", "ema")]
         if any(len(root.path) > depth + 1 or self.content.network(root.node) == Evidence.SURE for root in networks):
             return True
         named = [row for row in rows if not row.single and kind_of(row.key) in ("model", "ema")]
-        if any(row.kind in TENSOR_KINDS and not row.is_network for row in rows):
+        if any(row.kind in _OF_TRAININGS for row in rows):
             return bool(named)
-        if len(rows) != 1 or not networks or not self.content.network(rows[0].node):
+        if len(rows) != 1 or not networks:
             return False
-        return bool(named) or any(_says_something(value) for _, value in members if value is not rows[0].node)
+        apart = listed or any(_says_something(value) for _, value in members if value is not rows[0].node)
+        return bool(named) or (apart and self.content.network(rows[0].node) != Evidence.NONE)
 
 
 def _each(roots: list[Root], kind: str, new: str) -> list[Root]:
@@ -213,7 +233,7 @@ def _with_a_model(roots: list[Root]) -> list[Root]:
 
 def groups_of(roots: Sequence[Root]) -> tuple[list[Group], Callable[[Path], tuple[str, int]]]:
     """Return the groups of roots, and what gives the group of a path of native keys and the depth of its root."""
-    ids = numbered_ids([(label, root.kind) for label, root in zip(_labels(roots), roots, strict=True)])
+    ids = path_ids([(root.path, root.kind) for root in roots])
     table = {root.path: group for root, group in zip(roots, ids, strict=True)}
     groups = [Group(table[root.path], root.kind, join(root.path)) for root in roots]
     depths = sorted({len(path) for path in table}, reverse=True)
@@ -223,22 +243,3 @@ def groups_of(roots: Sequence[Root]) -> tuple[list[Group], Callable[[Path], tupl
         return (table[path[:depth]], depth) if depth is not None else ("other", 0)
 
     return groups, group_of
-
-
-def _labels(roots: Sequence[Root]) -> list[str]:
-    """Return what tells each root from the others of its kind: its path without what they all share."""
-    paths: dict[str, list[Path]] = {}
-    for root in roots:
-        paths.setdefault(root.kind, []).append(root.path)
-    before = {kind: _shared(rows) for kind, rows in paths.items()}
-    rest = {kind: [row[before[kind] :][::-1] for row in rows] for kind, rows in paths.items()}
-    after = {kind: _shared(rows) for kind, rows in rest.items()}
-    return ["-".join(r.path[before[r.kind] : len(r.path) - after[r.kind]]) for r in roots]
-
-
-def _shared(paths: Sequence[Path]) -> int:
-    """How many keys all paths begin with; one of each is left."""
-    count = 0
-    while all(len(path) > count + 1 for path in paths) and len(Counter(path[count] for path in paths)) == 1:
-        count += 1
-    return count
