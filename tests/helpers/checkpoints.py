@@ -103,7 +103,7 @@ class TinyConverter:
             raise CorruptFileError("the file ends in its first lines", location=native.name)
         about = json.loads(line)
         found = Native(_FORMAT, source, weights_metadata={"format": "np"})
-        found.groups = [Group(name, name.partition(".")[0]) for name in about["groups"]]
+        found.groups = [Group(name, name.partition(".")[0], "") for name in about["groups"]]
         found.tensors = list(_tensors(about, native.path, len(MAGIC) + len(line) + 1))
         rows = ((state_tree.encode_scalar(t.name), state_tree.tensor(t.group, t.name)) for t in found.tensors)
         found.state = state_tree.mapping(rows)

@@ -83,6 +83,7 @@ def main():
     whole, all_of_it = train(folder.with_name("whole"), Killer(0))
     if distributed.get_rank() == 0:
         print(f"result {finished} {trained} {whole} {all_of_it}", flush=True)
+    distributed.destroy_process_group()  # its threads would end the interpreter while they still run
 
 
 if __name__ == "__main__":
