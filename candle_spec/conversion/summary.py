@@ -150,7 +150,7 @@ def summarize_checkpoint(checkpoint: Checkpoint) -> Summary:
     conversion = manifest.get("conversion", {})
     pickles = pointer.get(manifest, "/security/inert_pickle", [])
     rows = manifest["weights"].get("groups", [])
-    groups = [_group(row["id"], row["kind"], row["root"], lines) for row in rows]
+    groups = [_group(row["id"], row["kind"], row.get("root", ""), lines) for row in rows]
     return Summary(
         path=str(checkpoint.path),
         kind="checkpoint",
