@@ -14,7 +14,7 @@ from candle_spec.digests import digest_bytes, digest_file
 SAFETENSORS: Final = "application/vnd.safetensors"
 JSON: Final = "application/json"
 
-_WEIGHTS: Final = ("model", "ema", "derived")
+_WEIGHTS: Final = ("model", "ema", "adapter", "derived")
 """Kinds of the groups whose files are weights; those of all others are training state."""
 
 

@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from candle_spec.canonical import load_file
 from candle_spec.checkpoint import manifest_file
 from candle_spec.checkpoint.layout import pointer_target, resolve
 from candle_spec.checkpoint.residue import unpacked
 from candle_spec.digests import digest_blocks, digest_range
-from candle_spec.errors import CorruptFileError, MissingPathError
+from candle_spec.errors import CandleSpecError, CorruptFileError, MissingPathError
 from candle_spec.manifest import migrations
+from candle_spec.weights.native_places import is_place
 from candle_spec.weights.safetensors import read_header
 
 
@@ -33,6 +35,17 @@ class FilesOf:
         """Return the digest of what a residue holds, which must be ``size`` bytes."""
         file = self._file(path)
         return None if file is None else digest_blocks(unpacked(file, size, path))
+
+    def is_place(self, path: str, root: str) -> bool | None:
+        """Return whether the root of a group is a place of the state tree in a file; what is none, L4 says."""
+        file = self._file(path)
+        if file is None:
+            return None
+        try:
+            document = load_file(file, location=path)
+        except CandleSpecError:
+            return None
+        return is_place(document["tree"], root) if isinstance(document, dict) and "tree" in document else None
 
     def _file(self, path: str) -> Path | None:
         """Return a file, or ``None`` where it is withheld, missing, or not fetched."""

@@ -14,31 +14,44 @@ from candle_spec import resources
 from candle_spec.errors import InvalidInputError
 
 _VOCABULARY: Final = "vocabularies/checkpoint-keys.json"
-_COUNTER: Final = "n_averaged"
-"""The one tensor that torch's AveragedModel has besides those of the network."""
 
 
 @cache
-def _words(row: str) -> frozenset[str]:
-    return frozenset(resources.read_json(_VOCABULARY)["wrappers"][row])
+def _table() -> dict[str, Any]:
+    table: dict[str, Any] = resources.read_json(_VOCABULARY)["wrappers"]
+    return table
+
+
+def averaging(names: Iterable[str]) -> str:
+    """Return the wrapper that keeps a running average, by the tensors of its own; ``""`` where names are of none.
+
+    torch's ``AveragedModel`` has ``n_averaged`` beside ``module.``, for example.
+    """
+    known = set(names)
+    for word, own in _table()["own"].items():
+        network = known - set(own)
+        if len(network) < len(known) and network and all(name.startswith(f"{word}.") for name in network):
+            return str(word)
+    return ""
 
 
 def wrapper_of(names: Iterable[str]) -> str:
     """Return the known wrappers that all names begin with (``"module."``, ``"model._orig_mod."``), or ``""``.
 
-    An attribute that is usual for the network of a training module, as ``model`` is, counts once.
+    An attribute that is usual for the network of a training module, as ``model`` is, counts once. The own tensors of
+    a wrapper that averages do not count.
     """
-    rows = [name.split(".") for name in names]
-    averaged = [row for row in rows if row != [_COUNTER]]
-    rows = averaged if all(row[0] == "module" for row in averaged) else rows
+    every = list(names)
+    average = averaging(every)
+    rows = [name.split(".") for name in every if not average or name.startswith(f"{average}.")]
     found: list[str] = []
-    known = _words("wrappers") | _words("attributes")
+    known = {*_table()["wrappers"], *_table()["attributes"]}
     while rows and all(len(row) > len(found) + 1 for row in rows):
         words = {row[len(found)] for row in rows}
         if len(words) != 1 or not words <= known:
             break
-        if words <= _words("attributes"):
-            known = _words("wrappers")
+        if words <= set(_table()["attributes"]):
+            known = set(_table()["wrappers"])
         found += words
     return "".join(f"{word}." for word in found)
 
@@ -47,7 +60,7 @@ def wrappers_in(names: Sequence[str]) -> list[str]:
     """Return what wrappers put into names: what all begin with, and what stands within some (``_orig_mod.``)."""
     before = wrapper_of(names)
     within = {
-        word for name in names for word in name.removeprefix(before).split(".")[:-1] if word in _words("anywhere")
+        word for name in names for word in name.removeprefix(before).split(".")[:-1] if word in _table()["anywhere"]
     }
     return [*filter(None, [before]), *sorted(f"{word}." for word in within)]
 
@@ -80,7 +93,7 @@ def without_wrappers(state: dict[str, Any], strip: bool | str) -> dict[str, Any]
 def _known(names: list[str]) -> dict[str, str]:
     before = wrapper_of(names)
     kept = [name for name in names if name.startswith(before)]  # an average's own counter is none of the network
-    anywhere = _words("anywhere")
+    anywhere = _table()["anywhere"]
 
     def bare(name: str) -> str:
         *path, last = name.removeprefix(before).split(".")

@@ -150,7 +150,7 @@ def summarize_checkpoint(checkpoint: Checkpoint) -> Summary:
     conversion = manifest.get("conversion", {})
     pickles = pointer.get(manifest, "/security/inert_pickle", [])
     rows = manifest["weights"].get("groups", [])
-    groups = [_group(row["id"], row["kind"], row["root"], lines) for row in rows]
+    groups = [_group(row["id"], row["kind"], row.get("root", ""), lines) for row in rows]
     return Summary(
         path=str(checkpoint.path),
         kind="checkpoint",
@@ -196,7 +196,7 @@ def _group(group: str, kind: str, root: str, tensors: Sequence[TensorLine]) -> G
         dtypes=tuple(name for name, _ in Counter(line.dtype for line in own).most_common()),
         first=names[0] if names else "",
         last=names[-1] if names else "",
-        wrappers=tuple(wrappers_in([line.name for line in own])) if kind in ("model", "ema") else (),
+        wrappers=tuple(wrappers_in([line.name for line in own])) if kind in ("model", "ema", "adapter") else (),
     )
 
 

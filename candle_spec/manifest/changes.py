@@ -30,6 +30,10 @@ class Facts(Protocol):
         """Return the digest of what a packed file holds, which must be ``size`` bytes."""
         ...
 
+    def is_place(self, path: str, root: str) -> bool | None:
+        """Return whether the root of a group is a place of the state tree in a file."""
+        ...
+
 
 class Change(Protocol):
     """One difference between two versions of a document."""
@@ -103,6 +107,20 @@ class RemoveDigest(Remove):
                 message = f"it says {holder[key]!r} of {holder.get('path')!r}, and the list of files another digest"
                 raise CorruptFileError(message, location=self.at)
         Remove.apply(self, document, facts)
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveNowhere(_Staying):
+    """A root of a group is gone where it is no place of the state tree, whose path ``tree`` names: it said nothing."""
+
+    at: str
+    tree: str
+
+    def apply(self, document: Document, facts: Facts) -> None:
+        path = pointer.get(document, self.tree)
+        for holder, key in _holders(document, self.at):
+            if isinstance(path, str) and holder[key] and facts.is_place(path, str(holder[key])) is False:
+                del holder[key]
 
 
 @dataclass(frozen=True, slots=True)

@@ -113,7 +113,7 @@ def structure_of(root: Any, arrays: ArrayReader) -> Structure:
         roots = search.opened(root)
     elif all(isinstance(key, str) for key, _ in pairs) and not _is_flat(pairs, arrays):
         roots = search.parts(root)
-    if roots is None:
+    if not roots:
         structure = Structure([Group("model", "model")], lambda path: ("model", 0))
         structure.model = root if is_estimator(root) or handle_of(root) is not None else None
         structure.title = _title(root)

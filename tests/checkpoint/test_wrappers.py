@@ -68,6 +68,8 @@ def test_a_wrapper_around_a_part_is_taken_off_there(tmp_path: Path) -> None:
         (["module.a", "module"], ""),
         (["n_averaged", "module.a"], "module."),
         (["n_averaged", "a"], ""),
+        (["initted", "step", "ema_model.a"], "ema_model."),
+        (["step", "model.a"], ""),
         (["_forward_module.model.net.a"], "_forward_module.model."),
         (["model._orig_mod.model.a"], "model._orig_mod."),
         (["encoder.a", "encoder.b"], ""),

@@ -21,6 +21,7 @@ from candle_spec.manifest.changes import (
     NameAnew,
     Remove,
     RemoveDigest,
+    RemoveNowhere,
     Rename,
     changed,
     moved,
@@ -139,6 +140,9 @@ class Told:
     def unpacked(self, path: str, size: int) -> str | None:
         return f"{path} of {size}" if path != "gone" else None
 
+    def is_place(self, path: str, root: str) -> bool | None:
+        return None if path == "gone" else root == "/there"
+
 
 WEIGHTS = {"role": ["weights"]}
 NAMES: dict[str, str] = {"urn:x:": "https://x/"}
@@ -176,6 +180,14 @@ CASES: list[tuple[Change, dict[str, Any], dict[str, Any]]] = [
             ]
         },
     ),
+    (
+        RemoveNowhere("/g/*/root", "/t"),
+        {"t": "p", "g": [{"root": "/no"}, {"root": ""}]},
+        {"t": "p", "g": [{}, {"root": ""}]},
+    ),
+    (RemoveNowhere("/g/*/root", "/t"), {"t": "p", "g": [{"root": "/there"}]}, {"t": "p", "g": [{"root": "/there"}]}),
+    (RemoveNowhere("/g/*/root", "/t"), {"t": "gone", "g": [{"root": "/no"}]}, {"t": "gone", "g": [{"root": "/no"}]}),
+    (RemoveNowhere("/g/*/root", "/t"), {"g": [{"root": "/no"}]}, {"g": [{"root": "/no"}]}),
     (AddUnpackedDigest("/r"), {"r": {"path": "p", "size": 3}}, {"r": {"path": "p", "size": 3, "digest": "p of 3"}}),
     (AddUnpackedDigest("/r"), {"r": {"path": "gone", "size": 3}}, {"r": {"path": "gone", "size": 3}}),
     (AddUnpackedDigest("/r"), {"r": {"path": "p", "size": "many"}}, {"r": {"path": "p", "size": "many"}}),

@@ -31,8 +31,8 @@ def described(
 
 
 def weights_alone(contents: Contents) -> Contents:
-    """Return the contents without the training state: the model, and an average of it if there is one."""
-    groups = [group for group in contents.groups if group.kind in ("model", "ema")]
+    """Return the contents without the training state: the model, and an average or adapter of it if there is one."""
+    groups = [group for group in contents.groups if group.kind in ("model", "ema", "adapter")]
     kept = {group.id for group in groups}
     tensors = [tensor for tensor in contents.tensors if tensor.group in kept]
     absent = StatePart("absent", "only the weights are saved, as the settings ask for")

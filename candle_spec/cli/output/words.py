@@ -57,7 +57,7 @@ def group_lines(summary: Summary) -> Iterator[str]:
 def _group(group: GroupLine) -> str:
     names = group.first if group.tensors == 1 else f"{group.first} … {group.last}"
     dtypes = " ".join(group.dtypes[:4]) + (" …" if len(group.dtypes) > 4 else "")
-    values = "parameters" if group.kind in ("model", "ema") else "values"
+    values = "parameters" if group.kind in ("model", "ema", "adapter") else "values"
     return f"{plural(group.tensors, 'tensor'):>12}  {group.parameters:>14,} {values}  {dtypes}  {names}"
 
 

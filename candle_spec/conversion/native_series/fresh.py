@@ -136,7 +136,9 @@ def _undescribed(checkpoint: Checkpoint) -> Checkpoint:
 
 def _keras_tree(checkpoint: Checkpoint) -> Tree:
     """The groups of a ``.weights.h5``: a variable stands under its owner's path, ``vars`` and its number."""
-    roots = {group["id"]: group["root"].strip("/") for group in checkpoint.document["weights"].get("groups", [])}
+    roots = {
+        group["id"]: group.get("root", "").strip("/") for group in checkpoint.document["weights"].get("groups", [])
+    }
     root: Tree = {"vars": {}}  # tf_keras looks for the model's own variables, of which there are none
     for tensor in checkpoint.tensors:
         if tensor.group not in _KERAS_GROUPS:

@@ -64,6 +64,9 @@ class _Nothing:
     def unpacked(self, path: str, size: int) -> None:
         """No file is here."""
 
+    def is_place(self, path: str, root: str) -> None:
+        """No file is here."""
+
 
 _HEAD: Final = 4096
 _STATED: Final = re.compile(rb'"schema_version"\s*:\s*"([^"]{1,40})"')

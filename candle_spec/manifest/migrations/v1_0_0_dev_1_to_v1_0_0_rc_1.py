@@ -13,6 +13,7 @@ from candle_spec.manifest.changes import (
     NameAnew,
     Remove,
     RemoveDigest,
+    RemoveNowhere,
     Rename,
 )
 
@@ -36,6 +37,7 @@ CHANGES: Final[Mapping[str, tuple[Change, ...]]] = {
         Rename("/files/*/sha256", "digest"),
         AddHeader("/files/*", {"role": ("weights", "training-state"), "media_type": ("application/vnd.safetensors",)}),
         MakeList("/weights/inventory"),
+        RemoveNowhere("/weights/groups/*/root", tree="/training_state/state_tree"),
         Rename("/conversion/native/files/*/sha256", "digest"),
         Remove("/conversion/proof/equal"),
         Remove("/conversion/restore/originals/*/residue_size"),

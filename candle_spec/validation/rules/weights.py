@@ -19,6 +19,7 @@ from candle_spec.validation.rules.encodings import encoding_fault
 from candle_spec.validation.rules.originals import originals
 from candle_spec.weights.dtypes import DTYPES
 from candle_spec.weights.encodings import PARTS
+from candle_spec.weights.native_places import is_place
 from candle_spec.weights.safetensors import read_header
 
 _MOST_FAULTS: Final = 20
@@ -245,7 +246,7 @@ def _payload(context: Context, weights: dict[str, Any]) -> Iterator[Problem]:
 
 
 def side_documents(context: Context) -> Iterator[Problem]:
-    """State tree, extents and inventory obey their schemas; the tree names tensors that are there."""
+    """State tree, extents and inventory obey their schemas; the tree has the tensors that it names, and the roots."""
     for record in context.files("state-tree", "extents", "tensor-inventory"):
         path, schema = record["path"], {"tensor-inventory": "tensors"}.get(record["role"], record["role"])
         if not context.readable(path):
@@ -263,6 +264,10 @@ def side_documents(context: Context) -> Iterator[Problem]:
         if record["role"] == "state-tree" and not faults:
             names = {(tensor.group, tensor.name) for tensor in context.tensors}
             yield from _references(document["tree"], names, path)
+            for index, group in enumerate(context.manifest["weights"].get("groups", [])):
+                if not is_place(document["tree"], group.get("root", "")):
+                    where = f"/weights/groups/{index}/root"
+                    yield at("CKP4027", f"{group['root']!r} is no place of the state tree", pointer=where)
 
 
 def _references(tree: Any, names: set[tuple[str, str]], path: str) -> Iterator[Problem]:

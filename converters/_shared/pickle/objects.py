@@ -64,23 +64,30 @@ def everything(root: Any) -> Iterator[Any]:
 
 
 def holders(root: Any, is_leaf: Callable[[Any], bool]) -> tuple[set[int], set[int], list[Any]]:
-    """Find what is looked for, and everything that leads to it, in one pass over all records.
+    """Find what is looked for, and everything that leads to it, in one pass over the records; leaves are not entered.
 
     Returns:
         Ids of the records that are leaves; ids of these and of all that hold one; the records, which must live as
         long as their ids are used.
     """
-    kept = list(everything(root))
-    leaves = {id(node) for node in kept if is_leaf(node)}
-    above: dict[int, list[int]] = {}
-    for node in kept:
+    leaves: set[int] = set()
+    above: dict[int, list[int]] = {id(root): []}
+    kept: list[Any] = [] if isinstance(root, _PLAIN) else [root]
+    for node in kept:  # it grows while it is gone through
+        if is_leaf(node):
+            leaves.add(id(node))
+            continue
         for child in children(node):
-            if not isinstance(child, _PLAIN):
-                above.setdefault(id(child), []).append(id(node))
+            if isinstance(child, _PLAIN):
+                continue
+            if id(child) not in above:
+                above[id(child)] = []
+                kept.append(child)
+            above[id(child)].append(id(node))
     found = set(leaves)
     waiting = list(leaves)
     while waiting:
-        new = [node for node in above.get(waiting.pop(), ()) if node not in found]
-        found.update(new)
+        new = {node for node in above[waiting.pop()] if node not in found}
+        found |= new
         waiting += new
     return leaves, found, kept

@@ -15,6 +15,7 @@ from typing import Any, Final, Protocol
 from candle_spec.conversion.contract import Group
 from candle_spec.conversion.meaning import kind_of, path_ids
 from candle_spec.converters._shared.pickle.objects import children
+from candle_spec.names import is_unicode
 from candle_spec.pointer import join
 
 _DEPTH: Final = 12
@@ -25,6 +26,9 @@ _OF_TRAININGS: Final = frozenset({"optimizer", "scheduler", "rng"})
 
 _SIDE_BY_SIDE: Final = 50
 """Networks in one dictionary; where there are more, the dictionary is a table of one."""
+
+_LONGEST: Final = 10_000
+"""Characters of a root in the manifest."""
 
 Path = tuple[str, ...]
 Members = list[tuple[str, Any]]
@@ -127,6 +131,8 @@ class Search:
         rows = []
         for key, node in members:
             single = self.content.is_array(node)
+            if not _is_sayable((*path, key)):
+                continue
             if single or self._first.get(id(node)) == (*path, key):
                 rows.append(_Row(key, node, self.content.kind(key, node), single))
         self._promote(rows, path)
@@ -201,6 +207,11 @@ class Search:
             return False
         apart = listed or any(_says_something(value) for _, value in members if value is not rows[0].node)
         return bool(named) or (apart and self.content.network(rows[0].node) != Evidence.NONE)
+
+
+def _is_sayable(path: Path) -> bool:
+    """Whether a root can be written as a pointer; what lies below another key is named from the whole."""
+    return is_unicode(path[-1]) and len(join(path)) <= _LONGEST
 
 
 def _each(roots: list[Root], kind: str, new: str) -> list[Root]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from candle_spec.checkpoint.wrappers import averaging
 from candle_spec.conversion.meaning import TENSOR_KINDS, kind_of
 from candle_spec.converters._shared.pickle.objects import as_pairs, holders
 from candle_spec.converters._shared.pickle.roots import Evidence, Members
@@ -70,8 +71,8 @@ class TorchContent:
             return "artifact"  # that of mixed precision keeps numbers alone; one with tensors scales the data
         if kind in ("model", "other"):
             names = {name for name, _ in as_pairs(node) or [] if isinstance(name, str)}
-            if "n_averaged" in names and all(name.startswith("module.") for name in names - {"n_averaged"}):
-                return "ema"  # torch.optim.swa_utils.AveragedModel
+            if averaging(names):
+                return "ema"
             if names == {"state", "param_groups"}:
                 return "optimizer"
         return kind if kind in TENSOR_KINDS else "other"

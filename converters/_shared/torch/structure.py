@@ -64,7 +64,8 @@ def structure_of(root: Any, objects: TorchObjects, *, script: bool = False) -> S
         if content.is_state_dict(root):
             return _whole(root, is_module=False)
         search = Search(content)
-        return _Parts(search.parts(root), search, objects).structure()
+        parts = search.parts(root)
+        return _Parts(parts, search, objects).structure() if parts else _whole(root, is_module=False)
     search = Search(content)
     found = search.opened(root)
     is_object = isinstance(root, Call) and objects.tensor(root) is None

@@ -256,3 +256,22 @@ def test_other_msgpack_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "m").write_bytes(msgpack.packb({"a": [1, 2], "b": b"bytes"}))
     with pytest.raises(CandleSpecError, match="no kind known"):
         convert(tmp_path / "m", tmp_path / "x.candle")
+
+
+def test_a_state_within_a_dictionary(tmp_path: Path) -> None:
+    """The names of the network are those that ``apply`` takes, and the optimizer is no part of it."""
+    state = trained()
+    tree = {"state": serialization.to_state_dict(state), "ema": {"params": serialization.to_state_dict(state.params)}}
+    made = candle_spec.convert(write(tree, tmp_path / "net.msgpack"), tmp_path / "made.candle")
+    assert {group["id"]: group["root"] for group in made.document["weights"]["groups"]} == {
+        "model": "/state/params",
+        "optimizer": "/state/opt_state",
+        "ema": "/ema/params",
+    }
+    assert list(made.state_dict()) == ["Dense_0.bias", "Dense_0.kernel", "Dense_1.bias", "Dense_1.kernel"]
+    assert list(made.state_dict("ema")) == list(made.state_dict())
+    plain = candle_spec.convert(
+        write({"params": serialization.to_state_dict(state.params)}, tmp_path / "plain.msgpack"),
+        tmp_path / "plain.candle",
+    )
+    assert plain.document["weights"]["content_digest"] == made.document["weights"]["content_digest"]

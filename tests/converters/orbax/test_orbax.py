@@ -221,6 +221,24 @@ def test_items_are_what_their_names_say(tmp_path: Path) -> None:
     assert made.manifest["conversion"]["native"]["written"].startswith("20")
 
 
+def test_a_state_within_others(tmp_path: Path) -> None:
+    """The names of a network begin where Flax's own do, and no optimizer is a part of it."""
+    w = {"Dense_0": {"kernel": np.ones((2, 3), "f4")}}
+    tree = {
+        "actor": {"params": w, "opt_state": {"mu": np.zeros(3, "f4")}},
+        "critic": {"params": w},
+        "ema": {"params": w},
+    }
+    made = convert(save(tmp_path / "native", "ocdbt", tree), tmp_path / "x.candle")
+    assert {group["id"]: group["root"] for group in made.manifest["weights"]["groups"]} == {
+        "model.actor": "/actor/params",
+        "optimizer": "/actor/opt_state",
+        "model.critic": "/critic/params",
+        "ema": "/ema/params",
+    }
+    assert list(candle_spec.load(made.path).state_dict("model.critic")) == ["Dense_0.kernel"]
+
+
 def test_half_precision_keeps_its_bits(tmp_path: Path) -> None:
     value = np.arange(1 << 16, dtype="u2").view(ml_dtypes.bfloat16)
     made = convert(save(tmp_path / "native", "ocdbt", {"params": {"w": value}}), tmp_path / "x.candle").path

@@ -244,3 +244,11 @@ def test_a_structure_of_many_shared_dictionaries_ends(tmp_path: Path) -> None:
         node = {"a": node, "b": node}
     made = converted({"model": node}, tmp_path)
     assert len(made.tensors) == 7
+
+
+@pytest.mark.parametrize("key", ["\ud800", "k" * 12_000], ids=["half a pair", "long"])
+def test_a_key_that_no_pointer_holds(key: str, tmp_path: Path) -> None:
+    """What lies below it is named from the whole."""
+    made = converted({key: weights()}, tmp_path)
+    assert roots(made) == {"model": ""}
+    assert list(made.state_dict()) == [f"{key}.{name}" for name in weights()]

@@ -158,3 +158,15 @@ def test_damaged_descriptions(data: bytes, tmp_path: Path) -> None:
     (native / ".metadata").write_bytes(data)
     with pytest.raises(CandleSpecError):
         convert(native, tmp_path / "x.candle")
+
+
+def test_a_training_within_a_dictionary(tmp_path: Path) -> None:
+    native = {"app": {"net": {"args": {"width": 3}, "weights": training()["model"]}, "optimizer": {"state": {}}}}
+    native["app"]["ema_weights"] = {name: tensor + 1 for name, tensor in training()["model"].items()}
+    dcp.save(native, checkpoint_id=tmp_path / "native")
+    made = candle_spec.convert(tmp_path / "native", tmp_path / "made.candle")
+    assert {group["id"]: group["root"] for group in made.document["weights"]["groups"]} == {
+        "ema": "/app/ema_weights",
+        "model": "/app/net/weights",
+    }
+    torch.nn.Linear(4, 3).load_state_dict(made.state_dict(), strict=True)

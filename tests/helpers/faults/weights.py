@@ -216,6 +216,7 @@ WEIGHTS_FAULTS: tuple[Fault, ...] = (
     Fault("CKP4027", "a tensor too many in a group", "plain", _group(tensor_count=5)),
     Fault("CKP4027", "a parameter too few in a group", "plain", _group(parameter_count=0)),
     Fault("CKP4027", "another size of a group", "plain", _group(size=1)),
+    Fault("CKP4027", "a root that is nowhere", "plain", _group(root="/nowhere")),
     Fault("CKP4027", "a file missing in a group", "groups", _group(files=["optimizer.safetensors"])),
     Fault("CKP4027", "a group of no file", "sharded", lambda _, m: m["weights"]["groups"][0]["files"].pop()),
     Fault("CKP4027", "a tensor of no group", "plain", _tensor("steps", group="ema")),

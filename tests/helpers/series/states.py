@@ -32,7 +32,7 @@ def state(epoch: int, *, branch: int = 0, size: int = 64, step: int | None = Non
     value = epoch * 1000 + branch
     contents = Contents(
         Framework("pytorch", "2.13.0"),
-        [Group("model", "model", "/model"), Group("optimizer", "optimizer", "/optimizer")],
+        [Group("model", "model"), Group("optimizer", "optimizer")],
         [
             tensor("model", "encoder.weight", 4 * size, 0.5),
             tensor("model", "head.weight", size, value),
