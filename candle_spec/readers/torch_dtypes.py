@@ -41,7 +41,7 @@ DTYPES: Final = {
     "qint32": "QI32",
     "quint4x2": "QU4",
     "quint2x4": "QU2",
-    "float4_e2m1fn_x2": "F4_E2M1",
+    "float4_e2m1fn_x2": "F4",
 }
 
 STORAGES: Final = {
@@ -72,9 +72,9 @@ ITEM_BYTES: Final = {
     **dict.fromkeys(("F32", "I32", "U32", "QI32", "C32"), 4),
     **dict.fromkeys(("F64", "I64", "U64", "C64"), 8),
     "C128": 16,
-    **dict.fromkeys(("QU4", "QU2", "F4_E2M1"), 1),
+    **dict.fromkeys(("QU4", "QU2", "F4"), 1),
 }
 """Bytes of what torch counts as one element; of the last ones several values share it."""
 
-PER_BYTE: Final = {"QU4": 2, "QU2": 4, "F4_E2M1": 2}
+PER_BYTE: Final = {"QU4": 2, "QU2": 4, "F4": 2}
 """Values in a byte, the first in its lowest bits; torch counts values of quantised tensors, and bytes of others."""

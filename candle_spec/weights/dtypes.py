@@ -7,8 +7,9 @@ has no match, the tensor is stored encoded (:mod:`candle_spec.weights.encodings`
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from candle_spec.errors import UnsupportedFormatError
 
@@ -24,6 +25,11 @@ class DType:
     bits: int
     numpy: str
     stored: bool = True
+
+    @property
+    def in_place(self) -> bool:
+        """Whether a safetensors file holds its elements as NumPy does: where they are whole bytes."""
+        return self.stored and not self.bits % 8
 
 
 _ROWS: Final = (
@@ -46,13 +52,16 @@ _ROWS: Final = (
     DType("F8_E4M3FNUZ", 8, "float8_e4m3fnuz"),
     DType("F8_E5M2FNUZ", 8, "float8_e5m2fnuz"),
     DType("F8_E8M0", 8, "float8_e8m0fnu"),
+    DType("F6_E2M3", 6, "float6_e2m3fn"),
+    DType("F6_E3M2", 6, "float6_e3m2fn"),
+    DType("F4", 4, "float4_e2m1fn"),
     # Logical only: stored encoded.
     DType("C128", 128, "complex128", stored=False),
     DType("C32", 32, "", stored=False),
-    DType("F128", 128, "longdouble", stored=False),
+    DType("F80", 80, "", stored=False),
+    DType("F128", 128, "", stored=False),
     DType("F8_E3M4", 8, "float8_e3m4", stored=False),
     DType("F8_E4M3B11FNUZ", 8, "float8_e4m3b11fnuz", stored=False),
-    DType("F4_E2M1", 4, "float4_e2m1fn", stored=False),
     DType("I4", 4, "int4", stored=False),
     DType("U4", 4, "uint4", stored=False),
     DType("I2", 2, "int2", stored=False),
@@ -71,13 +80,30 @@ DTYPES: Final = {row.name: row for row in _ROWS}
 STORED: Final = {row.name: row for row in _ROWS if row.stored}
 _BY_NUMPY: Final = {row.numpy: row for row in _ROWS if row.numpy}
 _ML_DTYPES: Final = frozenset(
-    row.numpy for row in _ROWS if row.numpy.startswith(("bfloat", "float8", "float4", "int4", "uint4", "int2", "uint2"))
+    row.numpy
+    for row in _ROWS
+    if row.numpy.startswith(("bfloat", "float8_", "float6_", "float4_", "int4", "uint4", "int2", "uint2"))
 )
+WIDE: Final = {"F80": (63, (12, 16)), "F128": (112, (16,))}
+"""Floats that NumPy calls ``longdouble``, or not at all: bits of their fraction, and bytes that an item may take."""
 
 
 def item_size(name: str) -> int:
-    """Return the bytes of one element of a stored dtype."""
-    return STORED[name].bits // 8
+    """Return the bytes of one element of a stored dtype whose elements are whole bytes.
+
+    Raises:
+        UnsupportedFormatError: Its elements share bytes.
+    """
+    bits = STORED[name].bits
+    if bits % 8:
+        raise UnsupportedFormatError(f"elements of {name} share bytes", hint="please report the file")
+    return bits // 8
+
+
+def whole_bytes(name: str, shape: tuple[int, ...]) -> int | None:
+    """Return the bytes that an array of a stored dtype takes, ``None`` where its bits are not whole bytes."""
+    bits = math.prod(shape) * STORED[name].bits
+    return None if bits % 8 else bits // 8
 
 
 def from_numpy_name(name: str) -> DType:
@@ -90,6 +116,30 @@ def from_numpy_name(name: str) -> DType:
         return _BY_NUMPY[name]
     except KeyError as error:
         raise UnsupportedFormatError(f"the dtype {name!r} is not known", hint="please report the file") from error
+
+
+def from_numpy(dtype: np.dtype[Any]) -> DType:
+    """Return the dtype that NumPy's is; what ``longdouble`` is on this machine says NumPy itself.
+
+    Raises:
+        UnsupportedFormatError: There is none.
+    """
+    import numpy as np
+
+    if dtype.kind == "f" and dtype.type is np.longdouble and dtype.itemsize > 8:
+        digits = np.finfo(dtype).nmant
+        found = next((name for name, (bits, sizes) in WIDE.items() if (bits == digits and dtype.itemsize in sizes)), "")
+        if found:
+            return DTYPES[found]
+    return from_numpy_name(dtype.name)
+
+
+def wide_float(name: str, size: int) -> np.dtype[Any] | None:
+    """Return the dtype of NumPy for ``F80`` or ``F128`` in items of ``size`` bytes, ``None`` if it has none here."""
+    import numpy as np
+
+    dtype: np.dtype[Any] = np.dtype(np.longdouble)
+    return dtype if dtype.itemsize == size and np.finfo(dtype).nmant == WIDE[name][0] else None
 
 
 def to_numpy(name: str) -> np.dtype[np.generic]:

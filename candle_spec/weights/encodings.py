@@ -1,21 +1,7 @@
 """Logical tensors that safetensors has no dtype for, and the parts in which they are stored.
 
-Each encoding names its parts and parameters; ``spec.md`` is the normative table. Encodings change no bit: undoing
-one gives the native tensor's very bytes.
-
-===================== ==================================================== ==========================================
-encoding              parts                                                params
-===================== ==================================================== ==========================================
-``complex_pairs``     ``values`` (F64 or F16, extra last axis of 2)        —
-``quantized``         ``values`` (I8, U8, I32), ``scales`` F64,            ``scheme`` per_tensor or per_channel,
-                      ``zero_points`` I64                                  ``axis`` for per_channel
-``sparse_coo``        ``indices`` I64 ``[rank, n]``, ``values``            ``coalesced``
-``sparse_csr`` …      ``compressed``, ``plain``, ``values``                ``blocksize`` for bsr and bsc
-``packed``            ``values`` U8                                        ``bits``, ``order`` of the elements in a byte
-``raw``               ``values`` U8, extra last axis of the item's bytes   ``byte_order``
-``strings``           ``bytes`` U8, ``offsets`` I64 (one more than items)  ``text`` utf-8 or none
-``structured``        one part for each field                              ``fields``, ``item_size``
-===================== ==================================================== ==========================================
+Each encoding names its parts and parameters; ``spec.md`` is the normative table, :mod:`candle_spec.validation.rules`
+holds a checkpoint to it. Undoing one gives the native tensor's values exactly.
 """
 
 from __future__ import annotations
@@ -26,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from candle_spec.errors import CorruptFileError
+from candle_spec.weights.dtypes import WIDE, to_numpy, wide_float
 
 if TYPE_CHECKING:
     import numpy as np
@@ -67,25 +54,58 @@ def decode(
     params: Mapping[str, Any],
     parts: Mapping[str, npt.NDArray[np.generic]],
 ) -> Any:
-    """Return the logical array where NumPy has one (complex128, raw ml_dtypes, strings), else an :class:`EncodedArray`.
+    """Return the logical array where NumPy has one, else an :class:`EncodedArray`.
+
+    NumPy has complex128, the small numbers of ml_dtypes, wide floats of this machine's own format, bytes, texts and
+    records; quantised and sparse tensors it has not.
 
     Raises:
         CorruptFileError: A part is missing or does not fit.
     """
+    try:
+        found = _logical(dtype, shape, encoding, params, parts)
+    except (KeyError, ValueError, TypeError, IndexError) as error:
+        raise CorruptFileError(f"the parts of a tensor stored as {encoding} do not fit: {error}") from error
+    return EncodedArray(dtype, shape, encoding, params, parts) if found is None else found
+
+
+def _logical(
+    dtype: str, shape: tuple[int, ...], encoding: str, params: Mapping[str, Any], parts: Mapping[str, Any]
+) -> Any:
+    """Return the array, ``None`` where NumPy has none."""
     import numpy as np
 
-    try:
-        if encoding == "complex_pairs" and dtype == "C128":
-            return parts["values"].view(np.complex128).reshape(shape)
-        if encoding == "raw" and params.get("byte_order", "little") == "little":
-            from candle_spec.weights.dtypes import to_numpy
+    if encoding == "complex_pairs" and dtype == "C128":
+        return parts["values"].view(np.complex128).reshape(shape)
+    if encoding == "raw":
+        return _raw(dtype, shape, params.get("byte_order"), parts["values"])
+    if encoding == "packed":
+        from candle_spec.weights.packing import unpacked
 
-            return parts["values"].reshape(-1).view(to_numpy(dtype)).reshape(shape)
-        if encoding == "strings":
-            return _strings(shape, params, parts)
-    except (KeyError, ValueError, TypeError) as error:
-        raise CorruptFileError(f"the parts of a tensor stored as {encoding} do not fit: {error}") from error
-    return EncodedArray(dtype, shape, encoding, params, parts)
+        return unpacked(dtype, shape, parts["values"].reshape(-1), params.get("order", "low-first"))
+    if encoding == "strings":
+        return _strings(shape, params, parts)
+    if encoding == "structured":
+        from candle_spec.weights.records import records
+
+        return records(shape, params, parts)
+    return None
+
+
+def _raw(dtype: str, shape: tuple[int, ...], order: Any, values: Any) -> Any:
+    import numpy as np
+
+    width = values.shape[-1]
+    if dtype == "BYTES":
+        known: np.dtype[Any] | None = np.dtype((np.void, width))
+    elif order not in ("little", "big"):
+        return None
+    else:
+        known = wide_float(dtype, width) if dtype in WIDE else to_numpy(dtype)
+    if known is None:
+        return None  # a float of another machine
+    turned = known.newbyteorder(">") if order == "big" and dtype in WIDE else known
+    return values.reshape(-1).view(turned).reshape(shape)
 
 
 def _strings(shape: tuple[int, ...], params: Mapping[str, Any], parts: Mapping[str, Any]) -> Any:
@@ -93,8 +113,14 @@ def _strings(shape: tuple[int, ...], params: Mapping[str, Any], parts: Mapping[s
 
     blob, offsets = parts["bytes"].tobytes(), parts["offsets"].tolist()
     items: list[Any] = [blob[start:end] for start, end in itertools.pairwise(offsets)]
-    if params.get("text") == "utf-8":
+    is_text = params.get("text") == "utf-8"
+    if is_text:
         items = [item.decode("utf-8") for item in items]
+    width = params.get("width")
+    if type(width) is int and width:
+        if any(len(item) > width for item in items):
+            raise ValueError(f"a string is longer than {width}")
+        return np.array(items, f"{'U' if is_text else 'S'}{width}").reshape(shape)
     array = np.empty(len(items), dtype=object)
     array[:] = items
     return array.reshape(shape)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from candle_spec.errors import UnsupportedFormatError
-from candle_spec.weights.dtypes import DTYPES, from_numpy_name
+from candle_spec.weights.dtypes import DTYPES, from_numpy
 from candle_spec.weights.sources import Bytes, Encoding, Extent, MemoryBytes, Part, TensorSource
 from candle_spec.weights.strides import row_major
 
@@ -121,14 +121,14 @@ def array_leaf(array: npt.NDArray[Any], *, private: bool = False, location: str 
             location=location,
             hint="save it as text or as numbers",
         )
-    dtype = from_numpy_name(array.dtype.name.replace("float128", "longdouble")).name
+    dtype = from_numpy(array.dtype).name
     shape = tuple(int(n) for n in array.shape)
     little = array if array.dtype.byteorder != ">" else array.astype(array.dtype.newbyteorder("<"))
     if not little.flags.c_contiguous and not array.ndim:
         little = np.ascontiguousarray(little)
     data: Bytes = LiveBytes(little, private or little is not array) if little.nbytes else MemoryBytes(b"")
     leaf = Leaf(dtype, shape, {"": Part(dtype, shape, data)}, identity=_identity(array))
-    if DTYPES[dtype].stored:
+    if DTYPES[dtype].in_place:
         return leaf
     if dtype == "C128":
         return replace(leaf, parts={"values": Part("F64", (*shape, 2), data)}, encoding=Encoding("complex_pairs"))

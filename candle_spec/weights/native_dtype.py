@@ -40,12 +40,27 @@ def as_native(array: Any, attributes: Mapping[str, Any]) -> Any:
         return array
     try:
         dtype = np.dtype(stated)
-        if dtype.kind in _TEXTS and array.dtype == object:
-            return array.astype(dtype)
-        if dtype.kind in _TIMES and array.dtype == np.int64:
-            return array.view(dtype.newbyteorder("<")).astype(dtype, copy=False)
+        found = _converted(array, dtype)
     except (TypeError, ValueError, SyntaxError, UnicodeEncodeError) as error:
         raise CorruptFileError(f"an array cannot have the dtype {stated[:50]!r}: {error}") from error
+    if found is None:
+        raise CorruptFileError(f"an array of {array.dtype} cannot have the dtype {stated[:50]!r}", code="CKP1003")
+    return found
+
+
+def _converted(array: np.ndarray[Any, Any], dtype: np.dtype[Any]) -> Any:
+    """Return the array in a dtype, ``None`` where it cannot have had it."""
+    import numpy as np
+
+    if dtype.kind in _TEXTS and array.dtype == object:
+        items = [item.encode("utf-8") if dtype.kind == "S" and isinstance(item, str) else item for item in array.flat]
+        return np.array(items, dtype).reshape(array.shape)
+    if dtype.kind in _TEXTS and array.dtype.kind == dtype.kind and array.dtype.itemsize <= dtype.itemsize:
+        return array.astype(dtype, copy=False)
+    if dtype.kind == "U" and array.dtype.kind == "V" and array.dtype.itemsize == dtype.itemsize:
+        return array.view(dtype)  # code points that are no text, as they stood
+    if dtype.kind in _TIMES and array.dtype == np.int64:
+        return array.view(dtype.newbyteorder("<")).astype(dtype, copy=False)
     if dtype.kind in _NUMBERS and dtype.newbyteorder("=") == array.dtype.newbyteorder("="):
         return array.astype(dtype, copy=False)
-    raise CorruptFileError(f"an array of {array.dtype} cannot have the dtype {stated[:50]!r}", code="CKP1003")
+    return None

@@ -10,8 +10,9 @@ import mmap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from candle_spec.errors import InvalidInputError
-from candle_spec.weights.dtypes import to_numpy
+from candle_spec.errors import InvalidInputError, UnsupportedFormatError
+from candle_spec.weights.dtypes import STORED, to_numpy
+from candle_spec.weights.packing import unpacked
 from candle_spec.weights.safetensors import Entry, Header, read_header
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ _TORCH = {
     "F8_E4M3FNUZ": "float8_e4m3fnuz",
     "F8_E5M2FNUZ": "float8_e5m2fnuz",
     "F8_E8M0": "float8_e8m0fnu",
+    "F4": "float4_e2m1fn_x2",
 }
 
 
@@ -80,27 +82,47 @@ class SafetensorsFile:
         return memoryview(self._map)[entry.offset : entry.offset + entry.size]
 
     def numpy(self, key: str) -> npt.NDArray[np.generic]:
-        """One array for NumPy (with ml_dtypes for bfloat16 and float8), on the map itself."""
+        """One array for NumPy (with ml_dtypes for bfloat16 and float8), on the map itself.
+
+        Elements of less than a byte (F4, F6) come as a copy, one in each byte, as ml_dtypes has them.
+        """
         import numpy as np
 
         entry = self.entry(key)
         dtype = to_numpy(entry.dtype)
         if not entry.size:
             return np.empty(entry.shape, dtype)
+        if not STORED[entry.dtype].in_place:
+            return unpacked(entry.dtype, entry.shape, np.frombuffer(self.buffer(key), np.uint8))
         # frombuffer does not know the dtypes of ml_dtypes by their buffer format; a view of bytes does.
         return np.frombuffer(self.buffer(key), np.uint8).view(dtype).reshape(entry.shape)
 
     def torch(self, key: str) -> Any:
-        """One array for torch, on the map itself."""
+        """One array for torch, on the map itself; two F4 elements along the last axis are one of torch's.
+
+        Raises:
+            UnsupportedFormatError: torch has no such dtype, or no tensor of such a shape.
+        """
         from candle_spec.optional import require
 
         torch = require("torch", extra="torch", purpose="give tensors of torch")
         entry = self.entry(key)
-        dtype = getattr(torch, _TORCH[entry.dtype])
+        shape, dtype = _torch_shape(entry), getattr(torch, _TORCH[entry.dtype])
         if not entry.size:
-            return torch.empty(entry.shape, dtype=dtype)
+            return torch.empty(shape, dtype=dtype)
         flat = torch.frombuffer(self.buffer(key), dtype=torch.uint8)
         if entry.offset % max(1, dtype.itemsize):
             # Files of other writers may not be aligned; torch cannot view such bytes in place.
             flat = flat.clone()
-        return flat.view(dtype).reshape(entry.shape)
+        return flat.view(dtype).reshape(shape)
+
+
+def _torch_shape(entry: Entry) -> tuple[int, ...]:
+    """Return the shape of torch's tensor."""
+    if entry.dtype in _TORCH and entry.dtype != "F4":
+        return entry.shape
+    if entry.dtype == "F4" and entry.shape and entry.shape[-1] % 2 == 0:
+        return (*entry.shape[:-1], entry.shape[-1] // 2)
+    raise UnsupportedFormatError(
+        f"torch has no tensor for {entry.dtype} {list(entry.shape)}", hint='ask for framework="numpy"'
+    )

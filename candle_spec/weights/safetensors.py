@@ -12,7 +12,6 @@ contiguous, and the order of its metadata is random. Files written here equal th
 from __future__ import annotations
 
 import json
-import math
 import struct
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -21,7 +20,7 @@ from typing import Any, BinaryIO, Final
 
 from candle_spec import limits
 from candle_spec.errors import CorruptFileError, InvalidInputError, LimitExceededError
-from candle_spec.weights.dtypes import STORED, item_size
+from candle_spec.weights.dtypes import STORED, whole_bytes
 
 METADATA: Final = "__metadata__"
 
@@ -30,7 +29,7 @@ _FILE_ORDER: Final = {
     name: rank
     for rank, name in enumerate(
         """U64 I64 F64 C64 F32 U32 I32 BF16 F16 U16 I16 F8_E5M2FNUZ F8_E4M3FNUZ F8_E8M0 F8_E4M3 F8_E5M2 I8 U8
-        BOOL""".split()
+        F6_E3M2 F6_E2M3 F4 BOOL""".split()
     )
 }
 
@@ -71,7 +70,8 @@ def layout(arrays: Iterable[tuple[str, str, tuple[int, ...]]], metadata: Mapping
         metadata: Strings for ``__metadata__``; written sorted, left out when empty.
 
     Raises:
-        InvalidInputError: A key is taken twice or is reserved, or the header would be larger than the format allows.
+        InvalidInputError: A key is taken twice or is reserved, elements do not fill whole bytes, or the header would be
+            larger than the format allows.
     """
     ordered = sorted(arrays, key=lambda row: (_FILE_ORDER[row[1]], row[0].encode("utf-8")))
     document: dict[str, Any] = {METADATA: {key: metadata[key] for key in sorted(metadata)}} if metadata else {}
@@ -80,7 +80,9 @@ def layout(arrays: Iterable[tuple[str, str, tuple[int, ...]]], metadata: Mapping
     for key, dtype, shape in ordered:
         if key in document or key == METADATA:
             raise InvalidInputError(f"the key {key!r} cannot be used for a tensor: it is taken or reserved")
-        size = math.prod(shape) * item_size(dtype)
+        size = whole_bytes(dtype, shape)
+        if size is None:
+            raise InvalidInputError(f"the {dtype} elements of {key!r} do not fill whole bytes")
         document[key] = {"dtype": dtype, "shape": list(shape), "data_offsets": [position, position + size]}
         relative.append((key, dtype, shape, position, size))
         position += size
@@ -168,7 +170,9 @@ def _row(key: str, value: Any, location: str) -> tuple[str, str, tuple[int, ...]
         raise _corrupt(f"the shape of {key!r} is not a list of sizes", location, "CKP4005")
     if not _naturals(offsets) or len(offsets) != 2:
         raise _corrupt(f"the data_offsets of {key!r} are not two positions", location, "CKP4005")
-    size = math.prod(shape) * item_size(dtype)
+    size = whole_bytes(dtype, tuple(shape))
+    if size is None:
+        raise _corrupt(f"the {dtype} elements of {key!r} do not fill whole bytes", location, "CKP4005")
     if offsets[1] - offsets[0] != size:
         raise _corrupt(
             f"{key!r} takes {offsets[1] - offsets[0]} bytes, but its shape and dtype need {size}", location, "CKP4005"

@@ -5,16 +5,20 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 from itertools import accumulate
+from typing import Any
 
 from candle_spec.weights.sources import Encoding, MemoryBytes, Part
 
 
-def stored_strings(items: Sequence[bytes], *, text: bool | None = None) -> tuple[str, dict[str, Part], Encoding]:
+def stored_strings(
+    items: Sequence[bytes], *, text: bool | None = None, width: int | None = None
+) -> tuple[str, dict[str, Part], Encoding]:
     """Return dtype, parts and encoding of strings that are in memory.
 
     Args:
         items: The strings, in row-major order.
         text: Whether they are text, in UTF-8; ``None`` to look.
+        width: How long an item could be (characters of a text, else bytes), where all have one size, padded with zeros.
     """
     is_text = all(map(_is_utf8, items)) if text is None else text
     offsets = list(accumulate(map(len, items), initial=0))
@@ -23,7 +27,8 @@ def stored_strings(items: Sequence[bytes], *, text: bool | None = None) -> tuple
         "bytes": Part("U8", (len(blob),), MemoryBytes(blob)),
         "offsets": Part("I64", (len(offsets),), MemoryBytes(struct.pack(f"<{len(offsets)}q", *offsets))),
     }
-    return ("STR" if is_text else "BYTES"), parts, Encoding("strings", {"text": "utf-8" if is_text else "none"})
+    params: dict[str, Any] = {"text": "utf-8" if is_text else "none"} | ({} if width is None else {"width": width})
+    return ("STR" if is_text else "BYTES"), parts, Encoding("strings", params)
 
 
 def _is_utf8(item: bytes) -> bool:

@@ -10,7 +10,6 @@ from candle_spec.optional import require
 
 _COMPLEX: Final = {"C128": "complex128", "C32": "complex32"}
 _QUANTIZED: Final = {"QI8": "qint8", "QU8": "quint8", "QI32": "qint32", "QU4": "quint4x2", "QU2": "quint2x4"}
-_PACKED: Final = {"F4_E2M1": "float4_e2m1fn_x2"}
 _COMPRESSED: Final = frozenset({"sparse_csr", "sparse_csc", "sparse_bsr", "sparse_bsc"})
 
 
@@ -31,23 +30,27 @@ def decode_torch(
     """
     torch = require("torch", extra="torch", purpose="give tensors of torch")
     if encoding == "complex_pairs":
-        return parts["values"].reshape(-1).view(torch.uint8).view(getattr(torch, _COMPLEX[dtype])).reshape(shape)
+        return _complex(torch, dtype, parts["values"]).reshape(shape)
     if encoding == "quantized":
         return _quantized(torch, dtype, shape, params, parts)
-    if encoding == "packed" and dtype in _PACKED and params.get("order") == "low-first" and shape:
-        return parts["values"].view(getattr(torch, _PACKED[dtype])).reshape(*shape[:-1], shape[-1] // 2)
+    values = _complex(torch, dtype, parts["values"]) if dtype in _COMPLEX else parts.get("values")
     if encoding == "sparse_coo":
         return torch.sparse_coo_tensor(
-            parts["indices"], parts["values"], shape, is_coalesced=bool(params.get("coalesced")), check_invariants=True
+            parts["indices"], values, shape, is_coalesced=bool(params.get("coalesced")), check_invariants=True
         )
     if encoding in _COMPRESSED:
         layout = getattr(torch, encoding)
         return torch.sparse_compressed_tensor(
-            parts["compressed"], parts["plain"], parts["values"], shape, layout=layout, check_invariants=True
+            parts["compressed"], parts["plain"], values, shape, layout=layout, check_invariants=True
         )
     raise UnsupportedFormatError(
         f"torch has no tensor for {dtype} stored as {encoding}", hint='ask for framework="numpy"'
     )
+
+
+def _complex(torch: Any, dtype: str, pairs: Any) -> Any:
+    """Return complex numbers of pairs along the last axis."""
+    return pairs.reshape(-1).view(torch.uint8).view(getattr(torch, _COMPLEX[dtype])).reshape(pairs.shape[:-1])
 
 
 def _quantized(

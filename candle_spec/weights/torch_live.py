@@ -6,17 +6,18 @@ The parts and parameters of encoded tensors are those of :mod:`candle_spec.weigh
 
 from __future__ import annotations
 
+import math
 from collections.abc import Hashable, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
 from candle_spec.errors import UnsupportedFormatError
 from candle_spec.optional import require
-from candle_spec.readers.torch_dtypes import DTYPES
+from candle_spec.readers.torch_dtypes import DTYPES, PER_BYTE
 from candle_spec.weights.live import Leaf, LiveBytes
 from candle_spec.weights.sources import Bytes, Encoding, MemoryBytes, Part
 
-_QUANTIZED: Final = {"QI8": "I8", "QU8": "U8", "QI32": "I32"}
+_QUANTIZED: Final = {"QI8": "I8", "QU8": "U8", "QI32": "I32", "QU4": "U8", "QU2": "U8"}
 _PAIRS: Final = {"C128": "F64", "C32": "F16"}
 _BITS: Final = {1: "uint8", 2: "int16", 4: "int32", 8: "int64"}
 """Integers of NumPy's and torch's that hold the bits of an item."""
@@ -37,6 +38,11 @@ def torch_leaf(tensor: Any, *, location: str = "") -> Leaf:
     torch = require("torch", extra="torch", purpose="save tensors of torch")
     role = "parameter" if isinstance(tensor, torch.nn.Parameter) else ""
     value = tensor.detach()
+    if value.is_nested or (hasattr(value, "__tensor_flatten__") and not hasattr(value, "full_tensor")):
+        kind = f"{type(value).__module__}.{type(value).__qualname__}"
+        raise UnsupportedFormatError(
+            f"a tensor of {kind} consists of others and cannot be saved", location=location, hint="save its parts"
+        )
     if value.device.type == "meta":
         raise UnsupportedFormatError("a tensor on the device 'meta' has no values to save", location=location)
     identity = _identity(value)
@@ -60,6 +66,11 @@ def torch_leaf(tensor: Any, *, location: str = "") -> Leaf:
     if dtype in _PAIRS:
         part = Part(_PAIRS[dtype], (*shape, 2), _bytes(torch, torch.view_as_real(value.resolve_conj())))
         return replace(leaf, parts={"values": part}, encoding=Encoding("complex_pairs"), identity=identity)
+    if dtype == "F4":  # torch counts the bytes, of two values each
+        if not shape:
+            raise UnsupportedFormatError("a tensor of F4 without an axis cannot be saved", location=location)
+        shape = (*shape[:-1], shape[-1] * PER_BYTE[dtype])
+        leaf = replace(leaf, shape=shape)
     return replace(leaf, parts={"": Part(dtype, shape, _bytes(torch, value))}, identity=identity)
 
 
@@ -97,8 +108,8 @@ def _sparse(leaf: Leaf, tensor: Any, layout: str, parts: Mapping[str, Any], loca
         params["coalesced"] = bool(tensor.is_coalesced())
     if layout in ("sparse_bsr", "sparse_bsc"):
         params["blocksize"] = [int(n) for n in parts["values"].shape[-2:]]
-    stored = {name: part.parts[""] for name, part in leaves.items() if "" in part.parts}
-    if len(stored) != len(leaves):
+    stored = {name: part for name, leaf_of in leaves.items() for part in leaf_of.parts.values()}
+    if any(part.encoding is not None and part.dtype not in _PAIRS for part in leaves.values()):
         raise UnsupportedFormatError(f"sparse tensors of {tensor.dtype} cannot be saved", location=location)
     return replace(leaf, dtype=leaves["values"].dtype, parts=stored, encoding=Encoding(layout, params))
 
@@ -119,8 +130,21 @@ def _quantized(leaf: Leaf, torch: Any, tensor: Any) -> Leaf:
         scales = torch.tensor([tensor.q_scale()], dtype=torch.float64)
         zeros = torch.tensor([tensor.q_zero_point()], dtype=torch.int64)
     parts = {
-        "values": Part(_QUANTIZED[leaf.dtype], leaf.shape, _bytes(torch, tensor.int_repr())),
+        "values": _integers(leaf, torch, tensor, params),
         "scales": Part(_number(scales), tuple(scales.shape), _bytes(torch, scales)),
         "zero_points": Part(_number(zeros), tuple(zeros.shape), _bytes(torch, zeros)),
     }
     return replace(leaf, parts=parts, encoding=Encoding("quantized", params))
+
+
+def _integers(leaf: Leaf, torch: Any, tensor: Any, params: dict[str, Any]) -> Part:
+    """Return the integers of a quantised tensor; those that share bytes as torch keeps them, row by row."""
+    stored = _QUANTIZED[leaf.dtype]
+    if leaf.dtype not in PER_BYTE:
+        return Part(stored, leaf.shape, _bytes(torch, tensor.int_repr()))
+    if not leaf.shape or tensor.storage_offset() or not tensor.is_contiguous():
+        raise UnsupportedFormatError(f"a view of {leaf.dtype} values that share bytes cannot be saved")
+    params |= {"bits": 8 // PER_BYTE[leaf.dtype], "order": "low-first"}
+    shape = (*leaf.shape[:-1], -(-leaf.shape[-1] // PER_BYTE[leaf.dtype]))
+    whole = torch.empty(0, dtype=torch.uint8, device=tensor.device).set_(tensor.untyped_storage())
+    return Part(stored, shape, _bytes(torch, whole[: math.prod(shape)]))

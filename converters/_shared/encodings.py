@@ -24,12 +24,18 @@ class Layout(NamedTuple):
     encoding: Encoding | None
 
 
-def layout_of(dtype: str, byte_order: str = "little") -> Layout:
-    """Return how items of a dtype are stored; ``byte_order`` is that of bytes that are kept as they are."""
+def layout_of(dtype: str, byte_order: str = "little", width: int = 0) -> Layout:
+    """Return how items of a dtype are stored.
+
+    Args:
+        dtype: Logical dtype.
+        byte_order: Of bytes that are kept as they are.
+        width: Bytes of an item in memory, where the dtype does not say it.
+    """
     if dtype == "C128":
         return Layout("values", "F64", (2,), Encoding("complex_pairs"))
-    if not DTYPES[dtype].stored:
-        return Layout("values", "U8", (width_of(dtype),), Encoding("raw", {"byte_order": byte_order}))
+    if not DTYPES[dtype].in_place:
+        return Layout("values", "U8", (width or width_of(dtype),), Encoding("raw", {"byte_order": byte_order}))
     return Layout("", dtype, (), None)
 
 

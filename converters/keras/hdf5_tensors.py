@@ -9,7 +9,9 @@ from typing import Any, Final
 from candle_spec import limits
 from candle_spec.converters._shared.encodings import layout_of
 from candle_spec.readers.hdf5 import Dataset, FileWindow, MemoryWindow
-from candle_spec.weights.dtypes import DTYPES, from_numpy_name
+from candle_spec.weights.dtypes import DTYPES, from_numpy
+from candle_spec.weights.native_dtype import native_dtype
+from candle_spec.weights.records import Column, columns, described
 from candle_spec.weights.sources import Bytes, Encoding, FileBytes, MadeBytes, Part, TensorSource
 from candle_spec.weights.strides import StridedBytes, row_major_strides
 from candle_spec.weights.strings import stored_strings
@@ -53,7 +55,7 @@ def tensor_of(dataset: Dataset, place: Place, alias_of: tuple[str, str] | None =
         alias_of=alias_of,
         role=place.role,
         label=place.label,
-        attributes=dict(place.attributes),
+        attributes=dict(place.attributes) | (native_dtype(dataset.dtype) if dataset.dtype.kind in "biufc" else {}),
     )
 
 
@@ -65,8 +67,8 @@ def _stored(dataset: Dataset, place: Place) -> tuple[str, dict[str, Part], Encod
         return _strings(dataset)
     if kind == "V":
         return _structured(dataset) if dataset.dtype.names else _opaque(dataset, place.opaque_as)
-    name = from_numpy_name(dataset.dtype.name.replace("float128", "longdouble")).name
-    layout = layout_of(name)
+    name = from_numpy(dataset.dtype).name
+    layout = layout_of(name, width=int(dataset.dtype.itemsize))
     stored = (*shape, *layout.inner)
     whole = layout.encoding is not None and layout.encoding.name == "raw"
     data = _bytes(dataset, layout.dtype, stored, whole)
@@ -123,33 +125,31 @@ def _opaque(dataset: Dataset, known: str) -> tuple[str, dict[str, Part], Encodin
 def _structured(dataset: Dataset) -> tuple[str, dict[str, Part], Encoding]:
     """One part for every field; a field that is itself no plain number keeps its bytes."""
     shape, dtype = dataset.shape or (), dataset.dtype
-    parts: dict[str, Part] = {}
-    fields: list[dict[str, Any]] = []
-    table: Mapping[str, Any] = dtype.fields or {}
-    for name in dtype.names or ():
-        column, offset = table[name][:2]
-        row = None if column.subdtype or column.kind not in "biufc" else from_numpy_name(column.name)
-        about = row.name if row is not None and row.stored else "U8"
-        inner = () if row is not None and row.stored else (int(column.itemsize),)
-        size = dataset.count * int(column.itemsize)
-        parts[name] = Part(about, (*shape, *inner), MadeBytes(size, _Column(dataset, name).blocks))
-        fields.append({"name": name, "dtype": str(column) if column.subdtype else column.str, "offset": int(offset)})
-    return "STRUCT", parts, Encoding("structured", {"fields": fields, "item_size": int(dtype.itemsize)})
+    parts = {
+        column.name: Part(
+            column.stored,
+            (*shape, *column.tail),
+            MadeBytes(dataset.count * column.size, _Column(dataset, column).blocks),
+        )
+        for column in columns(dtype)
+    }
+    return "STRUCT", parts, Encoding("structured", described(dtype))
 
 
 @dataclass(frozen=True, slots=True)
 class _Column:
     dataset: Dataset
-    name: str
+    column: Column
 
     def blocks(self) -> Iterator[memoryview]:
-        return self.dataset.blocks(self.name)
+        return self.dataset.blocks(self.column.name, verbatim=not self.column.is_number)
 
 
 def _strings(dataset: Dataset) -> tuple[str, dict[str, Part], Encoding]:
     """The strings, bounded, for they are read now."""
-    items = list(dataset.strings(_STRING_BYTES)) if dataset.text else list(_fixed(dataset))
-    return stored_strings(items)
+    if dataset.text:
+        return stored_strings(list(dataset.strings(_STRING_BYTES)))
+    return stored_strings(list(_fixed(dataset)), text=False, width=int(dataset.dtype.itemsize))
 
 
 def _fixed(dataset: Dataset) -> Iterator[bytes]:

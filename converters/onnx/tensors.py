@@ -17,6 +17,8 @@ from candle_spec.converters.onnx.varints import Numbers
 from candle_spec.errors import CorruptFileError, LimitExceededError, MissingPartError, UnsafeContentError
 from candle_spec.readers import protobuf
 from candle_spec.readers.protobuf import Window
+from candle_spec.weights.dtypes import DTYPES, whole_bytes
+from candle_spec.weights.packing import packed
 from candle_spec.weights.sources import (
     Bytes,
     ChainedBytes,
@@ -158,19 +160,18 @@ class Reader:
 def _made(proto: Proto, whole: Bytes) -> Bytes:
     """Return elements that a typed field holds as numbers of another width."""
     width = max(1, proto.type.bits // 8)
-    bits = 8 if proto.type.packed else proto.type.bits
+    # A number of the field is a byte of four or two bits' elements, but an element of six.
+    bits = 8 if proto.type.bits < 6 else proto.type.bits
     numbers = Numbers(whole, width, bits, proto.type.signed, proto.place)
+    if bits == 6:
+        return MadeBytes(-(-numbers.count() * bits // 8), lambda: packed(numbers.blocks(), bits))
     return MadeBytes(numbers.count() * width, numbers.blocks)
 
 
 def _source(proto: Proto, data: Bytes, group: str, name: str, attributes: dict[str, Any]) -> TensorSource:
     kind: DataType = proto.type
     data = data if data.size else MemoryBytes(b"")
-    if not kind.own:
-        # Numbers of six bits have no dtype here: their bytes are kept, and what they were is said.
-        about = attributes | {"onnx_type": kind.name, "onnx_shape": list(proto.shape)}
-        return TensorSource(group, name, "U8", (data.size,), {"": Part("U8", (data.size,), data)}, attributes=about)
-    if kind.packed:
+    if kind.packed and (not DTYPES[kind.dtype].stored or whole_bytes(kind.dtype, proto.shape) is None):
         parts = {"values": Part("U8", (data.size,), data)}
         encoding = Encoding("packed", {"bits": kind.bits, "order": "low-first"})
         return TensorSource(group, name, kind.dtype, proto.shape, parts, encoding, attributes=attributes)

@@ -43,11 +43,6 @@ class DataType:
         """Whether several elements share a byte."""
         return self.bits < 8
 
-    @property
-    def own(self) -> bool:
-        """Whether it has a logical dtype; numbers of six bits have none and are kept a byte each."""
-        return self.bits != 6
-
 
 TYPES: Final[Mapping[int, DataType]] = {
     1: DataType("FLOAT", "F32", 32, FLOATS),
@@ -72,16 +67,16 @@ TYPES: Final[Mapping[int, DataType]] = {
     20: DataType("FLOAT8E5M2FNUZ", "F8_E5M2FNUZ", 8, INT32S),
     21: DataType("UINT4", "U4", 4, INT32S),
     22: DataType("INT4", "I4", 4, INT32S),
-    23: DataType("FLOAT4E2M1", "F4_E2M1", 4, INT32S),
+    23: DataType("FLOAT4E2M1", "F4", 4, INT32S),
     24: DataType("FLOAT8E8M0", "F8_E8M0", 8, INT32S),
     25: DataType("UINT2", "U2", 2, INT32S),
     26: DataType("INT2", "I2", 2, INT32S),
-    27: DataType("FLOAT6E2M3", "U8", 6, INT32S),
-    28: DataType("FLOAT6E3M2", "U8", 6, INT32S),
+    27: DataType("FLOAT6E2M3", "F6_E2M3", 6, INT32S),
+    28: DataType("FLOAT6E3M2", "F6_E3M2", 6, INT32S),
 }
 
 
 def dtype_name(number: int) -> str:
     """Return the logical dtype of a number, ``""`` where there is none."""
     found = TYPES.get(number)
-    return found.dtype if found is not None and found.own else ""
+    return found.dtype if found is not None else ""

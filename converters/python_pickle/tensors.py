@@ -7,7 +7,7 @@ and bytes become strings, records one part for each field; ``attributes.numpy`` 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -16,14 +16,14 @@ from candle_spec.converters._shared.encodings import layout_of
 from candle_spec.converters._shared.pickle.arrays import ArrayNode
 from candle_spec.errors import LimitExceededError
 from candle_spec.readers.inert_pickle import Span
-from candle_spec.weights.dtypes import DTYPES, from_numpy_name, item_size
+from candle_spec.weights.dtypes import DTYPES, from_numpy, item_size
 from candle_spec.weights.native_dtype import native_dtype
+from candle_spec.weights.records import Column, columns, described
 from candle_spec.weights.sources import Bytes, Encoding, FileBytes, MadeBytes, MemoryBytes, Part, TensorSource
 from candle_spec.weights.strides import StridedBytes, row_major_strides
 from candle_spec.weights.strings import stored_strings
 
 if TYPE_CHECKING:
-    import numpy as np
     import numpy.typing as npt
 
 _STRING_BYTES: Final = 256 * limits.MIB
@@ -57,8 +57,8 @@ def _stored(array: ArrayNode) -> Stored | None:
         return "I64", {"": Part("I64", array.shape, _bytes(array, "I64"))}, None
     if dtype.kind in "VO" and dtype.name not in {row.numpy for row in DTYPES.values()}:
         return "BYTES", {"values": _raw(array, int(dtype.itemsize))}, Encoding("raw", {"byte_order": "unknown"})
-    row = from_numpy_name(dtype.name.replace("float128", "longdouble"))
-    layout = layout_of(row.name, "big" if dtype.str.startswith(">") else "little")
+    row = from_numpy(dtype)
+    layout = layout_of(row.name, "big" if dtype.str.startswith(">") else "little", int(dtype.itemsize))
     part = Part(layout.dtype, (*array.shape, *layout.inner), _bytes(array, layout.dtype, layout.inner))
     return row.name, {layout.part: part}, layout.encoding
 
@@ -97,19 +97,15 @@ def _row_major(shape: tuple[int, ...], strides: tuple[int, ...]) -> bool:
 
 def _structured(array: ArrayNode) -> Stored:
     """One part for every field; a field that is itself no plain number keeps its bytes."""
-    parts: dict[str, Part] = {}
-    fields: list[dict[str, Any]] = []
-    table: Mapping[str, Any] = array.dtype.fields or {}
-    for name in array.dtype.names or ():
-        column, offset = table[name][:2]
-        plain = None if column.subdtype or column.kind not in "biufc" else from_numpy_name(column.name)
-        whole = plain is not None and plain.stored
-        width = int(column.itemsize)
-        shape = array.shape if whole else (*array.shape, width)
-        made = MadeBytes(array.count * width, _Column(array, name, swap=whole).blocks)
-        parts[name] = Part(plain.name if whole and plain else "U8", shape, made)
-        fields.append({"name": name, "dtype": str(column) if column.subdtype else column.str, "offset": int(offset)})
-    return "STRUCT", parts, Encoding("structured", {"fields": fields, "item_size": int(array.dtype.itemsize)})
+    parts = {
+        column.name: Part(
+            column.stored,
+            (*array.shape, *column.tail),
+            MadeBytes(array.count * column.size, _Column(array, column).blocks),
+        )
+        for column in columns(array.dtype)
+    }
+    return "STRUCT", parts, Encoding("structured", described(array.dtype))
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,18 +113,12 @@ class _Column:
     """One field of all records, a bounded number of them at a time."""
 
     array: ArrayNode
-    name: str
-    swap: bool
+    column: Column
 
     def blocks(self) -> Iterator[memoryview]:
-        import numpy as np
-
         records = _items(self.array)
         for start in range(0, len(records), _ROWS):
-            column = records[start : start + _ROWS][self.name]
-            if self.swap:
-                column = column.astype(column.dtype.newbyteorder("<"), copy=False)
-            packed: npt.NDArray[np.uint8] = np.frombuffer(np.ascontiguousarray(column).tobytes(), np.uint8)
+            packed = self.column.items(records[start : start + _ROWS])
             if packed.size:
                 yield packed.data
 
@@ -160,8 +150,9 @@ def _fixed_strings(array: ArrayNode) -> Stored:
     try:
         values = _items(array).tolist()
         if array.dtype.kind == "S":
-            return stored_strings(values, text=False)
-        return stored_strings([value.encode("utf-8") for value in values], text=True)
+            return stored_strings(values, text=False, width=int(array.dtype.itemsize))
+        texts = [value.encode("utf-8") for value in values]
+        return stored_strings(texts, text=True, width=int(array.dtype.itemsize) // 4)
     except ValueError:  # no Unicode: code points beyond it, or halves of pairs
         raw = _raw(array, int(array.dtype.itemsize)) if array.dtype.itemsize else None
         order = "big" if array.dtype.str.startswith(">") else "little"

@@ -30,7 +30,9 @@ NAMES = {str(getattr(torch, name)): code for code, name in _TORCH.items()}
 
 def source(name: str, tensor: torch.Tensor) -> TensorSource:
     data = tensor.contiguous().reshape(-1).view(torch.uint8).numpy().tobytes() if tensor.numel() else b""
-    return plain("model", name, NAMES[str(tensor.dtype)], tuple(tensor.shape), MemoryBytes(data))
+    code = NAMES[str(tensor.dtype)]
+    shape = (*tensor.shape[:-1], 2 * tensor.shape[-1]) if code == "F4" else tuple(tensor.shape)
+    return plain("model", name, code, shape, MemoryBytes(data))
 
 
 def write(folder: Path, tensors: dict[str, torch.Tensor], shard_bytes: int = 10**12) -> Path:
@@ -45,7 +47,9 @@ def write(folder: Path, tensors: dict[str, torch.Tensor], shard_bytes: int = 10*
 
 def zoo() -> dict[str, torch.Tensor]:
     """Every dtype, odd names, empty and 0-d tensors."""
-    tensors = {code: torch.arange(6).reshape(2, 3).float().to(getattr(torch, name)) for code, name in _TORCH.items()}
+    whole = {code: getattr(torch, name) for code, name in _TORCH.items() if code != "F4"}
+    tensors = {code: torch.arange(6).reshape(2, 3).float().to(dtype) for code, dtype in whole.items()}
+    tensors["F4"] = torch.arange(6, dtype=torch.uint8).reshape(2, 3).view(torch.float4_e2m1fn_x2)
     tensors |= {"": torch.ones(1), 'a/b:0 "é"\n\t\\': torch.ones(2), "z": torch.zeros(0, 3), "s": torch.tensor(2.0)}
     tensors |= {"naïve.ключ.层": torch.ones(3), "\x7f\x01": torch.ones(1)}
     return tensors

@@ -151,11 +151,12 @@ class Dataset:
         """Number of bytes of all items."""
         return self.count * int(self.dtype.itemsize)
 
-    def blocks(self, field_name: str = "") -> Iterator[memoryview]:
+    def blocks(self, field_name: str = "", *, verbatim: bool = False) -> Iterator[memoryview]:
         """Yield all items, row-major and little-endian, a bounded number of bytes at a time.
 
         Args:
             field_name: One field of a structured dataset.
+            verbatim: Whether the items are wanted in their own byte order.
         """
         import numpy as np
 
@@ -166,8 +167,8 @@ class Dataset:
             source = dataset.fields(field_name) if field_name else dataset
             for where in _slabs(self.shape or (), self.chunks, self.dtype.itemsize):
                 part = np.asarray(source[where])
-                little = part.astype(part.dtype.newbyteorder("<"), copy=False)
-                yield np.ascontiguousarray(little).reshape(-1).view(np.uint8).data
+                turned = part if verbatim else part.astype(part.dtype.newbyteorder("<"), copy=False)
+                yield np.ascontiguousarray(turned).reshape(-1).view(np.uint8).data
 
     def strings(self, most: int) -> Iterator[bytes]:
         """Yield the strings of a dataset of strings of variable length.

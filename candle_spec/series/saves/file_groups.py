@@ -6,14 +6,13 @@ which ones really changed, and files that hold both kinds are split, once.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from candle_spec.checkpoint.contents import Contents
 from candle_spec.checkpoint.inventory import Tensor
-from candle_spec.weights.dtypes import item_size
+from candle_spec.weights.dtypes import whole_bytes
 from candle_spec.weights.shards import GroupPlan, PlannedFile
 from candle_spec.weights.sources import TensorSource
 
@@ -103,5 +102,5 @@ def seen_in(tensors: Iterable[Tensor]) -> Seen:
     return Seen(
         {(t.group, t.name): t.digest for t in stored},
         {(t.group, t.name): next(iter(t.arrays.values())).file for t in stored},
-        {(t.group, t.name): sum(math.prod(a.shape) * item_size(a.dtype) for a in t.arrays.values()) for t in stored},
+        {(t.group, t.name): sum(whole_bytes(a.dtype, a.shape) or 0 for a in t.arrays.values()) for t in stored},
     )

@@ -12,8 +12,9 @@ from candle_spec import limits
 from candle_spec.converters._shared.encodings import layout_of
 from candle_spec.errors import LimitExceededError, TruncatedFileError, UnsupportedFormatError
 from candle_spec.readers.npy_header import NpyHeader
-from candle_spec.weights.dtypes import DTYPES, from_numpy_name
+from candle_spec.weights.dtypes import from_numpy
 from candle_spec.weights.native_dtype import native_dtype
+from candle_spec.weights.records import Column, columns, described
 from candle_spec.weights.sources import Bytes, Encoding, FileBytes, MadeBytes, Part, TensorSource
 from candle_spec.weights.strides import StridedBytes, row_major_strides, slabs
 from candle_spec.weights.strings import stored_strings
@@ -92,14 +93,14 @@ def _stored(items: Items) -> tuple[str, dict[str, Part], Encoding | None]:
     if kind in _TIMES:
         return "I64", {"": Part("I64", shape, _numbers(items, "I64"))}, None
     name = _name(header.dtype, items.location)
-    layout = layout_of(name, "big" if header.dtype.str.startswith(">") else "little")
+    layout = layout_of(name, "big" if header.dtype.str.startswith(">") else "little", int(header.dtype.itemsize))
     part = Part(layout.dtype, (*shape, *layout.inner), _numbers(items, layout.dtype, *layout.inner))
     return name, {layout.part: part}, layout.encoding
 
 
 def _name(dtype: np.dtype[Any], location: str) -> str:
     try:
-        return from_numpy_name(dtype.name.replace("float128", "longdouble")).name
+        return from_numpy(dtype).name
     except UnsupportedFormatError as error:
         raise UnsupportedFormatError(f"the dtype {dtype.str} is not known", location=location) from error
 
@@ -156,21 +157,15 @@ def _opaque(items: Items) -> tuple[str, dict[str, Part], Encoding]:
 def _records(items: Items) -> tuple[str, dict[str, Part], Encoding]:
     """One part for every field; a field that is itself no plain number keeps its bytes."""
     shape, dtype = items.header.shape, items.header.dtype
-    parts: dict[str, Part] = {}
-    fields: list[dict[str, Any]] = []
-    table: Any = dtype.fields or {}
-    for name in dtype.names or ():
-        column, offset = table[name][:2]
-        plain = column.subdtype is None and column.kind in "biufc"
-        row = from_numpy_name(column.name) if plain and column.name in _STORED else None
-        inner = () if row is not None else (int(column.itemsize),)
-        size = int(column.itemsize) * math.prod(shape)
-        parts[name] = Part(row.name if row else "U8", (*shape, *inner), MadeBytes(size, _Column(items, name).blocks))
-        fields.append({"name": name, "dtype": str(column) if column.subdtype else column.str, "offset": int(offset)})
-    return "STRUCT", parts, Encoding("structured", {"fields": fields, "item_size": int(dtype.itemsize)})
-
-
-_STORED: Final = frozenset(row.numpy for row in DTYPES.values() if row.stored)
+    parts = {
+        column.name: Part(
+            column.stored,
+            (*shape, *column.tail),
+            MadeBytes(column.size * math.prod(shape), _Column(items, column).blocks),
+        )
+        for column in columns(dtype)
+    }
+    return "STRUCT", parts, Encoding("structured", described(dtype))
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,17 +173,12 @@ class _Column:
     """One field of all records."""
 
     items: Items
-    name: str
+    column: Column
 
     def blocks(self) -> Iterator[memoryview]:
-        import numpy as np
-
         array = self.items.array()
         for rows in slabs(array) if array.size else ():
-            column = np.array(rows[self.name], order="C")  # a copy: the field alone, its items side by side
-            if column.dtype.kind in "biufc":
-                column = column.astype(column.dtype.newbyteorder("<"))
-            yield column.reshape(-1).view(np.uint8).data
+            yield self.column.items(rows).data
 
 
 def _strings(items: Items) -> tuple[str, dict[str, Part], Encoding]:
@@ -196,21 +186,20 @@ def _strings(items: Items) -> tuple[str, dict[str, Part], Encoding]:
     header = items.header
     if header.size > _STRING_BYTES:
         raise LimitExceededError(f"{header.size} bytes of strings", location=items.location)
-    texts = [_encoded(value) for value in _flat(items, header.dtype.kind)]
-    return stored_strings(texts, text=True if header.dtype.kind == "U" else None)
+    width = int(header.dtype.itemsize)
+    if header.dtype.kind == "S":
+        return stored_strings(items.array().reshape(-1).tolist(), text=False, width=width)
+    if not _is_unicode(items):  # code points beyond it, or halves of pairs: as they stood
+        order = "big" if header.dtype.str.startswith(">") else "little"
+        raw = Part("U8", (*header.shape, width), _numbers(items, "U8", width))
+        return "BYTES", {"values": raw}, Encoding("raw", {"byte_order": order})
+    texts = [text.encode("utf-8") for text in items.array().reshape(-1).tolist()]
+    return stored_strings(texts, text=True, width=width // 4)
 
 
-def _flat(items: Items, kind: str) -> list[Any]:
+def _is_unicode(items: Items) -> bool:
     import numpy as np
 
     array = items.array()
-    if kind == "U" and array.size:
-        codes = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<")).reshape(-1).view("<u4")
-        if bool(((codes > 0x10FFFF) | ((codes >= 0xD800) & (codes < 0xE000))).any()):
-            raise UnsupportedFormatError("the strings hold what is no Unicode", location=items.location)
-    flat: list[Any] = array.reshape(-1).tolist()
-    return flat
-
-
-def _encoded(value: Any) -> bytes:
-    return value.encode("utf-8") if isinstance(value, str) else bytes(value)
+    codes = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<")).reshape(-1).view("<u4")
+    return not bool(((codes > 0x10FFFF) | ((codes >= 0xD800) & (codes < 0xE000))).any())

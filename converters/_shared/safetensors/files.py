@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any
 
 from candle_spec import limits
 from candle_spec.canonical import loads
@@ -13,8 +13,6 @@ from candle_spec.errors import CorruptFileError, MissingPartError, UnsupportedFo
 from candle_spec.weights import state_tree
 from candle_spec.weights.safetensors import Header, read_header
 from candle_spec.weights.sources import FileBytes, TensorSource, plain
-
-_SMALLER: Final = "dtypes of less than a byte (F4, F6) are not read; save it again with packed U8 tensors"
 
 
 def _header_of(file: NativeFile) -> Header:
@@ -29,7 +27,7 @@ def _header_of(file: NativeFile) -> Header:
     except CorruptFileError as error:
         if error.code != "CKP4007":
             raise
-        raise UnsupportedFormatError(error.message, location=file.name, hint=_SMALLER) from error
+        raise UnsupportedFormatError(error.message, location=file.name, hint="a newer version may read it") from error
 
 
 @dataclass(slots=True)

@@ -74,7 +74,7 @@ _TYPES: Final[Mapping[int, DataType]] = {
     30: DataType("uint4", "U4"),
     31: DataType("int2", "I2"),
     32: DataType("uint2", "U2"),
-    33: DataType("float4_e2m1fn", "F4_E2M1"),
+    33: DataType("float4_e2m1fn", "F4"),
 }
 
 

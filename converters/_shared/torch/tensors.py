@@ -16,8 +16,8 @@ from candle_spec.weights.strides import StridedBytes, row_major_strides
 _PAIRS: Final = {"C128": "F64", "C32": "F16"}
 """Complex dtypes that are stored as pairs of numbers."""
 
-_INTEGERS: Final = {"QI8": "I8", "QU8": "U8", "QI32": "I32", "QU4": "U8", "QU2": "U8", "F4_E2M1": "U8"}
-"""Stored dtypes of the integers of quantised tensors, and of bytes that several values share."""
+_INTEGERS: Final = {"QI8": "I8", "QU8": "U8", "QI32": "I32", "QU4": "U8", "QU2": "U8"}
+"""Stored dtypes of the integers of quantised tensors, and of bytes that several of them share."""
 
 
 def tensor_source(group: str, name: str, view: View, role: str) -> TensorSource:
@@ -34,24 +34,11 @@ def tensor_source(group: str, name: str, view: View, role: str) -> TensorSource:
 def _strided(group: str, name: str, view: TensorView, role: str) -> TensorSource:
     attributes = _attributes(view)
     part = _part(view)
-    if view.dtype in PER_BYTE:
-        return _packed(group, name, view, part, role)
     if view.dtype not in _PAIRS:
-        return TensorSource(group, name, view.dtype, view.shape, {"": part}, role=role, attributes=attributes)
+        return TensorSource(group, name, view.dtype, part.shape, {"": part}, role=role, attributes=attributes)
     encoding = Encoding("complex_pairs")
     return TensorSource(
         group, name, view.dtype, view.shape, {"values": part}, encoding, role=role, attributes=attributes
-    )
-
-
-def _packed(group: str, name: str, view: TensorView, part: Part, role: str) -> TensorSource:
-    """Values of less than a byte, of which torch counts the bytes: the last axis has as many more."""
-    if not view.shape:
-        raise UnsupportedFormatError(f"the tensor {name!r} holds several {view.dtype} values and has no axis")
-    shape = (*view.shape[:-1], view.shape[-1] * PER_BYTE[view.dtype])
-    encoding = Encoding("packed", _packing(view.dtype))
-    return TensorSource(
-        group, name, view.dtype, shape, {"values": part}, encoding, role=role, attributes=_attributes(view)
     )
 
 
@@ -67,12 +54,18 @@ def _tiled(group: str, name: str, view: TiledView, role: str) -> TensorSource:
     shape = (*view.shape, *tail)
     data: Bytes = MemoryBytes(b"")
     if 0 not in shape:
-        tiles = [Tile((*start, *(0 for _ in tail)), part.shape, part.data) for start, part in rows]
+        tiles = [
+            Tile((*start, *(0 for _ in tail)), (*tile.shape, *tail), part.data)
+            for (start, part), (_, tile) in zip(rows, view.tiles, strict=True)
+        ]
         data = join(tiles, shape, ITEM_BYTES[stored], name)
     attributes: dict[str, Any] = {"pieces": len(rows)} | ({"requires_grad": True} if view.requires_grad else {})
     encoding = Encoding("complex_pairs") if tail else None
+    if stored == "F4":
+        data, shape = _shared_bytes(data), _f4_shape(shape)
     parts = {"values" if tail else "": Part(stored, shape, data)}
-    return TensorSource(group, name, view.dtype, view.shape, parts, encoding, role=role, attributes=attributes)
+    logical = view.shape if tail else shape
+    return TensorSource(group, name, view.dtype, logical, parts, encoding, role=role, attributes=attributes)
 
 
 def _attributes(view: TensorView) -> dict[str, Any]:
@@ -87,13 +80,31 @@ def _attributes(view: TensorView) -> dict[str, Any]:
 
 
 def _part(view: TensorView) -> Part:
-    """Return the stored array of a view, pairs for complex dtypes that safetensors lacks."""
+    """Return the stored array of a view: pairs for complex dtypes that safetensors lacks, two F4 for one of torch."""
     if view.dtype in _PAIRS:
         pair = _PAIRS[view.dtype]
         data = _bytes(view, pair, (*view.shape, 2), (*(2 * stride for stride in view.strides), 1))
         return Part(pair, (*view.shape, 2), data)
+    if view.dtype == "F4":
+        return Part("F4", _f4_shape(view.shape), _shared_bytes(_bytes(view, "U8", view.shape, view.strides)))
     stored = _INTEGERS.get(view.dtype, view.dtype)
     return Part(stored, view.shape, _bytes(view, stored, view.shape, view.strides))
+
+
+def _f4_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the shape in values of an array of which torch counts the bytes.
+
+    Raises:
+        UnsupportedFormatError: It has no axis along which two of them stand in a byte.
+    """
+    if not shape:
+        raise UnsupportedFormatError("a tensor without an axis holds two F4 values, which is not read")
+    return (*shape[:-1], shape[-1] * PER_BYTE["F4"])
+
+
+def _shared_bytes(data: Bytes) -> Bytes:
+    """Return bytes that hold several elements each; an order of axes counts elements, and cannot be told of them."""
+    return data if isinstance(data, (FileBytes, MemoryBytes)) else MadeBytes(data.size, data.blocks)
 
 
 def _bytes(view: TensorView, dtype: str, shape: tuple[int, ...], strides: tuple[int, ...]) -> Bytes:
@@ -178,8 +189,8 @@ def _quantized(group: str, name: str, view: QuantizedView, role: str) -> TensorS
 def _sparse(group: str, name: str, view: SparseView, role: str) -> TensorSource:
     values = view.parts["values"]
     params: dict[str, Any] = {}
-    if view.coalesced is not None:
-        params["coalesced"] = view.coalesced
+    if view.layout == "sparse_coo":
+        params["coalesced"] = view.coalesced is True  # what torch takes it for where the file does not say
     if view.layout in ("sparse_bsr", "sparse_bsc"):
         params["blocksize"] = list(values.shape[-2:])
     parts = {key: _part(part) for key, part in view.parts.items()}

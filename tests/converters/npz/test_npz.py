@@ -50,6 +50,15 @@ def numbers() -> dict[str, np.ndarray]:
     return made
 
 
+def thirds() -> np.ndarray:
+    """Return long doubles whose padding is zero: what it is otherwise, is chance."""
+    numbers = np.zeros(5, np.longdouble)
+    numbers[:] = np.arange(5, dtype=np.longdouble) / 3
+    if np.finfo(np.longdouble).nmant == 63:
+        numbers.view(np.uint8).reshape(5, -1)[:, 10:] = 0
+    return numbers
+
+
 def others() -> dict[str, np.ndarray]:
     """Arrays of dtypes that safetensors lacks."""
     pairs = (np.arange(24) * (1 + 0.5j)).reshape(2, 3, 4)
@@ -60,7 +69,7 @@ def others() -> dict[str, np.ndarray]:
         "complex": pairs,
         "complex.fortran": np.asfortranarray(pairs),
         "complex.big": pairs.astype(">c16"),
-        "long": np.arange(5, dtype=np.longdouble) / 3,
+        "long": thirds(),
         "text": np.array([["größe", ""], ["x", "y"]]),
         "text.big": np.array(["a", "bc"], dtype=">U2"),
         "bytes": np.array([b"ab", b"\xff"]),
@@ -122,14 +131,11 @@ def test_what_safetensors_lacks_is_encoded(kind: str, tmp_path: Path) -> None:
         assert (found.dtype.str, found.tolist()) == (wanted[name].dtype.str, wanted[name].tolist()), name
     for name in ("bf16", "fp8"):
         found = made.tensor("model", name)
-        assert found.dtype == "BYTES"
-        assert found.parts["values"].tobytes() == wanted[name].tobytes()
-    records = made.tensor("model", "records")
-    assert records.parts["threshold"].tobytes() == little(wanted["records"]["threshold"])
-    assert records.parts["feature"].tobytes() == little(wanted["records"]["feature"])
-    assert records.parts["value"].tobytes() == wanted["records"]["value"].tobytes()
-    assert [field["offset"] for field in records.params["fields"]] == [RECORD.fields[n][1] for n in RECORD.names]
-    assert [field["dtype"] for field in records.params["fields"]][:2] == ["<i4", ">f8"]
+        assert found.dtype.kind == "V"
+        assert found.tobytes() == wanted[name].tobytes()
+    found = made.tensor("model", "records")
+    assert found.dtype == RECORD
+    assert found.tobytes() == wanted["records"].tobytes()
     attributes = {t["name"]: t.get("attributes") for t in made.document["weights"]["tensors"]}
     assert attributes["day"] == {"numpy_dtype": "<M8[D]"}
     assert attributes["complex.fortran"] == {"fortran_order": True}
@@ -244,8 +250,6 @@ def described(descr: str = "'<f4'", shape: str = "(16,)", order: str = "False", 
         (described(descr="[" * 400 + "]" * 400), CorruptFileError),
         (described(descr="'|O'"), UnsupportedFormatError),
         (described(descr="__import__('os').system('touch PWNED')"), CorruptFileError),
-        (described(descr="'<U2'", shape="(8,)", data=b"\xff" * 64), UnsupportedFormatError),
-        (described(descr="'<U2'", shape="(8,)", data=b"\x00\xd8\x00\x00" * 16), UnsupportedFormatError),
         (array("{'descr': '<f4'}"), CorruptFileError),
         (array("not a dictionary"), CorruptFileError),
         (array("(" * 9000), CorruptFileError),

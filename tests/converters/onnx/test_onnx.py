@@ -17,7 +17,6 @@ from candle_spec.conversion.convert import convert
 from candle_spec.converters.onnx import CONVERTER
 from candle_spec.errors import CandleSpecError, CorruptFileError, MissingPartError, UnsafeContentError
 from candle_spec.testing.contract import ConverterContract
-from candle_spec.weights.encodings import EncodedArray
 
 W = np.arange(24, dtype="f4").reshape(4, 6)
 ENDS = (
@@ -102,9 +101,27 @@ def test_types_of_less_than_a_byte_stay_packed(dtype: str, tmp_path: Path) -> No
     tensor = typed("t", getattr(TensorProto, dtype), [1, 2, 3, 4, 6], [5])
     raw = helper.make_tensor("r", getattr(TensorProto, dtype), [5], bytes([0x21, 0x43, 0x06]), raw=True)
     found = converted(model(tensor, raw), tmp_path)
-    assert isinstance(found["t"], EncodedArray)
-    assert (found["t"].shape, found["t"].parts["values"].nbytes) == ((5,), 3)
-    assert found["r"].parts["values"].tobytes() == bytes([0x21, 0x43, 0x06])
+    for name, expected in (("t", numpy_helper.to_array(tensor)), ("r", numpy_helper.to_array(raw))):
+        assert found[name].dtype == expected.dtype
+        assert found[name].astype("f4").tolist() == expected.astype("f4").tolist()
+
+
+@pytest.mark.parametrize("dtype", ["FLOAT4E2M1", "FLOAT6E2M3", "FLOAT6E3M2"])
+@pytest.mark.parametrize("count", [4, 5, 8])
+def test_small_floats_are_those_of_onnx(dtype: str, count: int, tmp_path: Path) -> None:
+    """Plain where their bits are whole bytes, else packed; typed fields and raw bytes alike."""
+    number, values = getattr(TensorProto, dtype), [1.0, -2.0, 0.5, 3.0, -1.5, 0.0, 4.0, -0.5][:count]
+    fields = typed("t", number, values, [count])
+    raw = numpy_helper.from_array(numpy_helper.to_array(fields), "r")
+    found = converted(model(fields, raw), tmp_path)
+    for name in ("t", "r"):
+        assert found[name].astype("f4").tolist() == values
+    (native, *_) = tmp_path.glob("*.candle")
+    entries = candle_spec.load(native).document["weights"]["tensors"]
+    whole = count * (4 if dtype == "FLOAT4E2M1" else 6) % 8 == 0
+    assert [entry.get("encoding", {"name": ""})["name"] for entry in entries if entry["name"] in "tr"] == [
+        "" if whole else "packed"
+    ] * 2
 
 
 def test_strings(tmp_path: Path) -> None:

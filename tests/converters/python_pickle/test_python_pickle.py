@@ -9,7 +9,6 @@ import io
 import lzma
 import pickle
 import zlib
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -101,15 +100,12 @@ def test_every_array_of_an_estimator(name: str, how: str, tmp_path: Path) -> Non
     expected = [array for array in arrays(model, {}) if array.size]
     found = loaded(native, tmp_path).values()
     numbers = {value.tobytes() for value in found if not isinstance(value, EncodedArray)}
-    fields = {part.tobytes() for value in found if isinstance(value, EncodedArray) for part in value.parts.values()}
     assert len(expected) > 1
     for array in expected:
         if array.dtype.names is None:
             assert np.ascontiguousarray(array).tobytes() in numbers
         else:
-            for field in array.dtype.names:
-                stored = np.ascontiguousarray(array[field])
-                assert stored.tobytes() in fields, (field, array.dtype)
+            assert any(value.dtype == array.dtype and value.tolist() == array.tolist() for value in found), array.dtype
 
 
 @pytest.mark.parametrize("name", ["forest", "network", "pipeline"])
@@ -162,21 +158,8 @@ def test_kinds_of_arrays(kind: str, how: str, tmp_path: Path) -> None:
         return
     value = found["model/a"]
     assert value.shape == array.shape
-    if not isinstance(value, EncodedArray):
-        assert value.tolist() == array.tolist()
-        if kind not in ("objects",):
-            assert value.dtype == array.dtype
-        return
-    parts = value.parts
-    if kind == "record":
-        assert [parts[name].tolist() for name in parts] == [[1, 3], [2.5, 4.5]]
-    elif kind in ("text", "bytes", "objects"):
-        ends, blob = parts["offsets"].tolist(), parts["bytes"].tobytes()
-        items = [blob[start:end] for start, end in pairwise(ends)]
-        assert [item.decode() for item in items] == [v if isinstance(v, str) else v.decode() for v in array.tolist()]
-    else:
-        assert kind == "complex"
-        assert parts["values"].tobytes() == array.tobytes()
+    assert value.tolist() == array.tolist()
+    assert value.dtype == array.dtype
 
 
 @pytest.mark.parametrize(

@@ -145,7 +145,7 @@ def entry(dtype: str = "F32", shape: Any = (2,), offsets: Any = (0, 8)) -> dict[
 @pytest.mark.parametrize(
     ("header", "data", "error"),
     [
-        ({"a": entry("F4", (4,), (0, 2))}, bytes(2), UnsupportedFormatError),
+        ({"a": entry("F4", (3,), (0, 2))}, bytes(2), CorruptFileError),
         ({"a": entry("F7")}, bytes(8), UnsupportedFormatError),
         ({"a": entry()}, bytes(7), CorruptFileError),
         ({"a": entry()}, bytes(9), CorruptFileError),

@@ -15,6 +15,8 @@ from collections import Counter, OrderedDict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from candle_spec.checkpoint.checkpoint import Checkpoint
 from candle_spec.weights.encodings import EncodedArray
 
@@ -40,6 +42,8 @@ def stored_tensors(checkpoint: Checkpoint) -> Tensors:
             continue
         value = checkpoint.tensor(tensor.group, tensor.name, framework="numpy")
         arrays = list(value.parts.values()) if isinstance(value, EncodedArray) else [value]
+        if tensor.dtype == "STRUCT":
+            arrays = [np.ascontiguousarray(value[name]) for name in value.dtype.names]
         for array in arrays:
             found[tuple(array.shape), digest(array.tobytes())] += 1
     return found
