@@ -21,35 +21,35 @@ def licence_fault(text: str) -> str:
     """Return what is wrong with a licence expression, or ``""``. No recursion: parentheses are counted."""
     broken = f"{text!r} is no licence expression of SPDX"
     depth, expected = 0, "licence"
-    for token in _TOKEN.findall(text):
-        word = token.lower()
+    for sign in _TOKEN.findall(text):
+        word = sign.lower()
         if expected == "exception":
             if word not in _exceptions():
-                return _unknown(token, "exception", _exceptions())
+                return _unknown(sign, "exception", _exceptions())
             expected = "operator"
         elif expected == "licence":
-            if token == "(":
+            if sign == "(":
                 depth += 1
-            elif token == ")" or word in ("and", "or", "with"):
+            elif sign == ")" or word in ("and", "or", "with"):
                 return broken
-            elif not _OWN.fullmatch(token) and word not in _licences() and word.removesuffix("+") not in _licences():
-                return _unknown(token, "licence", _licences())
+            elif not _OWN.fullmatch(sign) and word not in _licences() and word.removesuffix("+") not in _licences():
+                return _unknown(sign, "licence", _licences())
             else:
                 expected = "operator or with"
-        elif token == ")" and depth:
+        elif sign == ")" and depth:
             depth, expected = depth - 1, "operator"
-        elif token in ("AND", "OR", "and", "or"):
+        elif sign in ("AND", "OR", "and", "or"):
             expected = "licence"
-        elif token in ("WITH", "with") and expected == "operator or with":
+        elif sign in ("WITH", "with") and expected == "operator or with":
             expected = "exception"
         else:
             return broken
     return broken if depth or expected in ("licence", "exception") else ""
 
 
-def _unknown(token: str, what: str, known: dict[str, str]) -> str:
-    near = nearest(token, known.values())
-    return f"{token!r} is no {what} of SPDX" + (f"; nearest: {near}" if near else "")
+def _unknown(sign: str, what: str, known: dict[str, str]) -> str:
+    near = nearest(sign, known.values())
+    return f"{sign!r} is no {what} of SPDX" + (f"; nearest: {near}" if near else "")
 
 
 @cache
