@@ -26,7 +26,6 @@ from candle_spec.weights.strings import stored_strings
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-_STRING_BYTES: Final = 256 * limits.MIB
 _ROWS: Final = 1 << 20
 
 Stored = tuple[str, dict[str, Part], Encoding | None]
@@ -179,5 +178,5 @@ def _objects(array: ArrayNode) -> Stored | None:
 
 
 def _check(count: int, size: int) -> None:
-    if count > limits.TENSOR_STRINGS or size > _STRING_BYTES:
+    if count > limits.TENSOR_STRINGS or size > limits.STRING_BYTES:
         raise LimitExceededError(f"an array of {count} strings of {size} bytes")

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 Blocks = Callable[[], Iterator[bytes | memoryview]]
 
 _TIMES: Final = "mM"
-_STRING_BYTES: Final = 256 * limits.MIB
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +183,7 @@ class _Column:
 def _strings(items: Items) -> tuple[str, dict[str, Part], Encoding]:
     """The strings, bounded, for they are read now."""
     header = items.header
-    if header.size > _STRING_BYTES:
+    if header.size > limits.STRING_BYTES:
         raise LimitExceededError(f"{header.size} bytes of strings", location=items.location)
     width = int(header.dtype.itemsize)
     if header.dtype.kind == "S":
