@@ -16,7 +16,7 @@ from candle_spec.weights.native_dtype import native_dtype
 from candle_spec.weights.records import columns, described
 from candle_spec.weights.sources import Bytes, Encoding, Extent, MemoryBytes, Part, TensorSource
 from candle_spec.weights.strides import row_major
-from candle_spec.weights.strings import stored_strings
+from candle_spec.weights.strings import is_unicode, stored_strings
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -166,10 +166,9 @@ def _texts(leaf: Leaf, array: npt.NDArray[Any]) -> Leaf:
     if array.dtype.kind == "S":
         dtype, parts, encoding = stored_strings(array.reshape(-1).tolist(), text=False, width=width)
         return replace(leaf, dtype=dtype, parts=parts, encoding=encoding)
-    try:
-        texts = [item.encode("utf-8") for item in array.reshape(-1).tolist()]
-    except ValueError:
+    if not is_unicode(array):
         return _raw(leaf, array.copy(), "BYTES", "big" if array.dtype.str.startswith(">") else "little", private=True)
+    texts = [item.encode("utf-8") for item in array.reshape(-1).tolist()]
     dtype, parts, encoding = stored_strings(texts, text=True, width=width // 4)
     return replace(leaf, dtype=dtype, parts=parts, encoding=encoding)
 
