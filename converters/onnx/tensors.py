@@ -82,11 +82,11 @@ class Reader:
         if set(inner) != {1, 2} or any(n < 0 for n in shape) or len(shape) > limits.TENSOR_RANK:
             raise CorruptFileError("a sparse tensor lacks values, places or shape", location=window.location)
         values, fields = self.tensor(inner[1], group, name)
-        indices = _coordinates(self, read_proto(inner[2]), tuple(shape), values.shape, name)
+        indices, rises = _coordinates(self, read_proto(inner[2]), tuple(shape), values.shape, name)
         parts = {"indices": indices, "values": values.parts[""]} if "" in values.parts else {}
         if not parts:
             raise CorruptFileError("a sparse tensor of encoded values", location=window.location)
-        encoding = Encoding("sparse_coo", {"coalesced": True})
+        encoding = Encoding("sparse_coo", {"coalesced": rises})
         return TensorSource(group, name, values.dtype, tuple(shape), parts, encoding), fields
 
     def _values(self, proto: Proto) -> Values:
@@ -182,8 +182,13 @@ def _source(proto: Proto, data: Bytes, group: str, name: str, attributes: dict[s
     return TensorSource(group, name, kind.dtype, proto.shape, {"": part}, attributes=attributes)
 
 
-def _coordinates(reader: Reader, proto: Proto, shape: Sequence[int], values: Sequence[int], name: str) -> Part:
-    """Return the places as a matrix of one row for each axis; ONNX has them linear, or one row for each value."""
+def _coordinates(
+    reader: Reader, proto: Proto, shape: Sequence[int], values: Sequence[int], name: str
+) -> tuple[Part, bool]:
+    """Return the places as a matrix of one row for each axis, and whether they rise.
+
+    ONNX has them linear, or one row for each value.
+    """
     import numpy as np
 
     source, _ = reader.tensor(proto.window, "", name)
@@ -203,7 +208,9 @@ def _coordinates(reader: Reader, proto: Proto, shape: Sequence[int], values: Seq
             raise CorruptFileError("a place lies outside the sparse tensor", location=proto.place)
     else:
         raise CorruptFileError("the places of a sparse tensor do not fit its values", location=proto.place)
-    return Part("I64", (rank, count), MemoryBytes(np.ascontiguousarray(rows).tobytes()))
+    order = np.lexsort(rows[::-1]) if rank else np.arange(count)
+    rises = bool((order == np.arange(count)).all() and (rows[:, 1:] != rows[:, :-1]).any(axis=0).all())
+    return Part("I64", (rank, count), MemoryBytes(np.ascontiguousarray(rows).tobytes())), rises
 
 
 def external_names(windows: Sequence[Window]) -> set[str]:
