@@ -1668,7 +1668,7 @@ class Tensor(View):
     """
     role: str | None = Field(None, title="Role")
     """
-    Whether it is trained (parameter) or follows the training (buffer).
+    Whether it is trained (parameter), follows the training (buffer), or is neither (constant: a shape, an index, a label, the structure of a tree).
     """
     label: str | None = Field(None, title="Label")
     """

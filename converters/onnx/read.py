@@ -38,12 +38,15 @@ def _native(source: Source, file: NativeFile, message: protobuf.Window, model: M
     native = Native(fields.format_of(model), source, weights_metadata={"format": "np"})
     removed: list[protobuf.Field] = []
     for place in model.tensors:
-        read = reader.sparse if place.sparse else reader.tensor
-        tensor, large = read(place.window, "model", place.name)
+        tensor, large = reader.read(place, "model")
         native.tensors.append(tensor)
         removed += large
     if not native.tensors:
-        raise UnsupportedFormatError("the model holds no tensors", location=str(file.path), hint="it computes only")
+        raise UnsupportedFormatError(
+            "the model holds no tensors, and no lists that were learned",
+            location=str(file.path),
+            hint="it computes only",
+        )
     native.groups = [Group("model", "model")]
     native.fields = [infer_name(source, fields.names_of(model)), *fields.fields_of(model)]
     native.embedded_code = [f"operators of others: {domain}" for domain in model.foreign_domains]

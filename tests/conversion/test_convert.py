@@ -90,6 +90,7 @@ def test_the_output_may_not_lie_in_the_source(tmp_path: Path) -> None:
         (b"%PDF-1.7", "PDF"),
         (b"outs:\n- md5: 00\n  path: model.pt\n", "DVC pointer"),
         (b"\x00\x05\x16\x07" + bytes(60), "AppleDouble"),
+        (b'{"features_info": {}}', "CatBoost model as JSON"),
         (b"epoch,loss\n1,2\n", "text file"),
         (random.Random(1).randbytes(64), "no kind known"),
     ],

@@ -109,13 +109,15 @@ class _Facts:
 
     def read(self, columns: Columns) -> list[str]:
         """Add the arrays of the booster; return names of members that are not understood."""
+        if "model" not in self.gradient and "model" not in mapping(self.gradient.get("gbtree")):
+            self._refuse_settings()
         if self.kind == "gblinear":
             return self._linear(columns)
         if self.kind not in _FAMILIES:
             raise UnsupportedFormatError(
                 f"a booster of the kind {self.kind[:80]!r}", location=self._location, hint="please report the file"
             )
-        owner = member(self.gradient, "gbtree", self._location) if self.kind == "dart" else self.gradient
+        owner = mapping(self.gradient.get("gbtree")) if self.kind == "dart" else self.gradient
         model = member(owner, "model", self._location)
         unknown = read_forest(model, self.features, columns, self._location)
         trees = len(columns.last("tree_info"))
@@ -132,6 +134,15 @@ class _Facts:
         categories = categories_of(model, self.names, self._location)
         self.categories = categories or {}
         return unknown if categories is not None else [*unknown, "cats"]
+
+    def _refuse_settings(self) -> None:
+        """Refuse what training was set to, which looks as a model does and holds none."""
+        if "learner_train_param" in self.learner and "generic_param" in self.learner:
+            raise UnsupportedFormatError(
+                "these are the settings of an XGBoost model (save_config), not the model",
+                location=self._location,
+                hint="write the model itself: booster.save_model('model.ubj')",
+            )
 
     def _linear(self, columns: Columns) -> list[str]:
         """One row for each feature and one for the bias, one column for each output."""
