@@ -965,18 +965,22 @@ class InertPickleItem(View):
     """
 
 
-class Security(View):
+class EmbeddedCode(View):
     """
-    What of the native checkpoint could run code if it were loaded by its framework; nothing of it was run.
+    Program code that the model holds or needs.
     """
 
-    inert_pickle: list[InertPickleItem] | None = Field(None, title="Inert pickles")
+    path: str | None = Field(None, title="Path")
     """
-    Pickles in the native files (and so in the residue).
+    The file of this checkpoint that holds or names it; absent where only the native bytes do.
     """
-    embedded_code: list[str] | None = Field(None, title="Embedded code")
+    kind: str = Field(..., title="Kind")
     """
-    Places that hold program code, one sentence each.
+    What it is.
+    """
+    description: str | None = Field(None, title="Description")
+    """
+    What is known of it.
     """
 
 
@@ -1482,6 +1486,21 @@ class Verification(View):
     environment: Environment | None = Field(None, title="Environment")
     """
     Where the expected outputs were made.
+    """
+
+
+class Security(View):
+    """
+    What of the native checkpoint could run code if it were loaded by its framework; nothing of it was run.
+    """
+
+    inert_pickle: list[InertPickleItem] | None = Field(None, title="Inert pickles")
+    """
+    Pickles in the native files (and so in the residue).
+    """
+    embedded_code: list[EmbeddedCode] | None = Field(None, title="Embedded code")
+    """
+    Program code that the model holds or needs.
     """
 
 
