@@ -69,6 +69,7 @@ def test_modules() -> list[Path]:
     return sorted((ROOT / "tests").rglob("test_*.py"))
 
 
+@cache
 def left_out(path: Path, name: str) -> str | None:
     """Return why a test is not among the quick ones, in a word, or ``None`` if it is.
 
@@ -98,16 +99,25 @@ def needed(path: Path, name: str) -> set[str]:
     seen = set(left)
     found: set[str] = set()
     while left:
-        at, one = left.pop()
-        for dotted in _uses(at, one):
-            if (own := _own(dotted)) is None:
-                found.add(dotted.partition(".")[0])
-                continue
-            found |= _loaded(own[0])
-            if own not in seen:
-                seen.add(own)
-                left.append(own)
+        modules, pieces = _step(*left.pop())
+        found |= modules
+        left += pieces - seen
+        seen |= pieces
     return found
+
+
+@cache
+def _step(path: Path, name: str) -> tuple[frozenset[str], frozenset[tuple[Path, str]]]:
+    """Return what a piece needs at once: the top names of modules of others, and the pieces of this tree it names."""
+    modules: set[str] = set()
+    pieces: set[tuple[Path, str]] = set()
+    for dotted in _uses(path, name):
+        if (own := _own(dotted)) is None:
+            modules.add(dotted.partition(".")[0])
+        else:
+            modules |= _loaded(own[0])
+            pieces.add(own)
+    return frozenset(modules), frozenset(pieces)
 
 
 def imported_anywhere() -> set[str]:

@@ -11,7 +11,7 @@ from candle_spec.canonical import load_file
 from candle_spec.checkpoint import inventory, manifest_file
 from candle_spec.checkpoint.file_record import digested_row
 from candle_spec.checkpoint.large_values import put_back
-from candle_spec.checkpoint.layout import MANIFEST, resolve
+from candle_spec.checkpoint.layout import MANIFEST, resolve, written_as_yaml
 from candle_spec.checkpoint.model_builder import build_model
 from candle_spec.checkpoint.older import current_document, read_manifest
 from candle_spec.checkpoint.tensor_loader import Library, TensorLoader
@@ -53,6 +53,8 @@ class Checkpoint:
         self.path = root.resolve()
         manifest_path = self.path / MANIFEST
         if not manifest_path.is_file():
+            if written := written_as_yaml(Path(path)):
+                raise InvalidInputError(written[0], location=str(root), hint=written[1], code="CKP0008")
             raise MissingPathError(
                 f"no checkpoint here: there is no {MANIFEST}",
                 location=str(root),

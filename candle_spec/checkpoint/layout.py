@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,6 +58,17 @@ def yaml_manifest(folder: Path) -> Path | None:
     if (folder / MANIFEST).is_file():
         return None
     return next((folder / name for name in YAML_MANIFESTS if (folder / name).is_file()), None)
+
+
+def written_as_yaml(named: Path) -> tuple[str, str] | None:
+    """Say what is wrong, and what helps, where a folder or file that the user named is a manifest in YAML."""
+    folder = named.parent if named.name in YAML_MANIFESTS else named
+    written = yaml_manifest(folder)
+    if written is None:
+        return None
+    source, target = (shlex.quote(str(folder / name)) for name in (written.name, MANIFEST))
+    message = f"the manifest is YAML; a checkpoint has it as JSON, {MANIFEST}"
+    return message, f"candle-spec schema to-json {source} -o {target}"
 
 
 def resolve(root: Path, path: str) -> Path:

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Final
 
+from candle_spec.checkpoint.layout import written_as_yaml
 from candle_spec.conversion.contract import Converter, Detection, Source
 from candle_spec.conversion.foreign import foreign_content
 from candle_spec.errors import ForeignContentError
@@ -80,6 +81,8 @@ def detect(source: Source) -> tuple[Converter, Detection]:
 
 def _unknown(source: Source) -> ForeignContentError:
     """Say what a source is that no converter knows; of a folder, which of its files are checkpoints."""
+    if written := written_as_yaml(source.path):
+        return ForeignContentError(written[0], location=str(source.path), hint=written[1])
     error = foreign_content(source)
     if source.path.is_dir():
         alone = [file for file in source.files[:_LOOKED] if is_checkpoint(Source(file.path, (file,)))]

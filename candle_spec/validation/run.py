@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from candle_spec import parallel
-from candle_spec.checkpoint.layout import MANIFEST, SIGNATURE, YAML_MANIFESTS, yaml_manifest
+from candle_spec.checkpoint.layout import MANIFEST, SIGNATURE, YAML_MANIFESTS, written_as_yaml, yaml_manifest
 from candle_spec.digests import Progress, no_progress
 from candle_spec.errors import CandleSpecError, InvalidInputError, MissingPathError
 from candle_spec.manifest import Document, check, load_document
@@ -150,8 +149,10 @@ def find_checkpoints(path: str | Path) -> list[Path]:
 
 def _parse(context: Context, report: Report) -> Document | None:
     manifest = context.root / MANIFEST
-    if written := yaml_manifest(context.root):
-        report.problems.append(_not_json(written, Path(report.path)))
+    if written := written_as_yaml(Path(report.path)):
+        message, hint = written
+        name = next(name for name in YAML_MANIFESTS if (context.root / name).is_file())
+        report.problems.append(cited(Problem("CKP0008", Severity.ERROR, message, Location(name), hint)))
         report.levels.append(LevelResult(Level.PARSE, LevelState.FAILED))
         return None
     try:
@@ -164,15 +165,6 @@ def _parse(context: Context, report: Report) -> Document | None:
         raise InvalidInputError(f"the manifest cannot be read: {error.strerror}", location=report.path) from error
     report.levels.append(LevelResult(Level.PARSE, LevelState.OK, checked={"bytes": manifest.stat().st_size}))
     return document
-
-
-def _not_json(written: Path, named: Path) -> Problem:
-    """Say how the YAML manifest of the checkpoint that the user named becomes one."""
-    folder = named.parent if named.name == written.name else named
-    source, target = (shlex.quote(str(folder / name)) for name in (written.name, MANIFEST))
-    message = f"the manifest is YAML; a checkpoint has it as JSON, {MANIFEST}"
-    hint = f"candle-spec schema to-json {source} -o {target}"
-    return cited(Problem("CKP0008", Severity.ERROR, message, Location(written.name), hint))
 
 
 def _schema(context: Context, document: Document | None, report: Report) -> None:

@@ -6,6 +6,7 @@ from candle_spec.conversion.contract import EmbeddedCode, Field, Group, Native, 
 from candle_spec.conversion.meaning import infer_name
 from candle_spec.converters._shared.pickle.imports import imports_of
 from candle_spec.converters._shared.torch.files import TorchFile, read_legacy, read_zip
+from candle_spec.converters._shared.torch.script import declared
 from candle_spec.converters._shared.torch.structure import Structure, structure_of
 from candle_spec.converters._shared.torch.walk import Walk
 from candle_spec.converters.pytorch import TITLES
@@ -32,7 +33,7 @@ def _native(source: Source, file: TorchFile) -> Native:
     main = file.pickles[0]
     objects = TorchObjects(main.storage_of, f"{source.path.name}: {main.member}")
     structure = structure_of(main.loaded.value, objects, script=file.variant == "torchscript")
-    walk = Walk(objects, structure.group_of)
+    walk = Walk(objects, structure.group_of, declared(file.code))
     state = walk.tree(main.loaded.value)
     tensors = list(walk.tensors)
     if len(file.pickles) > 1:

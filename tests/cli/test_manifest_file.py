@@ -48,6 +48,14 @@ def test_a_yaml_manifest_is_found_and_the_command_given_makes_a_sound_checkpoint
     assert run("validate", str(written.parent)) == exit_codes.OK
 
 
+@pytest.mark.parametrize("verb", ["inspect", "convert"])
+def test_what_reads_other_things_says_the_same(written: Path, verb: str, capsys: pytest.CaptureFixture[str]) -> None:
+    for path in (written.parent, written):
+        assert run(verb, str(path)) == exit_codes.USAGE
+        assert "the manifest is YAML" in (said := capsys.readouterr().err)
+        assert f"-> candle-spec schema to-json {shlex.quote(str(written))} -o" in said
+
+
 def test_beside_a_manifest_it_is_a_file_that_nobody_listed(written: Path) -> None:
     shutil.copy(MINIMAL / "candle-checkpoint.json", written.parent)
     (problem,) = validate(written.parent).errors

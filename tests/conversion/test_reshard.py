@@ -258,6 +258,7 @@ def test_a_disk_that_refuses_at_any_call(tmp_path: Path) -> None:
     _same(old, tmp_path / "new")
 
 
+@pytest.mark.slow
 def test_memory_stays_flat(tmp_path: Path) -> None:
     peaks = {}
     for count in (1, 16):

@@ -42,10 +42,13 @@ def test_the_python_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 
     monkeypatch.chdir(tmp_path)
     network = torch.nn.Linear(4, 3)
-    torch.save({"model_state_dict": network.state_dict(), "epoch": 3}, "model.pt")
-    loaded = torch.nn.Linear(4, 3)
-    exec(BLOCKS[0], {"network": loaded})
-    assert torch.equal(loaded.weight, network.weight)
+    average = {f"module.{name}": value / 2 for name, value in network.state_dict().items()}
+    torch.save({"model_state_dict": network.state_dict(), "ema_state_dict": average, "epoch": 3}, "model.pt")
+    names = {"network": torch.nn.Linear(4, 3)}
+    exec(BLOCKS[0], names)
+    assert torch.equal(names["network"].weight, network.weight)
+    names["network"].load_state_dict(names["average"], strict=True)
+    assert torch.equal(names["network"].weight, network.weight / 2)
 
 
 def test_the_training_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -75,6 +75,7 @@ def test_what_has_another_type_is_refused_at_its_place(tmp_path: Path) -> None:
     assert caught.value.location == "/files/0/size"
 
 
+@pytest.mark.slow
 def test_it_is_made_once_and_at_the_first_use(tmp_path: Path) -> None:
     """Nothing on the way of what is done to checkpoints loads the generated models, or pydantic."""
     made = checkpoints.make("groups", tmp_path)

@@ -46,6 +46,7 @@ def blocks(folder: Path) -> Iterator[tuple[Path, int]]:
             yield path.relative_to(folder), min(size - 1, start + (start // BLOCK * 977) % BLOCK)
 
 
+@pytest.mark.slow
 def test_every_block_without_sharing(separate: Path, place: Path) -> None:
     """The restart is from epoch 3 itself, where a good copy of the file is left, else from epoch 2."""
     count = 0

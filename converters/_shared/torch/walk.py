@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from collections.abc import Mapping as Table
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -27,7 +29,11 @@ _SETS: Final = {
     "builtins.frozenset": "frozenset",
 }
 _MODULE_PARTS: Final = {"_parameters": "parameter", "_buffers": "buffer", "_modules": ""}
+_SCRIPT_LISTS: Final = "torch.jit._pickle."
+"""Functions that give a list or a dictionary of TorchScript its type."""
 GRAPH_MODULE: Final = "torch.fx.graph_module.reduce_graph_module"
+ATTRIBUTES: Final = "other.attributes"
+"""Group of the tensors that a module holds besides its state dict: plain attributes, buffers that are not kept."""
 _BUFFERS: Final = re.compile(r"(^|\.)(running_mean|running_var|num_batches_tracked)$")
 
 
@@ -49,11 +55,12 @@ class Walk:
     Attributes:
         objects: Reads tensors out of records.
         group_of: Gives the group for a path of native keys.
-        roots: The native path of each group's root; names are relative to it.
+        declared: The parameters and buffers that each class of a TorchScript program declares, with their roles.
     """
 
     objects: TorchObjects
     group_of: Callable[[tuple[str, ...]], tuple[str, int]]
+    declared: Table[str, Table[str, str]] = field(default_factory=dict)
     tensors: list[TensorSource] = field(default_factory=list)
     _places: dict[int, str] = field(default_factory=dict)
     _keep: list[Any] = field(default_factory=list)
@@ -61,6 +68,8 @@ class Walk:
     _owners: dict[tuple[Any, ...], tuple[str, str]] = field(default_factory=dict)
     _attributes: int = 0
     """How many modules' plain attributes we are in: what they share with a parameter is no name of a state dict."""
+    _beside: bool = False
+    """Whether what comes is a module's, but not its state dict's. Objects in it may hold weights (packed ones do)."""
 
     def tree(self, node: Any, at: str = "", path: tuple[str, ...] = (), role: str = "") -> Any:
         """Return the state tree of a record.
@@ -129,18 +138,16 @@ class Walk:
         raw = numpy_objects.bytes_of(node)
         if raw is not None:
             return state_tree.encode_scalar(raw)
-        if (
-            node.path in _SETS
-            and isinstance(node.args, tuple)
-            and len(node.args) == 1
-            and isinstance(node.args[0], list)
-        ):
+        items = _of_set(node)
+        if items is not None:
             kind = f"${_SETS[node.path]}"
-            return {kind: [self.tree(item, f"{at}/{kind}/{i}", path) for i, item in enumerate(node.args[0])]}
+            return {kind: [self.tree(item, f"{at}/{kind}/{i}", path) for i, item in enumerate(items)]}
         return self._object(node, at, path)
 
     def _object(self, node: Call, at: str, path: tuple[str, ...]) -> dict[str, Any]:
         """An object of any other class: named, with all that it would have been given."""
+        beside = self._beside
+        self._beside = beside and node.path.startswith(_SCRIPT_LISTS)
         tree: dict[str, Any] = {"$object": node.path or "computed"}
         if not isinstance(node.function, Global):
             tree["function"] = self.tree(node.function, f"{at}/function", (*path, "function"))
@@ -160,36 +167,61 @@ class Walk:
             tree["items"] = self.tree(node.items, f"{at}/items", path)
         if node.elements:
             tree["elements"] = self.tree(node.elements, f"{at}/elements", path)
+        self._beside = beside
         return tree
 
     def _state(self, node: Call, at: str, path: tuple[str, ...]) -> Any:
         """The state of an object, or its states in order."""
         if len(node.states) > 1:
             return {"$tuple": [self.tree(s, f"{at}/$tuple/{i}", (*path, str(i))) for i, s in enumerate(node.states)]}
+        if node.path in self.declared and isinstance(node.state, Mapping) and id(node.state) not in self._places:
+            return self._script_state(node.state, self.declared[node.path], at, path)
         return self.tree(node.state, at, path)
+
+    def _script_state(self, state: Mapping, roles: Table[str, str], at: str, path: tuple[str, ...]) -> dict[str, Any]:
+        """A TorchScript module's attributes: its class declares which of them are its state dict's."""
+        self._places[id(state)] = at
+        self._keep.append(state)
+        rows = []
+        for index, (key, value) in enumerate(state.pairs):
+            role = roles.get(key, "") if isinstance(key, str) else ""
+            with self._attribute(beside=not role and not (isinstance(value, Call) and value.path in self.declared)):
+                tree = self.tree(value, f"{at}/$dict/{index}/1", (*path, key_text(key, index)), role)
+            rows.append((self.tree(key, f"{at}/$dict/{index}/0"), tree))
+        return state_tree.mapping(rows)
+
+    @contextmanager
+    def _attribute(self, *, beside: bool) -> Iterator[None]:
+        """Walk an attribute of a module that is one of its state dict, or stands beside it."""
+        before, self._beside = self._beside, beside
+        self._attributes += beside
+        yield
+        self._attributes -= beside
+        self._beside = before
 
     def _module_state(self, state: Mapping, at: str, path: tuple[str, ...]) -> dict[str, Any]:
         """A module's attributes: its parameters, buffers and children are named as in its state dict."""
         rows = []
+        left_out = set(filter(_is_text, _of_set(state.get("_non_persistent_buffers_set")) or []))
         for index, (key, value) in enumerate(state.unique()):
             place = f"{at}/$dict/{index}/1"
             inside = path if key in _MODULE_PARTS else (*path, key_text(key, index))
             pairs = as_pairs(value)
             if key in _MODULE_PARTS and pairs is not None:
-                rows.append((key, self._module_part(value, pairs, place, inside, _MODULE_PARTS[key])))
+                names = left_out if key == "_buffers" else set()
+                rows.append((key, self._module_part(value, pairs, place, inside, _MODULE_PARTS[key], names)))
             else:
-                self._attributes += 1
-                rows.append((self.tree(key, f"{at}/$dict/{index}/0"), self.tree(value, place, inside)))
-                self._attributes -= 1
+                with self._attribute(beside=True):
+                    rows.append((self.tree(key, f"{at}/$dict/{index}/0"), self.tree(value, place, inside)))
         return state_tree.mapping(rows)
 
     def _module_part(
-        self, node: Any, pairs: list[tuple[Any, Any]], at: str, path: tuple[str, ...], role: str
+        self, node: Any, pairs: list[tuple[Any, Any]], at: str, path: tuple[str, ...], role: str, left_out: set[str]
     ) -> dict[str, Any]:
-        rows = [
-            (self.tree(key), self.tree(value, f"{at}/$dict/{i}/1", (*path, key_text(key, i)), role))
-            for i, (key, value) in enumerate(pairs)
-        ]
+        rows = []
+        for i, (key, value) in enumerate(pairs):
+            with self._attribute(beside=_is_text(key) and key in left_out):
+                rows.append((self.tree(key), self.tree(value, f"{at}/$dict/{i}/1", (*path, key_text(key, i)), role)))
         self._places[id(node)] = at
         self._keep.append(node)
         tree = state_tree.mapping(rows)
@@ -223,9 +255,24 @@ class Walk:
 
     def _name(self, path: tuple[str, ...]) -> tuple[str, str]:
         group, depth = self.group_of(path)
+        if self._beside and group.partition(".")[0] in ("model", "ema"):
+            group, depth = ATTRIBUTES, 0
         name = free_name(".".join(path[depth:]) or (path[-1] if path else "tensor"), self._names[group])
         self._names[group].add(name)
         return group, name
+
+
+def _of_set(node: Any) -> list[Any] | None:
+    """Return the items of a set, as an opcode or a call of its class makes it."""
+    if isinstance(node, SetNode):
+        return node.items
+    if isinstance(node, Call) and node.path in _SETS and isinstance(node.args, tuple) and len(node.args) == 1:
+        return node.args[0] if isinstance(node.args[0], list) else None
+    return None
+
+
+def _is_text(key: Any) -> bool:
+    return isinstance(key, str)
 
 
 def key_text(key: Any, position: int) -> str:

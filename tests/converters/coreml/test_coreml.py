@@ -55,6 +55,10 @@ class TestCoreML(ConverterContract):
         (tmp_path / "uno.mlmodel").write_bytes(message())
         return tmp_path / "uno.mlmodel"
 
+    @pytest.mark.slow
+    def test_damaged_files_give_clear_errors(self, native: Path, tmp_path: Path) -> None:
+        super().test_damaged_files_give_clear_errors(native, tmp_path)
+
 
 def test_arrays_in_their_order(tmp_path: Path) -> None:
     made = convert(package(tmp_path / "uno.mlpackage"), tmp_path / "x.candle")

@@ -99,6 +99,10 @@ class TestNpz(ConverterContract):
     def native(self, request: pytest.FixtureRequest, tmp_path: Path) -> Path:
         return make(tmp_path, request.param)
 
+    @pytest.mark.slow
+    def test_damaged_files_give_clear_errors(self, native: Path, tmp_path: Path) -> None:
+        super().test_damaged_files_give_clear_errors(native, tmp_path)
+
 
 def little(array: np.ndarray) -> bytes:
     return np.ascontiguousarray(array.astype(array.dtype.newbyteorder("<"))).tobytes()

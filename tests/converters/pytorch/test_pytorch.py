@@ -232,7 +232,7 @@ def test_a_whole_module(network: DrugResponse, tmp_path: Path) -> None:
     torch.save(network, tmp_path / "net.pt")
     made = candle_spec.convert(tmp_path / "net.pt", tmp_path / "net.candle")
     loaded = made.state_dict()
-    assert set(network.state_dict()) | {"scratch"} == set(loaded)
+    assert set(network.state_dict()) == set(loaded)
     assert made.document["model"]["architecture"] == "DrugResponse"
     (pickle,) = made.document["security"]["inert_pickle"]
     assert pickle["unknown_imports"] == [f"{DrugResponse.__module__}.DrugResponse"]
@@ -247,7 +247,11 @@ def test_torchscript(tmp_path: Path) -> None:
     made = candle_spec.convert(tmp_path / "net.pt", tmp_path / "net.candle")
     assert torch.equal(made.state_dict()["0.weight"], script.state_dict()["0.weight"])
     assert any(record["path"].startswith("topology/code/") for record in made.document["files"])
-    assert made.document["security"]["embedded_code"]
+    code = made.document["security"]["embedded_code"]
+    sources = {row["path"] for row in made.document["files"] if row["path"].startswith("topology/code/")}
+    assert {each["path"] for each in code} == sources
+    assert {each["kind"] for each in code} == {"torchscript"}
+    assert validate(made.path).ok
 
 
 def test_a_restored_script_predicts_the_same(tmp_path: Path) -> None:

@@ -96,6 +96,12 @@ def _signed_evaluation(root: Path, manifest: Manifest) -> None:
     _edited(root, manifest)
 
 
+def _signed_nothing(root: Path, manifest: Manifest) -> None:
+    path = evaluate(root, manifest)
+    sign(root, path="evaluations/0.sig")
+    path.unlink()
+
+
 def _other_manifest(root: Path, manifest: Manifest) -> None:
     sign(root)
     manifest["description"] = "Changed since."
@@ -135,12 +141,5 @@ BESIDE_FAULTS: tuple[Fault, ...] = (
     ),
     Fault("CKP8002", "a manifest that was changed after it was signed", "plain", _other_manifest),
     Fault("CKP8002", "an evaluation that was changed after it was signed", "plain", _signed_evaluation),
-    Fault(
-        "CKP8002",
-        "a signature of no evaluation",
-        "plain",
-        lambda root, m: (
-            (evaluate(root, m) and sign(root, path="evaluations/0.sig")) or (root / "evaluations/0.json").unlink()
-        ),
-    ),
+    Fault("CKP8002", "a signature of no evaluation", "plain", _signed_nothing),
 )

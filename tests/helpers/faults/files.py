@@ -236,7 +236,7 @@ FOLDER_FAULTS: tuple[Fault, ...] = (
             "add.cu",
             "add.wasm",
             "Dockerfile",
-            "env/Dockerfile.gpu",
+            "a/Dockerfile.gpu",
             "Makefile",
         )
     ),
