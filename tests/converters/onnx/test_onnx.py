@@ -165,12 +165,8 @@ def test_functions(tmp_path: Path) -> None:
 def test_operators_of_others_are_named(tmp_path: Path) -> None:
     onnx.save(model(nodes=[helper.make_node("Secret", ["x", "w"], ["y"], domain="com.stranger")]), tmp_path / "m.onnx")
     made = convert(tmp_path / "m.onnx", tmp_path / "x.candle").manifest
-    code = {
-        "path": "topology/graph.onnx",
-        "kind": "custom-operator",
-        "description": "operators of others: com.stranger",
-    }
-    assert made["security"]["embedded_code"] == [code]
+    said = {"kind": "custom-operator", "description": "operators of others: com.stranger"}
+    assert made["security"]["embedded_code"] == [{"path": "topology/model.onnx", **said}]
 
 
 @pytest.mark.parametrize("linear", [True, False])

@@ -16,6 +16,7 @@ from torch import nn
 import candle_spec
 from candle_spec.conversion.convert import convert
 from candle_spec.conversion.restore import restore
+from candle_spec.validation import validate
 
 
 def bits(tensor: torch.Tensor) -> bytes:

@@ -136,7 +136,7 @@ def test_assets_are_kept_and_code_is_named(tmp_path: Path) -> None:
     assert [side.path for side in native.side_files if side.role == "artifact"] == ["artifacts/assets/genes.txt"]
     assert len(native.embedded_code) == 1
     code = native.embedded_code[0]
-    assert (code.kind, code.path) == ("graph-operator", "topology/saved_model.pb")
+    assert (code.kind, code.path) == ("graph-operator", "topology/without-constants-saved_model.pb")
     assert "ReadFile (1)" in code.description
     assert "PyFunc (1)" in code.description
     assert "InitializeTableFromTextFileV2" in code.description
