@@ -61,6 +61,17 @@ def evaluation_files(root: Path, listed: Iterable[str] = ()) -> list[Path]:
     return sorted((entry for entry in found if entry.is_file() and not entry.is_symlink()), key=_number)
 
 
+def later_files(root: Path, listed: Iterable[str]) -> list[str]:
+    """Return the paths of later evaluations and of their signatures: what goes along where a checkpoint goes."""
+    found: list[str] = []
+    for path in evaluation_files(root, listed):
+        signature = path.with_suffix(".sig")
+        found.append(f"{EVALUATIONS}/{path.name}")
+        if signature.is_file() and not signature.is_symlink():
+            found.append(f"{EVALUATIONS}/{signature.name}")
+    return found
+
+
 def _number(path: Path) -> int:
     return int(path.stem)
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from candle_spec import pointer
 from candle_spec.checkpoint.contents import code_in_words
 from candle_spec.checkpoint.wrappers import wrappers_in
+from candle_spec.conversion.evaluations import in_words, later_in_words
 from candle_spec.weights.dtypes import DTYPES, is_parameter
 
 if TYPE_CHECKING:
@@ -72,6 +73,8 @@ class Summary:
         imports: What its pickles would have imported.
         unknown_imports: Those of them that are foreign code.
         embedded_code: Program code in it, in words.
+        evaluations: Values that were measured, in words.
+        later: Those that were added later, which neither seal nor signature of the manifest covers.
         use_it: Lines that say how to go on.
     """
 
@@ -89,6 +92,8 @@ class Summary:
     imports: list[str] = field(default_factory=list)
     unknown_imports: list[str] = field(default_factory=list)
     embedded_code: list[str] = field(default_factory=list)
+    evaluations: list[str] = field(default_factory=list)
+    later: list[str] = field(default_factory=list)
     use_it: list[str] = field(default_factory=list)
 
     def to_json(self) -> dict[str, Any]:
@@ -171,6 +176,8 @@ def summarize_checkpoint(checkpoint: Checkpoint) -> Summary:
         imports=sorted({name for pickle in pickles for name in pickle["imports"]}),
         unknown_imports=sorted({name for pickle in pickles for name in pickle["unknown_imports"]}),
         embedded_code=[code_in_words(entry) for entry in pointer.get(manifest, "/security/embedded_code", [])],
+        evaluations=[in_words(row) for row in manifest.get("evaluations", ())],
+        later=later_in_words(checkpoint),
         use_it=use_it(checkpoint, groups),
     )
 

@@ -26,15 +26,18 @@ def values(context: Context) -> Iterator[Problem]:
         document = _sound(context, path)
         if document is None:
             continue  # said elsewhere
-        found = [*evaluated(document["evaluations"]), *dated(document, ("/created", "/evaluations/*/date"))]
-        found += (
-            at("CKP2001", fault, pointer=place)
-            for scheme in ("orcid", "ror")
-            for pattern in (f"/creators/*/{scheme}", f"/creators/*/affiliation/*/{scheme}")
-            for place, text in expand(document, pattern)
-            if (fault := fault_of(scheme, text))
-        )
-        yield from (replace(each, location=Location(path, each.location.pointer)) for each in found)
+        yield from (replace(each, location=Location(path, each.location.pointer)) for each in faults_of(document))
+
+
+def faults_of(document: dict[str, Any]) -> Iterator[Problem]:
+    """Yield what is wrong with the values of a document that obeys its schema."""
+    yield from evaluated(document["evaluations"])
+    yield from dated(document, ("/created", "/evaluations/*/date"))
+    for scheme in ("orcid", "ror"):
+        for pattern in (f"/creators/*/{scheme}", f"/creators/*/affiliation/*/{scheme}"):
+            for place, text in expand(document, pattern):
+                if fault := fault_of(scheme, text):
+                    yield at("CKP2001", fault, pointer=place)
 
 
 def documents(context: Context) -> Iterator[Problem]:
