@@ -53,7 +53,7 @@ def test_what_reads_other_things_says_the_same(written: Path, verb: str, capsys:
     for path in (written.parent, written):
         assert run(verb, str(path)) == exit_codes.USAGE
         assert "the manifest is YAML" in (said := capsys.readouterr().err)
-        assert f"-> candle-spec schema to-json {shlex.quote(str(written))} -o" in said
+        assert f"-> candle-spec schema to-json {shlex.quote(str(written.absolute()))} -o" in said
 
 
 def test_beside_a_manifest_it_is_a_file_that_nobody_listed(written: Path) -> None:
