@@ -158,6 +158,7 @@ def side(made: Made, path: str, schema: str, members: dict[str, Any], role: str)
     document = {"$schema": f"{SCHEMAS}{schema}/{VERSION}", "schema_version": VERSION, **members}
     made.files[path] = pretty(document)
     made.list_file(path, "application/json", role)
+    made.manifest["training_state"] = {"resume_grade": "inference-only", "parts": {}, "state_tree": path}
 
 
 def evaluation(made: Made, **change: Any) -> None:
