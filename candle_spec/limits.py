@@ -95,6 +95,9 @@ TENSOR_TILES: Final = 2_000
 TENSOR_STRINGS: Final = 20_000_000
 """Strings of one tensor: the length of each is read before its bytes are."""
 
+STRING_BYTES: Final = 256 * MIB
+"""Bytes of one tensor of strings, padding included where all have one size: it is read, and made, in memory."""
+
 GRAPH_NODES: Final = 5_000_000
 """Nodes of a graph (TensorFlow, ONNX) with those of its functions."""
 

@@ -84,7 +84,7 @@ _ML_DTYPES: Final = frozenset(
     for row in _ROWS
     if row.numpy.startswith(("bfloat", "float8_", "float6_", "float4_", "int4", "uint4", "int2", "uint2"))
 )
-WIDE: Final = {"F80": (63, (12, 16)), "F128": (112, (16,))}
+WIDE: Final = {"F80": (63, (10, 12, 16)), "F128": (112, (16,))}
 """Floats that NumPy calls ``longdouble``, or not at all: bits of their fraction, and bytes that an item may take."""
 
 
@@ -124,14 +124,25 @@ def from_numpy(dtype: np.dtype[Any]) -> DType:
     Raises:
         UnsupportedFormatError: There is none.
     """
+    if dtype.kind == "f" and (found := wide_name(dtype)):
+        return DTYPES[found]
+    return from_numpy_name(dtype.name)
+
+
+def is_extended(dtype: np.dtype[Any]) -> bool:
+    """Whether a dtype of NumPy is one of ml_dtypes, which NumPy calls a float, or bytes."""
+    return dtype.names is None and dtype.name in _ML_DTYPES
+
+
+def wide_name(dtype: np.dtype[Any]) -> str:
+    """Return ``F80`` or ``F128`` for a ``longdouble`` of NumPy's, or a complex number of two, ``""`` for any other."""
     import numpy as np
 
-    if dtype.kind == "f" and dtype.type is np.longdouble and dtype.itemsize > 8:
-        digits = np.finfo(dtype).nmant
-        found = next((name for name, (bits, sizes) in WIDE.items() if (bits == digits and dtype.itemsize in sizes)), "")
-        if found:
-            return DTYPES[found]
-    return from_numpy_name(dtype.name)
+    if dtype.type not in (np.longdouble, np.clongdouble):
+        return ""
+    one = dtype.itemsize // (2 if dtype.kind == "c" else 1)
+    digits = np.finfo(dtype).nmant
+    return next((name for name, (bits, sizes) in WIDE.items() if bits == digits and one in sizes), "")
 
 
 def wide_float(name: str, size: int) -> np.dtype[Any] | None:

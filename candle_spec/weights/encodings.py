@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from candle_spec.errors import CorruptFileError
+from candle_spec import limits
+from candle_spec.errors import CorruptFileError, LimitExceededError
 from candle_spec.weights.dtypes import WIDE, to_numpy, wide_float
 
 if TYPE_CHECKING:
@@ -97,15 +98,17 @@ def _raw(dtype: str, shape: tuple[int, ...], order: Any, values: Any) -> Any:
 
     width = values.shape[-1]
     if dtype == "BYTES":
-        known: np.dtype[Any] | None = np.dtype((np.void, width))
-    elif order not in ("little", "big"):
-        return None
-    else:
-        known = wide_float(dtype, width) if dtype in WIDE else to_numpy(dtype)
-    if known is None:
+        return values.reshape(-1).view(np.dtype((np.void, width))).reshape(shape)
+    if dtype not in WIDE:
+        return values.reshape(-1).view(to_numpy(dtype)).reshape(shape)
+    known = wide_float(dtype, np.dtype(np.longdouble).itemsize)
+    if known is None or order not in ("little", "big"):
         return None  # a float of another machine
-    turned = known.newbyteorder(">") if order == "big" and dtype in WIDE else known
-    return values.reshape(-1).view(turned).reshape(shape)
+    if width != known.itemsize:  # the same float in a longer or shorter item
+        items = values.reshape(-1, width)[:, :: -1 if order == "big" else 1]
+        order, values = "little", np.zeros((len(items), known.itemsize), np.uint8)
+        values[:, :10] = items[:, :10]
+    return values.reshape(-1).view(known.newbyteorder(">") if order == "big" else known).reshape(shape)
 
 
 def _strings(shape: tuple[int, ...], params: Mapping[str, Any], parts: Mapping[str, Any]) -> Any:
@@ -120,6 +123,9 @@ def _strings(shape: tuple[int, ...], params: Mapping[str, Any], parts: Mapping[s
     if type(width) is int and width:
         if any(len(item) > width for item in items):
             raise ValueError(f"a string is longer than {width}")
+        size = len(items) * width * (4 if is_text else 1)
+        if size > limits.STRING_BYTES:
+            raise LimitExceededError(f"strings of one size that take {size} bytes together")
         return np.array(items, f"{'U' if is_text else 'S'}{width}").reshape(shape)
     array = np.empty(len(items), dtype=object)
     array[:] = items

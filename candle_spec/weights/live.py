@@ -11,9 +11,12 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from candle_spec.errors import UnsupportedFormatError
-from candle_spec.weights.dtypes import DTYPES, from_numpy
+from candle_spec.weights.dtypes import DTYPES, from_numpy, is_extended
+from candle_spec.weights.native_dtype import native_dtype
+from candle_spec.weights.records import columns, described
 from candle_spec.weights.sources import Bytes, Encoding, Extent, MemoryBytes, Part, TensorSource
 from candle_spec.weights.strides import row_major
+from candle_spec.weights.strings import is_unicode, stored_strings
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -110,38 +113,76 @@ class Leaf:
 def array_leaf(array: npt.NDArray[Any], *, private: bool = False, location: str = "") -> Leaf:
     """Return the leaf of a NumPy array, encoded where safetensors lacks its dtype.
 
+    Texts and records are copied at once, numbers and dates are read when they are asked for.
+
     Raises:
         UnsupportedFormatError: The array holds Python objects, or items that the format does not know.
     """
-    import numpy as np
-
-    if array.dtype.hasobject or (array.dtype.kind in "OMmSUV" and not _extended(array)):
+    if array.dtype.hasobject or array.dtype.kind not in "biufcmMSUV" or not array.dtype.itemsize:
         raise UnsupportedFormatError(
             f"an array of {array.dtype} cannot be saved as numbers",
             location=location,
             hint="save it as text or as numbers",
         )
+    about = native_dtype(array.dtype)
+    leaf = Leaf("", tuple(int(n) for n in array.shape), {}, identity=_identity(array), attributes=about)
+    if array.dtype.kind in "SU":
+        return _texts(leaf, array)
+    if array.dtype.names:
+        return _records(leaf, array)
+    if array.dtype.kind in "mM":
+        array = array.view(array.dtype.str[0] + "i8")
+    elif array.dtype.kind == "V" and not is_extended(array.dtype):
+        return _raw(leaf, array, "BYTES", "unknown")
+    return _numbers(leaf, array, private)
+
+
+def _numbers(leaf: Leaf, array: npt.NDArray[Any], private: bool) -> Leaf:
+    import numpy as np
+
     dtype = from_numpy(array.dtype).name
-    shape = tuple(int(n) for n in array.shape)
     little = array if array.dtype.byteorder != ">" else array.astype(array.dtype.newbyteorder("<"))
     if not little.flags.c_contiguous and not array.ndim:
         little = np.ascontiguousarray(little)
+    if not DTYPES[dtype].in_place and dtype != "C128":
+        return _raw(leaf, little, dtype, "little", private or little is not array)
     data: Bytes = LiveBytes(little, private or little is not array) if little.nbytes else MemoryBytes(b"")
-    leaf = Leaf(dtype, shape, {"": Part(dtype, shape, data)}, identity=_identity(array))
     if DTYPES[dtype].in_place:
-        return leaf
-    if dtype == "C128":
-        return replace(leaf, parts={"values": Part("F64", (*shape, 2), data)}, encoding=Encoding("complex_pairs"))
-    raw = Part("U8", (*shape, int(array.dtype.itemsize)), data)
-    return replace(leaf, parts={"values": raw}, encoding=Encoding("raw", {"byte_order": "little"}))
+        return replace(leaf, dtype=dtype, parts={"": Part(dtype, leaf.shape, data)})
+    pairs = Part("F64", (*leaf.shape, 2), data)
+    return replace(leaf, dtype=dtype, parts={"values": pairs}, encoding=Encoding("complex_pairs"))
 
 
-def _extended(array: npt.NDArray[Any]) -> bool:
-    """Whether the items are of ``ml_dtypes``, which calls some of its kinds ``V``."""
-    return array.dtype.names is None and any(row.numpy == array.dtype.name for row in DTYPES.values())
+def _raw(leaf: Leaf, array: npt.NDArray[Any], dtype: str, order: str, private: bool = False) -> Leaf:
+    """The items as they stand."""
+    data: Bytes = LiveBytes(array, private) if array.nbytes else MemoryBytes(b"")
+    raw = Part("U8", (*leaf.shape, int(array.dtype.itemsize)), data)
+    return replace(leaf, dtype=dtype, parts={"values": raw}, encoding=Encoding("raw", {"byte_order": order}))
+
+
+def _texts(leaf: Leaf, array: npt.NDArray[Any]) -> Leaf:
+    """Strings of one width, without their padding; code points that are no text as they stand."""
+    width = int(array.dtype.itemsize)
+    if array.dtype.kind == "S":
+        dtype, parts, encoding = stored_strings(array.reshape(-1).tolist(), text=False, width=width)
+        return replace(leaf, dtype=dtype, parts=parts, encoding=encoding)
+    if not is_unicode(array):
+        return _raw(leaf, array.copy(), "BYTES", "big" if array.dtype.str.startswith(">") else "little", private=True)
+    texts = [item.encode("utf-8") for item in array.reshape(-1).tolist()]
+    dtype, parts, encoding = stored_strings(texts, text=True, width=width // 4)
+    return replace(leaf, dtype=dtype, parts=parts, encoding=encoding)
+
+
+def _records(leaf: Leaf, array: npt.NDArray[Any]) -> Leaf:
+    """One part for each field."""
+    parts = {
+        column.name: Part(column.stored, (*leaf.shape, *column.tail), MemoryBytes(column.items(array).tobytes()))
+        for column in columns(array.dtype)
+    }
+    return replace(leaf, dtype="STRUCT", parts=parts, encoding=Encoding("structured", described(array.dtype)))
 
 
 def _identity(array: npt.NDArray[Any]) -> Hashable:
     if not array.nbytes:
         return None
-    return ("numpy", array.__array_interface__["data"][0], array.dtype.str, array.shape, array.strides)
+    return ("numpy", array.__array_interface__["data"][0], array.dtype, array.shape, array.strides)

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from candle_spec.errors import CorruptFileError
+from candle_spec import limits
+from candle_spec.errors import CorruptFileError, LimitExceededError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -32,6 +33,7 @@ def as_native(array: Any, attributes: Mapping[str, Any]) -> Any:
 
     Raises:
         CorruptFileError: They state a dtype that it cannot have had.
+        LimitExceededError: Almost all of its texts would be padding.
     """
     import numpy as np
 
@@ -52,6 +54,9 @@ def _converted(array: np.ndarray[Any, Any], dtype: np.dtype[Any]) -> Any:
     """Return the array in a dtype, ``None`` where it cannot have had it."""
     import numpy as np
 
+    size = dtype.itemsize * array.size
+    if size > max(limits.STRING_BYTES, array.nbytes):
+        raise LimitExceededError(f"texts of one size that take {size} bytes together")
     if dtype.kind in _TEXTS and array.dtype == object:
         items = [item.encode("utf-8") if dtype.kind == "S" and isinstance(item, str) else item for item in array.flat]
         return np.array(items, dtype).reshape(array.shape)

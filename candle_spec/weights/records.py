@@ -1,29 +1,40 @@
 """Arrays of records (NumPy's structured dtypes): what each field is stored as, and the records made again.
 
 A field's items are an array of a stored dtype where safetensors has theirs, little-endian; else their bytes as they
-stood, with one axis more. What a field was says ``fields``: its dtype as NumPy writes it, with its byte order.
+stood, with one axis more. What a field was says ``fields``: its dtype as NumPy writes it, with its byte order, or the
+name of the format where NumPy has no text of its own; of a wide float, ``float`` says which one it is.
 """
 
 from __future__ import annotations
 
-import ast
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from candle_spec.errors import CorruptFileError, UnsupportedFormatError
-from candle_spec.weights.dtypes import DTYPES, from_numpy, to_numpy
+from candle_spec import limits
+from candle_spec.errors import CorruptFileError, LimitExceededError, UnsupportedFormatError
+from candle_spec.weights.dtypes import DTYPES, WIDE, from_numpy, is_extended, to_numpy, wide_float, wide_name
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-_SIMPLE: Final = re.compile(r"[|<>]?[?a-zA-NP-Z]\d{0,9}(\[[0-9a-zA-Z/]{1,20}\])?")
-_ARRAY: Final = re.compile(r"\('[^']{1,40}', \([0-9, ]{1,200}\)\)")
+_TEXT: Final = re.compile(
+    r"\|(?:b1|[iu]1|[SV][0-9]{1,8})"
+    r"|[<>](?:[iu][248]|[fc](?:2|4|8|12|16|24|32)|U[0-9]{1,8}|[mM]8(?:\[[0-9a-zA-Z/]{1,20}\])?)"
+)
+_WIDE: Final = re.compile(r"[<>](f12|f16|c24|c32)")
+_OLD: Final = re.compile(r"\('([^']{1,20})', \(([0-9]{1,8}(?:, [0-9]{1,8})*),?\)\)")
+"""How 1.0.0-dev.1 wrote an array in a record, whose bytes it kept as they stood."""
+
+_MEMBERS: Final = {"name", "dtype", "offset", "shape", "title", "fields", "float"}
 _ITEM: Final = 1 << 24
 _DEPTH: Final = 16
+_SMALL: Final = 256 * limits.MIB
+_PADDED: Final = 64
+"""Bytes of records for each stored one, where they are large: the rest is padding."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +47,7 @@ class Column:
         offset: Its first byte in a record.
         inner: Shape of the items in one record.
         dtype: Stored dtype; ``U8`` with an axis of ``base.itemsize`` more, where safetensors lacks that of the items.
+        whole: Whether the stored bytes of all items of a record have one axis.
     """
 
     name: str
@@ -43,10 +55,13 @@ class Column:
     offset: int
     inner: tuple[int, ...]
     dtype: str
+    whole: bool = False
 
     @property
     def tail(self) -> tuple[int, ...]:
         """Axes of the stored part behind those of the array."""
+        if self.whole:
+            return (self.size,)
         return self.inner if self.is_number else (*self.inner, int(self.base.itemsize))
 
     @property
@@ -74,19 +89,20 @@ class Column:
         return np.frombuffer(np.ascontiguousarray(column).tobytes(), np.uint8)
 
 
-def columns(dtype: np.dtype[Any]) -> list[Column]:
-    """Return the fields of a structured dtype, in order."""
+def columns(dtype: np.dtype[Any], whole: Container[str] = ()) -> list[Column]:
+    """Return the fields of a structured dtype, in order; of those named by ``whole``, bytes are stored."""
     found: list[Column] = []
     table: Mapping[str, Any] = dtype.fields or {}
     for name in dtype.names or ():
         inner = table[name][0]
         base, shape = inner.subdtype or (inner, ())
-        found.append(Column(name, base, int(table[name][1]), tuple(map(int, shape)), _stored(base)))
+        stored = "" if name in whole else _stored(base)
+        found.append(Column(name, base, int(table[name][1]), tuple(map(int, shape)), stored, name in whole))
     return found
 
 
 def _stored(base: np.dtype[Any]) -> str:
-    if base.names or base.hasobject or (base.kind not in "biufc" and not _is_extended(base)):
+    if base.names or base.hasobject or (base.kind not in "biufc" and not is_extended(base)):
         return ""
     try:
         row = from_numpy(base)
@@ -95,19 +111,17 @@ def _stored(base: np.dtype[Any]) -> str:
     return row.name if row.in_place else ""
 
 
-def _is_extended(dtype: np.dtype[Any]) -> bool:
-    return any(row.numpy == dtype.name for row in DTYPES.values())
-
-
 def described(dtype: np.dtype[Any]) -> dict[str, Any]:
     """Return the parameters of the encoding ``structured``."""
     table: Mapping[str, Any] = dtype.fields or {}
     rows = []
     for column in columns(dtype):
-        text = column.base.name if _is_extended(column.base) and column.base.kind in "V" else column.base.str
+        text = from_numpy(column.base).name if is_extended(column.base) else str(column.base.str)
         row: dict[str, Any] = {"name": column.name, "dtype": text, "offset": column.offset}
         if column.inner:
             row["shape"] = list(column.inner)
+        if _WIDE.fullmatch(text) and (wide := wide_name(column.base)):
+            row["float"] = wide
         if len(table[column.name]) > 2 and isinstance(table[column.name][2], str):
             row["title"] = table[column.name][2]
         if column.base.names:
@@ -116,8 +130,18 @@ def described(dtype: np.dtype[Any]) -> dict[str, Any]:
     return {"fields": rows, "item_size": int(dtype.itemsize)}
 
 
+def record_columns(params: Mapping[str, Any]) -> list[Column]:
+    """Return the fields that the parameters of an encoded tensor describe.
+
+    Raises:
+        CorruptFileError: They describe no records.
+    """
+    dtype = record_dtype(params)
+    return columns(dtype, {row["name"] for row in params["fields"] if _OLD.fullmatch(row["dtype"])})
+
+
 def record_dtype(params: Mapping[str, Any]) -> np.dtype[Any]:
-    """Return NumPy's dtype of records from the parameters.
+    """Return NumPy's dtype of records from the parameters; a float that this machine lacks is bytes.
 
     Raises:
         CorruptFileError: They describe none.
@@ -136,20 +160,19 @@ def _record(fields: Any, size: Any, depth: int) -> np.dtype[Any]:
     table: dict[str, list[Any]] = {"names": [], "formats": [], "offsets": [], "titles": []}
     for row in fields:
         if not isinstance(row, dict) or not {"name", "dtype", "offset"} <= row.keys() <= _MEMBERS:
-            raise ValueError("a field has name, dtype and offset, and may have shape, title and fields")
+            raise ValueError("a field has name, dtype and offset, and may have shape, title, fields and float")
+        name, title, offset = row["name"], row.get("title"), row["offset"]
+        if not isinstance(name, str) or not name or not isinstance(title, str | None):
+            raise ValueError("name and title of a field are texts")
         kind = _field(row, depth)
-        offset = row["offset"]
-        if type(offset) is not int or not 0 <= offset <= size - kind.itemsize or not isinstance(row["name"], str):
-            raise ValueError(f"the field {str(row['name'])[:50]!r} does not lie in a record of {size} bytes")
-        table["names"].append(row["name"])
+        if type(offset) is not int or not 0 <= offset <= size - kind.itemsize:
+            raise ValueError(f"the field {name[:50]!r} does not lie in a record of {size} bytes")
+        table["names"].append(name)
         table["formats"].append(kind)
         table["offsets"].append(offset)
-        table["titles"].append(row.get("title"))
+        table["titles"].append(title)
     made: np.dtype[Any] = np.dtype({**table, "itemsize": size})  # type: ignore[call-overload]
     return made
-
-
-_MEMBERS: Final = {"name", "dtype", "offset", "shape", "title", "fields"}
 
 
 def _field(row: Mapping[str, Any], depth: int) -> np.dtype[Any]:
@@ -158,26 +181,35 @@ def _field(row: Mapping[str, Any], depth: int) -> np.dtype[Any]:
     text, shape = row["dtype"], row.get("shape", [])
     if not isinstance(text, str) or not isinstance(shape, list) or not all(type(n) is int and n >= 0 for n in shape):
         raise ValueError("dtype must be text, shape a list of sizes")
-    if _ARRAY.fullmatch(text):  # as NumPy writes an array in a record; its bytes as they stood
-        text, inner = ast.literal_eval(text)
-        width = np.dtype((_base(text), inner)).itemsize
-        return np.dtype(f"|V{width}") if shape else np.dtype((_base(text), inner))
-    base = _base(text)
+    if (old := _OLD.fullmatch(text)) and row.keys() == {"name", "dtype", "offset"}:
+        text, shape = old[1], [int(n) for n in old[2].split(", ")]
+    base = _base(text, row.get("float"))
     if "fields" in row:
+        if not text.startswith("|V"):
+            raise ValueError(f"{text!r} has no fields")
         base = _record(row["fields"], base.itemsize, depth + 1)
-    if math.prod(shape) * base.itemsize > _ITEM:
+    if len(shape) > limits.TENSOR_RANK or math.prod(shape) * base.itemsize > _ITEM:
         raise ValueError("a field is impossibly large")
     return np.dtype((base, tuple(shape))) if shape else base
 
 
-def _base(text: str) -> np.dtype[Any]:
+def _base(text: str, wide: Any) -> np.dtype[Any]:
     import numpy as np
 
-    if any(row.numpy == text for row in DTYPES.values()) and text:
-        return to_numpy(next(row.name for row in DTYPES.values() if row.numpy == text))
-    if not _SIMPLE.fullmatch(text):
+    row = DTYPES.get(text)
+    if wide is None and row is not None and row.bits and row.numpy and is_extended(to_numpy(text)):
+        return to_numpy(text)
+    if not _TEXT.fullmatch(text):
         raise ValueError(f"{text[:50]!r} is no dtype")
-    return np.dtype(text)
+    if not _WIDE.fullmatch(text):
+        if wide is not None:
+            raise ValueError(f"{text!r} is no wide float")
+        return np.dtype(text)
+    size = int(text[2:])
+    one = size // 2 if text[1] == "c" else size
+    if wide is not None and (not isinstance(wide, str) or one not in WIDE.get(wide, (0, ()))[1]):
+        raise ValueError(f"a float of {one} bytes is no {wide!r}")
+    return np.dtype(text if wide and wide_float(wide, one) else f"|V{size}")
 
 
 def records(shape: tuple[int, ...], params: Mapping[str, Any], parts: Mapping[str, Any]) -> npt.NDArray[Any]:
@@ -185,15 +217,19 @@ def records(shape: tuple[int, ...], params: Mapping[str, Any], parts: Mapping[st
 
     Raises:
         CorruptFileError: They do not fit each other.
+        LimitExceededError: They are almost all padding.
     """
     import numpy as np
 
     dtype = record_dtype(params)
+    size = math.prod(shape) * dtype.itemsize
+    if size > max(_SMALL, _PADDED * sum(part.nbytes for part in parts.values())):
+        raise LimitExceededError(f"records of {size} bytes, of which hardly any are stored")
     items = np.zeros((*shape, dtype.itemsize), np.uint8)
-    for column in columns(dtype):
-        part = parts[column.name]
-        if column.is_number and part.shape == (*shape, *column.inner):
-            part = np.ascontiguousarray(part.astype(column.base, copy=False))
-        packed = np.ascontiguousarray(part).reshape(-1).view(np.uint8).reshape(*shape, column.size)
-        items[..., column.offset : column.offset + column.size] = packed
+    for column in record_columns(params):
+        part, kind = parts[column.name], column.base if column.is_number else np.dtype(np.uint8)
+        if part.shape != (*shape, *column.tail) or part.dtype != kind.newbyteorder("<"):
+            raise ValueError(f"the part {column.name[:50]!r} is {part.dtype} {list(part.shape)}")
+        packed = np.ascontiguousarray(part.astype(kind, copy=False)).reshape(-1).view(np.uint8)
+        items[..., column.offset : column.offset + column.size] = packed.reshape(*shape, column.size)
     return items.reshape(-1).view(dtype).reshape(shape)

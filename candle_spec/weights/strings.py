@@ -5,9 +5,12 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 from itertools import accumulate
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from candle_spec.weights.sources import Encoding, MemoryBytes, Part
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 
 def stored_strings(
@@ -37,3 +40,11 @@ def _is_utf8(item: bytes) -> bool:
     except UnicodeDecodeError:
         return False
     return True
+
+
+def is_unicode(array: npt.NDArray[Any]) -> bool:
+    """Whether the items of an array of texts (``U``) are text, without other code points or halves of pairs."""
+    import numpy as np
+
+    codes = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<")).reshape(-1).view("<u4")
+    return not bool(((codes > 0x10FFFF) | ((codes >= 0xD800) & (codes < 0xE000))).any())

@@ -29,6 +29,22 @@ def decode_torch(
         UnsupportedFormatError: torch has no tensor of that kind.
     """
     torch = require("torch", extra="torch", purpose="give tensors of torch")
+    try:
+        made = _made(torch, dtype, shape, encoding, params, parts)
+    except (RuntimeError, KeyError, ValueError, TypeError, IndexError) as error:
+        raise UnsupportedFormatError(
+            f"torch has no such tensor stored as {encoding}: {error}", hint='ask for framework="numpy"'
+        ) from error
+    if made is None:
+        raise UnsupportedFormatError(
+            f"torch has no tensor for {dtype} stored as {encoding}", hint='ask for framework="numpy"'
+        )
+    return made
+
+
+def _made(
+    torch: Any, dtype: str, shape: tuple[int, ...], encoding: str, params: Mapping[str, Any], parts: Mapping[str, Any]
+) -> Any:
     if encoding == "complex_pairs":
         return _complex(torch, dtype, parts["values"]).reshape(shape)
     if encoding == "quantized":
@@ -43,9 +59,7 @@ def decode_torch(
         return torch.sparse_compressed_tensor(
             parts["compressed"], parts["plain"], values, shape, layout=layout, check_invariants=True
         )
-    raise UnsupportedFormatError(
-        f"torch has no tensor for {dtype} stored as {encoding}", hint='ask for framework="numpy"'
-    )
+    return None
 
 
 def _complex(torch: Any, dtype: str, pairs: Any) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any
 
 from candle_spec import limits
 from candle_spec.converters._shared.encodings import layout_of
@@ -15,8 +15,6 @@ from candle_spec.weights.records import Column, columns, described
 from candle_spec.weights.sources import Bytes, Encoding, FileBytes, MadeBytes, Part, TensorSource
 from candle_spec.weights.strides import StridedBytes, row_major_strides
 from candle_spec.weights.strings import stored_strings
-
-_STRING_BYTES: Final = 256 * limits.MIB
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +146,7 @@ class _Column:
 def _strings(dataset: Dataset) -> tuple[str, dict[str, Part], Encoding]:
     """The strings, bounded, for they are read now."""
     if dataset.text:
-        return stored_strings(list(dataset.strings(_STRING_BYTES)))
+        return stored_strings(list(dataset.strings(limits.STRING_BYTES)))
     return stored_strings(list(_fixed(dataset)), text=False, width=int(dataset.dtype.itemsize))
 
 

@@ -93,11 +93,11 @@ class Reader:
             raise CorruptFileError("a sparse tensor lacks values, places or shape", location=window.location)
         values, fields = self._tensor(inner[1], group, name)
         places, _ = self._tensor(inner[2], "", name)
-        indices = _coordinates(places, read_proto(inner[2]), tuple(shape), values.shape)
+        indices, rises = _coordinates(places, read_proto(inner[2]), tuple(shape), values.shape)
         parts = {"indices": indices, "values": values.parts[""]} if "" in values.parts else {}
         if not parts:
             raise CorruptFileError("a sparse tensor of encoded values", location=window.location)
-        encoding = Encoding("sparse_coo", {"coalesced": True})
+        encoding = Encoding("sparse_coo", {"coalesced": rises})
         return TensorSource(group, name, values.dtype, tuple(shape), parts, encoding), fields
 
     def _values(self, proto: Proto) -> Values:
@@ -194,8 +194,11 @@ def _source(proto: Proto, data: Bytes, group: str, name: str, attributes: dict[s
     return TensorSource(group, name, kind.dtype, proto.shape, {"": part}, attributes=attributes)
 
 
-def _coordinates(source: TensorSource, proto: Proto, shape: Sequence[int], values: Sequence[int]) -> Part:
-    """Return the places as a matrix of one row for each axis; ONNX has them linear, or one row for each value."""
+def _coordinates(source: TensorSource, proto: Proto, shape: Sequence[int], values: Sequence[int]) -> tuple[Part, bool]:
+    """Return the places as a matrix of one row for each axis, and whether they rise.
+
+    ONNX has them linear, or one row for each value.
+    """
     import numpy as np
 
     plain = source.parts.get("")
@@ -214,7 +217,9 @@ def _coordinates(source: TensorSource, proto: Proto, shape: Sequence[int], value
             raise CorruptFileError("a place lies outside the sparse tensor", location=proto.place)
     else:
         raise CorruptFileError("the places of a sparse tensor do not fit its values", location=proto.place)
-    return Part("I64", (rank, count), MemoryBytes(np.ascontiguousarray(rows).tobytes()))
+    order = np.lexsort(rows[::-1]) if rank else np.arange(count)
+    rises = bool((order == np.arange(count)).all() and (rows[:, 1:] != rows[:, :-1]).any(axis=0).all())
+    return Part("I64", (rank, count), MemoryBytes(np.ascontiguousarray(rows).tobytes())), rises
 
 
 def external_names(places: Sequence[Place]) -> set[str]:

@@ -21,12 +21,11 @@ from candle_spec.weights.native_dtype import native_dtype
 from candle_spec.weights.records import Column, columns, described
 from candle_spec.weights.sources import Bytes, Encoding, FileBytes, MadeBytes, MemoryBytes, Part, TensorSource
 from candle_spec.weights.strides import StridedBytes, row_major_strides
-from candle_spec.weights.strings import stored_strings
+from candle_spec.weights.strings import is_unicode, stored_strings
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-_STRING_BYTES: Final = 256 * limits.MIB
 _ROWS: Final = 1 << 20
 
 Stored = tuple[str, dict[str, Part], Encoding | None]
@@ -147,17 +146,13 @@ def _fixed_strings(array: ArrayNode) -> Stored:
     data = array.data
     assert not isinstance(data, list)  # noqa: S101 - for the type checker: objects were dealt with
     _check(array.count, data.size)
-    try:
-        values = _items(array).tolist()
-        if array.dtype.kind == "S":
-            return stored_strings(values, text=False, width=int(array.dtype.itemsize))
-        texts = [value.encode("utf-8") for value in values]
-        return stored_strings(texts, text=True, width=int(array.dtype.itemsize) // 4)
-    except ValueError:  # no Unicode: code points beyond it, or halves of pairs
-        raw = _raw(array, int(array.dtype.itemsize)) if array.dtype.itemsize else None
+    items, width = _items(array), int(array.dtype.itemsize)
+    if array.dtype.kind == "S":
+        return stored_strings(items.tolist(), text=False, width=width)
+    if not is_unicode(items):  # code points beyond it, or halves of pairs: as they stood
         order = "big" if array.dtype.str.startswith(">") else "little"
-        assert raw is not None  # noqa: S101 - strings without bytes are Unicode
-        return "BYTES", {"values": raw}, Encoding("raw", {"byte_order": order})
+        return "BYTES", {"values": _raw(array, width)}, Encoding("raw", {"byte_order": order})
+    return stored_strings([text.encode("utf-8") for text in items.tolist()], text=True, width=width // 4)
 
 
 def _objects(array: ArrayNode) -> Stored | None:
@@ -179,5 +174,5 @@ def _objects(array: ArrayNode) -> Stored | None:
 
 
 def _check(count: int, size: int) -> None:
-    if count > limits.TENSOR_STRINGS or size > _STRING_BYTES:
+    if count > limits.TENSOR_STRINGS or size > limits.STRING_BYTES:
         raise LimitExceededError(f"an array of {count} strings of {size} bytes")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from candle_spec import limits
@@ -114,7 +114,7 @@ def _leaf(value: Any, leaf_of: LeafOf, location: str) -> Leaf | None:
     if isinstance(value, np.ndarray):
         leaf = array_leaf(value, location=location)
         about = {"numpy": value.dtype.str}
-        return Leaf(leaf.dtype, leaf.shape, leaf.parts, leaf.encoding, leaf.identity, "", about, about)
+        return replace(leaf, attributes={**leaf.attributes, **about}, reference=about)
     return leaf_of(value, location)
 
 

@@ -69,8 +69,7 @@ def _strings(tensor: Tensor, array: Array) -> str:
     if not _rises(offsets, len(blob)):
         return f"offsets must rise from 0 to {len(blob)}"
     if tensor.dtype != "STR":
-        width = tensor.params.get("width")
-        return _width_fault(offsets, width) if width is not None else ""
+        return _width_fault(tensor, blob, offsets)
     decoder = codecs.getincrementaldecoder("utf-8")()
     try:
         for part in _steps(blob):
@@ -79,12 +78,27 @@ def _strings(tensor: Tensor, array: Array) -> str:
     except UnicodeDecodeError:
         return "the text is not UTF-8"
     inside = (part[part < len(blob)] for part in _steps(offsets))
-    return "an offset lies within a character" if any(bool((blob[i] & 0xC0 == 0x80).any()) for i in inside) else ""
+    if any(bool((blob[i] & 0xC0 == 0x80).any()) for i in inside):
+        return "an offset lies within a character"
+    return _width_fault(tensor, blob, offsets)
 
 
-def _width_fault(offsets: npt.NDArray[Any], width: int) -> str:
-    longer = any(bool((part[1:] - part[:-1] > width).any()) for part in _steps(offsets, 1))
-    return f"an item has more than {width} bytes" if longer else ""
+def _width_fault(tensor: Tensor, blob: npt.NDArray[Any], offsets: npt.NDArray[Any]) -> str:
+    import numpy as np
+
+    width, is_text = tensor.params.get("width"), tensor.dtype == "STR"
+    if width is None:
+        return ""
+    for part in _steps(offsets, 1):
+        lengths = part[1:] - part[:-1]
+        longer = lengths > width
+        if is_text and longer.any() and not (lengths > 4 * width).any():
+            places = np.stack([part[:-1][longer], part[1:][longer]], axis=1).reshape(-1) - part[0]
+            begins = np.append(blob[part[0] : part[-1]] & 0xC0 != 0x80, False)  # where a character does
+            longer = np.add.reduceat(begins, places, dtype=np.int64)[::2] > width
+        if longer.any():
+            return f"an item has more than {width} {'characters' if is_text else 'bytes'}"
+    return ""
 
 
 def _coo(tensor: Tensor, array: Array) -> str:
@@ -93,7 +107,23 @@ def _coo(tensor: Tensor, array: Array) -> str:
     for axis in range(axes):
         if not _within(flat[axis * count : (axis + 1) * count], tensor.shape[axis]):
             return f"an index of axis {axis} lies outside of {tensor.shape[axis]}"
+    if tensor.params.get("coalesced", False) and not _is_coalesced(flat.reshape(axes, count)):
+        return "its indices do not rise, as those of a coalesced one do"
     return ""
+
+
+def _is_coalesced(indices: npt.NDArray[Any]) -> bool:
+    """Whether each place stands behind the one before, in the order of the axes."""
+    import numpy as np
+
+    for start in range(0, indices.shape[1] - 1, _STEP):
+        piece = indices[:, start : start + _STEP + 1]
+        behind = np.zeros(piece.shape[1] - 1, bool)
+        for axis in reversed(piece):
+            behind = (axis[1:] > axis[:-1]) | ((axis[1:] == axis[:-1]) & behind)
+        if not behind.all():
+            return False
+    return True
 
 
 def _within(array: npt.NDArray[Any], end: int) -> bool:

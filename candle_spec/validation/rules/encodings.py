@@ -114,8 +114,9 @@ def _packed(tensor: Tensor) -> str:
 
 
 def _raw(tensor: Tensor) -> str:
-    if tensor.params["byte_order"] not in ("little", "big", "unknown"):
-        return f"byte_order cannot be {tensor.params['byte_order']!r}"
+    known = ("little", "big", "unknown") if tensor.dtype == "BYTES" else ("little", "big")[: 1 + (tensor.dtype in WIDE)]
+    if tensor.params["byte_order"] not in known:
+        return f"byte_order of {tensor.dtype} cannot be {tensor.params['byte_order']!r}"
     values = tensor.arrays["values"]
     if values.dtype != "U8" or values.shape[:-1] != tensor.shape or len(values.shape) != len(tensor.shape) + 1:
         return f"values must be U8 with one axis more than {list(tensor.shape)}"
@@ -179,22 +180,18 @@ def _compressed(tensor: Tensor) -> str:
 
 
 def _structured(tensor: Tensor) -> str:
-    from candle_spec.weights.records import columns, record_dtype
+    from candle_spec.weights.records import record_columns
 
     if tensor.dtype != "STRUCT":
         return f"it does not hold {tensor.dtype}"
     try:
-        fields = columns(record_dtype(tensor.params))
+        fields = record_columns(tensor.params)
     except CorruptFileError as error:
         return error.message
     if {column.name for column in fields} != tensor.arrays.keys():
         return f"its fields are {sorted(column.name for column in fields)}, its parts {sorted(tensor.arrays)}"
     for column in fields:
-        part = tensor.arrays[column.name]
-        raw = ("U8", (*tensor.shape, column.size))
-        if (part.dtype, part.shape) != raw and (
-            fault := _part(tensor, column.name, column.stored, (*tensor.shape, *column.tail))
-        ):
+        if fault := _part(tensor, column.name, column.stored, (*tensor.shape, *column.tail)):
             return fault
     return ""
 

@@ -17,7 +17,7 @@ from candle_spec.weights.native_dtype import native_dtype
 from candle_spec.weights.records import Column, columns, described
 from candle_spec.weights.sources import Bytes, Encoding, FileBytes, MadeBytes, Part, TensorSource
 from candle_spec.weights.strides import StridedBytes, row_major_strides, slabs
-from candle_spec.weights.strings import stored_strings
+from candle_spec.weights.strings import is_unicode, stored_strings
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 Blocks = Callable[[], Iterator[bytes | memoryview]]
 
 _TIMES: Final = "mM"
-_STRING_BYTES: Final = 256 * limits.MIB
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,22 +183,14 @@ class _Column:
 def _strings(items: Items) -> tuple[str, dict[str, Part], Encoding]:
     """The strings, bounded, for they are read now."""
     header = items.header
-    if header.size > _STRING_BYTES:
+    if header.size > limits.STRING_BYTES:
         raise LimitExceededError(f"{header.size} bytes of strings", location=items.location)
     width = int(header.dtype.itemsize)
     if header.dtype.kind == "S":
         return stored_strings(items.array().reshape(-1).tolist(), text=False, width=width)
-    if not _is_unicode(items):  # code points beyond it, or halves of pairs: as they stood
+    if not is_unicode(items.array()):  # code points beyond it, or halves of pairs: as they stood
         order = "big" if header.dtype.str.startswith(">") else "little"
         raw = Part("U8", (*header.shape, width), _numbers(items, "U8", width))
         return "BYTES", {"values": raw}, Encoding("raw", {"byte_order": order})
     texts = [text.encode("utf-8") for text in items.array().reshape(-1).tolist()]
     return stored_strings(texts, text=True, width=width // 4)
-
-
-def _is_unicode(items: Items) -> bool:
-    import numpy as np
-
-    array = items.array()
-    codes = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<")).reshape(-1).view("<u4")
-    return not bool(((codes > 0x10FFFF) | ((codes >= 0xD800) & (codes < 0xE000))).any())
