@@ -47,9 +47,9 @@ def verify_conversion(
 ) -> Proof:
     """Check a conversion's certificate anew.
 
-    Without ``native`` the native file is spliced from the checkpoint and its digest compared with the certificate's, and
-    arrays that were derived from a payload are derived again; with it, the real file is read again and compared tensor
-    by tensor as well.
+    Without ``native`` the native file is spliced from the checkpoint and its digest compared with the certificate's,
+    and arrays that were derived from a payload are derived again; with it, the real file is read again and compared
+    tensor by tensor as well.
 
     Args:
         checkpoint: The checkpoint.
@@ -108,7 +108,7 @@ def _same_tensors(native: Native, checkpoint: Checkpoint, progress: Progress) ->
 
 
 def _derived(checkpoint: Checkpoint, conversion: Mapping[str, Any], progress: Progress) -> list[Claim]:
-    """Derive the arrays of payloads again, from the native file as it comes back: no digest of the model covers them."""
+    """Derive the arrays of payloads again from what is restored: no digest of the model covers them."""
     groups = {group["id"] for group in checkpoint.document["weights"].get("groups", []) if group["kind"] == "derived"}
     stored = [tensor for tensor in checkpoint.tensors if tensor.group in groups]
     if not stored or not conversion["restore"].get("originals"):
