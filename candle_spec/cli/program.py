@@ -44,6 +44,10 @@ GROUPS: Final = {
     },
     "Check": {
         "validate": ("Validate checkpoints, for people and for CI.", "candle-spec validate models/"),
+        "evaluation": (
+            "Add measured values to a checkpoint, sealed or not.",
+            "candle-spec evaluation add model.candle --metric auc-roc --value 0.87",
+        ),
         "seal": ("Write the manifest's digest into a valid checkpoint.", "candle-spec seal model.pt.candle"),
     },
     "Train": {

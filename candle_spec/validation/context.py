@@ -37,6 +37,7 @@ class Options:
         known_digests: Digests that were just computed from the very bytes in the folder, by path; and by path and
             key for arrays. They are not computed again.
         progress: Called with bytes digested.
+        public_key: The key with which signatures are compared; by default only their form and subject are judged.
     """
 
     max_level: int = 5
@@ -44,6 +45,7 @@ class Options:
     jobs: int = 2
     known_digests: dict[str | tuple[str, str], str] = field(default_factory=dict)
     progress: Progress = no_progress
+    public_key: Path | None = None
 
 
 class Context:
@@ -105,12 +107,12 @@ class Context:
             message = f"it is no JSON of this format: {error.message}"
             raise CorruptFileError(message, location=error.location, hint=error.hint, code="CKP4030") from error
 
-    def side_faults(self, path: str, schema: str, document: Any) -> list[Problem]:
-        """Return what its schema finds wrong with a side document, once."""
+    def side_faults(self, path: str, schema: str, document: Any, *, version: str | None = None) -> list[Problem]:
+        """Return what its schema finds wrong with a side document, once; ``version`` of one that states none."""
         from candle_spec.manifest import check
 
         if path not in self._side_faults:
-            found = check(document, schema=schema, file=path)
+            found = check(document, schema=schema, version=version, file=path)
             self._side_faults[path] = [fault for fault in found if fault.severity is Severity.ERROR]
         return self._side_faults[path]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from candle_spec.conversion.contract import Field, Group, Native, NativeFile, Part, SideFile, Source
+from candle_spec.conversion.contract import EmbeddedCode, Field, Group, Native, NativeFile, Part, SideFile, Source
 from candle_spec.conversion.meaning import infer_name
 from candle_spec.converters._shared.protobuf_skeleton import skeleton
 from candle_spec.converters.onnx import fields
@@ -49,10 +49,13 @@ def _native(source: Source, file: NativeFile, message: protobuf.Window, model: M
         )
     native.groups = [Group("model", "model")]
     native.fields = [infer_name(source, fields.names_of(model)), *fields.fields_of(model)]
-    native.embedded_code = [f"operators of others: {domain}" for domain in model.foreign_domains]
     size = total_size(native.tensors)
     native.parts = [Part("model", "kept", "", len(native.tensors), size)]
     _add_topology(native, skeleton(file.path, message, removed))
+    path = SKELETON if native.side_files else ""
+    native.embedded_code = [
+        EmbeddedCode("custom-operator", f"operators of others: {domain}", path) for domain in model.foreign_domains
+    ]
     return native
 
 

@@ -1,5 +1,6 @@
 """A reader in standard Python alone, written from spec.md: reader.py CHECKPOINT… prints a broken requirement, or ok."""
 
+import base64
 import hashlib
 import json
 import math
@@ -21,6 +22,8 @@ STORABLE = re.compile(r'(?i)(?!(con|prn|aux|nul|com\d|lpt\d)(\.|$))[^\x00-\x1f\x
 TAGS = "int float complex str bytes dict list tuple set frozenset tensor scalar global object ref".split()
 LICENCE = re.compile(r"(Apache-2\.0|MIT|BSD-3-Clause|CC-BY-4\.0|LicenseRef-[A-Za-z0-9.-]+)")  # of SPDX, those here
 KINDS: dict[str, Any] = {"object": dict, "array": list, "string": str, "integer": int, "number": (int, float)}
+LATER = re.compile(r"evaluations/(0|[1-9][0-9]{0,8})\.(json|sig)")
+NO_NUMBERS = ("BOOL", "STR", "BYTES", "STRUCT")
 MANIFEST, CODE = "candle-checkpoint.json", (".py", ".so", ".dll", ".exe", ".sh", ".pkl")
 
 
@@ -73,6 +76,8 @@ def check(value: Any, at: dict[str, Any], root: dict[str, Any]) -> None:
         at = reduce(lambda node, part: node[part], filter(None, fragment.split("/")), root)
     if isinstance(at.get("type"), str) and at["type"] in KINDS:
         need(isinstance(value, KINDS[at["type"]]) and not isinstance(value, bool), "CS-012")
+    if isinstance(value, list):
+        need(len(value) >= at.get("minItems", 0), "CS-012")
     if isinstance(value, dict):
         need(set(at.get("required", [])) <= set(value), "CS-010")
         for key, item in value.items():
@@ -118,16 +123,44 @@ def files(root: Path, manifest: dict[str, Any]) -> None:
             first, entire = record.get("header", {"size": 0, "digest": sha(b"")}), record.get("digest", sha(data))
             need(sha(data[: first["size"]]) == first["digest"] and sha(data) == entire, "CS-032")
             need(record["role"] == "code" or not path.endswith(CODE), "CS-081")
+    known = {*seen.values(), MANIFEST, "candle-checkpoint.sig"}
     for found in root.rglob("*"):
         need(not found.is_symlink(), "CS-035")
-        if found.is_file() and found.relative_to(root).as_posix() not in {*seen.values(), MANIFEST}:
+        path = found.relative_to(root).as_posix()
+        if found.is_file() and path not in known and not LATER.fullmatch(path):
             raise Broken("CS-002" if found.name == MANIFEST else "CS-033")
+
+
+def beside(root: Path, manifest: dict[str, Any]) -> None:
+    """What lies beside the manifest unlisted: later evaluations, signatures."""
+    for path in sorted(root.glob("evaluations/*.json")):
+        document = parse(path.read_bytes(), "CS-043", "CS-043")
+        try:
+            check(document, {"$ref": f"{BASE}evaluation/{document['schema_version']}"}, {})
+        except (Broken, KeyError):
+            raise Broken("CS-043") from None
+        need(document["digest"] == sha_json({k: v for k, v in document.items() if k != "digest"}), "CS-044")
+        need(document["content_digest"] == manifest["weights"]["content_digest"], "CS-045")
+    for path in [root / "candle-checkpoint.sig", *root.glob("evaluations/*.sig")]:
+        if path.is_file():
+            signed = path.with_suffix(".json")
+            envelope = parse(path.read_bytes(), "CS-084", "CS-084")["dsseEnvelope"]
+            statement = parse(base64.b64decode(envelope["payload"]), "CS-084", "CS-084")
+            (resource,), (subject,) = statement["predicate"]["resources"], statement["subject"]
+            need(
+                envelope["payloadType"] == "application/vnd.in-toto+json" and len(envelope["signatures"]) == 1, "CS-084"
+            )
+            need(statement["predicateType"] == "https://model_signing/signature/v1.0", "CS-084")
+            need((resource["name"], resource["algorithm"]) == (".", "sha256"), "CS-084")
+            need(f"sha256:{subject['digest']['sha256']}" == sha(bytes.fromhex(resource["digest"])), "CS-084")
+            need(signed.is_file() and sha(signed.read_bytes()) == f"sha256:{resource['digest']}", "CS-085")
 
 
 def weights(root: Path, manifest: dict[str, Any], tensors: list[dict[str, Any]]) -> None:
     about, groups = manifest["weights"], manifest["weights"].get("groups", [])
     need(len({g["id"] for g in groups if g["id"].split(".")[0] == g["kind"]}) == len(groups), "CS-029")
     stored = {path: header((root / path).read_bytes()) for group in groups for path in group["files"]}
+    need(all(len(group["files"]) < 2 or "index" in group for group in groups), "CS-049")
     for group in (group for group in groups if "index" in group):
         index, shards = parse((root / group["index"]).read_bytes()), {file: stored[file] for file in group["files"]}
         need(all(key in shards.get(file, ()) for key, file in index["weight_map"].items()), "CS-060")
@@ -156,7 +189,11 @@ def weights(root: Path, manifest: dict[str, Any], tensors: list[dict[str, Any]])
         own = [n for of, n in claimed.values() if of == group["id"]], [t for t in tensors if t["group"] == group["id"]]
         need((group["tensor_count"], group["size"]) == (len(own[1]), sum(own[0])), "CS-070")
     models = [t for t in tensors if t["group"].split(".")[0] == "model"]
-    count = sum(math.prod(t["shape"]) for t in models if "alias_of" not in t)
+    solid = [t for t in models if "alias_of" not in t and t["dtype"] not in NO_NUMBERS]
+    counted = [t for t in solid if t.get("role", "parameter") == "parameter"]
+    count, dtypes = sum(math.prod(t["shape"]) for t in counted), {t["dtype"] for t in counted}
+    precision = set(manifest["model"].get("precision", dtypes))
+    need({d for d in dtypes if not re.fullmatch(r"[IU]\d+", d)} <= precision <= dtypes, "CS-079")
     need(about["kind"] == "payload" or manifest["model"].get("parameter_count", count) == count, "CS-064")
     proof = {"tensors": sum("alias_of" not in t for t in tensors), "bytes": sum(size for _, size in claimed.values())}
     need(proof.items() <= manifest.get("conversion", {}).get("proof", proof).items(), "CS-077")
@@ -222,6 +259,7 @@ def read(root: Path) -> dict[str, Any]:
     check(manifest, {"$ref": manifest["$schema"]}, {})
     need("requires" not in manifest, "CS-019")
     files(root, manifest)
+    beside(root, manifest)
     about = manifest["weights"]
     sides = [parse((root / path).read_bytes()) for path in about.get("inventory", ())] or [about]
     for step in (weights, meaning):

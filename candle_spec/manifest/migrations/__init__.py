@@ -67,6 +67,9 @@ class _Nothing:
     def is_place(self, path: str, root: str) -> None:
         """No file is here."""
 
+    def tensors(self, path: str) -> None:
+        """No file is here."""
+
 
 _HEAD: Final = 4096
 _STATED: Final = re.compile(rb'"schema_version"\s*:\s*"([^"]{1,40})"')

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
-from candle_spec.checkpoint.layout import MANIFEST, RESERVED, pointer_target, tolerated
+from candle_spec.checkpoint.layout import MANIFEST, RESERVED, later, pointer_target, tolerated
 from candle_spec.digests import digest_bytes
 from candle_spec.errors import CandleSpecError
 from candle_spec.paths import folded, leaving, path_fault
@@ -48,6 +48,8 @@ def presence(context: Context) -> Iterator[Problem]:
             continue
         elif kind != "file":
             yield at("CKP3006", f"{path!r} is a link or a special file", file=path)
+        elif later(path):
+            continue  # they have rules of their own
         elif tolerated(context.root, path):
             yield at("CKP3014", f"{path!r} is not listed; such files are tolerated", file=path)
         else:

@@ -148,7 +148,8 @@ def test_operators_of_others_are_named(tmp_path: Path) -> None:
     secret = helper.make_node("Secret", ["x", "w"], ["y"], domain="com.stranger")
     onnx.save(dense_model(nodes=[secret]), tmp_path / "m.onnx")
     made = convert(tmp_path / "m.onnx", tmp_path / "x.candle").manifest
-    assert made["security"]["embedded_code"] == ["operators of others: com.stranger"]
+    said = {"kind": "custom-operator", "description": "operators of others: com.stranger"}
+    assert made["security"]["embedded_code"] == [{"path": "topology/model.onnx", **said}]
 
 
 @pytest.mark.parametrize("linear", [True, False])

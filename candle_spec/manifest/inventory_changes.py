@@ -1,0 +1,102 @@
+"""Changes of what a manifest says of its tensors as a whole, which must be computed from the inventory."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from candle_spec import pointer
+from candle_spec.manifest.changes import Document, Facts, Staying, holders
+
+
+@dataclass(frozen=True, slots=True)
+class Recount(Staying):
+    """Counts of elements leave out tensors of certain dtypes, and of other roles than some.
+
+    A count that was wrong stays, so that it is found.
+
+    Attributes:
+        model: The count of all groups of kind ``model``.
+        groups: The groups, each with its own count, which has the same name.
+        without: Dtypes that are not counted any longer.
+        roles: Roles that are counted; where none is stated, that is.
+    """
+
+    model: str
+    groups: str
+    without: Sequence[str]
+    roles: Sequence[str]
+
+    def apply(self, document: Document, facts: Facts) -> None:
+        rows = inventory(document, facts)
+        if rows is None:
+            return
+        models = [row for row in rows if str(row.get("group")).partition(".")[0] == "model"]
+        for holder, name in holders(document, self.model):
+            self._count(holder, name, models)
+        name = pointer.split(self.model)[-1]
+        for holder, key in holders(document, self.groups, whole=True):
+            group = holder[key]
+            if isinstance(group, dict):
+                self._count(group, name, [row for row in rows if row.get("group") == group.get("id")])
+
+    def _count(self, holder: dict[str, Any], name: str, rows: Sequence[dict[str, Any]]) -> None:
+        every, counted = _elements(rows), _elements([row for row in rows if self.is_counted(row)])
+        if every is not None and counted is not None and holder.get(name) == every:
+            holder[name] = counted
+
+    def is_counted(self, row: dict[str, Any]) -> bool:
+        return row.get("dtype") not in self.without and row.get("role", self.roles[0]) in self.roles
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveUntrue(Staying):
+    """A list of dtypes is gone where it is not that of the counted tensors of the models; integers may be left out.
+
+    Attributes:
+        at: The list.
+        count: What is counted.
+        integers: The dtypes that may be left out.
+    """
+
+    at: str
+    count: Recount
+    integers: Sequence[str]
+
+    def apply(self, document: Document, facts: Facts) -> None:
+        rows = inventory(document, facts)
+        if rows is None:
+            return
+        models = [row for row in rows if str(row.get("group")).partition(".")[0] == "model" and "alias_of" not in row]
+        dtypes = {str(row.get("dtype")) for row in models if self.count.is_counted(row)}
+        for holder, key in holders(document, self.at):
+            stated = {str(name) for name in holder[key]} if isinstance(holder[key], list) else set()
+            if models and not dtypes - set(self.integers) <= stated <= dtypes:
+                del holder[key]
+
+
+def inventory(document: Document, facts: Facts) -> list[dict[str, Any]] | None:
+    """Return the entries of the inventory, inline or in its files; ``None`` where a file is not here, or none is."""
+    weights = document.get("weights")
+    if not isinstance(weights, dict):
+        return None
+    paths = weights.get("inventory")
+    lists = [facts.tensors(str(path)) for path in paths] if isinstance(paths, list) else [weights.get("tensors")]
+    return list(_objects(lists)) if all(isinstance(rows, list) for rows in lists) else None
+
+
+def _objects(lists: Sequence[Any]) -> Iterator[dict[str, Any]]:
+    return (row for rows in lists for row in rows if isinstance(row, dict))
+
+
+def _elements(rows: Sequence[dict[str, Any]]) -> int | None:
+    """Return the number of elements of tensors that are no aliases; ``None`` where a shape is none."""
+    shapes = [row.get("shape") for row in rows if "alias_of" not in row]
+    total = 0
+    for shape in shapes:
+        if not isinstance(shape, list) or not all(type(size) is int for size in shape):
+            return None
+        total += math.prod(shape)
+    return total
