@@ -109,7 +109,7 @@ def content_digest(rows: Iterable[tuple[str, str, Sequence[int], str]]) -> str:
     Args:
         rows: Name, logical dtype, logical shape and digest, one row for every name, aliases included.
     """
-    return digest_json([[to_json(row[0]), *row[1:]] for row in _ordered(rows)])
+    return digest_json(_with_names(rows))
 
 
 def values_digest(rows: Iterable[tuple[str, str, Sequence[int], str]]) -> str:
@@ -118,13 +118,20 @@ def values_digest(rows: Iterable[tuple[str, str, Sequence[int], str]]) -> str:
     return digest_json(sorted(bare, key=lambda row: (str(row[2]), str(row[0]), row[1])))
 
 
-def payload_digest(rows: Iterable[tuple[str, str, int, str]]) -> str:
-    """Return the identity of a model that is not tensors but a file: a booster's text, an opaque program.
+def payload_digest(
+    rows: Iterable[tuple[str, str, int, str]], tensors: Iterable[tuple[str, str, Sequence[int], str]] = ()
+) -> str:
+    """Return the identity of a model that is a file: a booster's text, a program, with or without tensors.
 
     Args:
         rows: Role, media type, size and digest of each payload file.
+        tensors: As for :func:`content_digest`: what the model has besides, a scaler before the booster.
     """
-    return digest_json(sorted([list(row) for row in rows]))
+    return digest_json([*sorted(list(row) for row in rows), *_with_names(tensors)])
+
+
+def _with_names(rows: Iterable[tuple[str, str, Sequence[int], str]]) -> list[list[Any]]:
+    return [[to_json(row[0]), *row[1:]] for row in _ordered(rows)]
 
 
 def _ordered(rows: Iterable[tuple[str, str, Sequence[int], str]]) -> list[tuple[str, str, list[int], str]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from candle_spec.digests import content_digest, values_digest
+from candle_spec.digests import content_digest, payload_digest, values_digest
 from candle_spec.names import from_json
 
 
@@ -14,16 +14,22 @@ def is_model(group: str) -> bool:
     return group == "model" or group.startswith("model.")
 
 
-def identity(entries: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+def identity(
+    entries: Sequence[Mapping[str, Any]], payload: Sequence[tuple[str, str, int, str]] | None = None
+) -> dict[str, str]:
     """Return content, values and state digest of an inventory.
 
     With one model group its names stand as they are; with several, each is preceded by its group and ``/``.
+
+    Args:
+        entries: The entries of the inventory.
+        payload: Of a model that is files, their roles, media types, sizes and digests.
     """
     models = [entry for entry in entries if is_model(entry["group"])]
     several = len({entry["group"] for entry in models}) > 1
     rows = [_row(entry, with_group=several) for entry in models]
     return {
-        "content_digest": content_digest(rows),
+        "content_digest": content_digest(rows) if payload is None else payload_digest(payload, rows),
         "values_digest": values_digest(rows),
         "state_digest": content_digest([_row(entry, with_group=True) for entry in entries]),
     }

@@ -18,7 +18,7 @@ from candle_spec.checkpoint.identity import identity, is_model
 from candle_spec.checkpoint.layout import INLINE_BYTES, INLINE_TENSORS, INVENTORY, STATE
 from candle_spec.checkpoint.manifest_file import SCHEMA_VERSION
 from candle_spec.checkpoint.resume import EXACT, resume_grade
-from candle_spec.digests import digest_encoded, digest_json, payload_digest
+from candle_spec.digests import digest_encoded, digest_json
 from candle_spec.manifest.collection import schema_id
 from candle_spec.manifest.features import used
 from candle_spec.names import to_json
@@ -199,11 +199,13 @@ def _parameters(entries: Sequence[Mapping[str, Any]]) -> int:
 
 def _weights(inputs: Inputs, entries: list[dict[str, Any]]) -> dict[str, Any]:
     weights: dict[str, Any] = {"kind": "payload" if inputs.contents.payload else "tensors", "format": "safetensors"}
-    weights |= identity(entries)
     if inputs.contents.payload:
-        weights |= _payload(inputs)
+        weights |= identity(entries, _payload(inputs))
+        weights["payload"] = [{"role": side.role, "path": side.path} for side in inputs.contents.payload]
         if not entries:
             return {key: weights[key] for key in ("kind", "content_digest", "payload")}
+    else:
+        weights |= identity(entries)
     weights["groups"] = [_group(group, inputs, entries) for group in inputs.contents.groups]
     if is_apart(entries):
         weights["inventory"] = [INVENTORY]
@@ -212,15 +214,11 @@ def _weights(inputs: Inputs, entries: list[dict[str, Any]]) -> dict[str, Any]:
     return weights
 
 
-def _payload(inputs: Inputs) -> dict[str, Any]:
-    """Return the files that are the model, and the identity that they make."""
+def _payload(inputs: Inputs) -> list[tuple[str, str, int, str]]:
+    """Return role, media type, size and digest of the files that are the model."""
     records = {record.path: record for record in inputs.files}
     kept = [(side.role, records[side.path]) for side in inputs.contents.payload]
-    rows = [(role, record.media_type, record.size, record.digest) for role, record in kept]
-    return {
-        "content_digest": payload_digest(rows),
-        "payload": [{"role": side.role, "path": side.path} for side in inputs.contents.payload],
-    }
+    return [(role, record.media_type, record.size, record.digest) for role, record in kept]
 
 
 def _group(group: Group, inputs: Inputs, entries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from candle_spec import pointer
+from candle_spec.digests import payload_digest
 from candle_spec.manifest.changes import Document, Facts, Staying, holders
+from candle_spec.names import from_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,48 @@ class RemoveUntrue(Staying):
             stated = {str(name) for name in holder[key]} if isinstance(holder[key], list) else set()
             if not dtypes - set(self.integers) <= stated <= dtypes:
                 del holder[key]
+
+
+class CoverTensors(Staying):
+    """The content digest of a payload covers the models' tensors beside it, too; one that was wrong stays.
+
+    Names of several models are preceded by their group; entries that break the schema are left to it.
+    """
+
+    def apply(self, document: Document, facts: Facts) -> None:
+        weights = document.get("weights")
+        if not isinstance(weights, dict) or weights.get("kind") != "payload":
+            return
+        models = [row for row in inventory(document, facts) or () if _is_of_model(row)]
+        files = _payload_rows(document, weights)
+        if not models or files is None or weights.get("content_digest") != payload_digest(files):
+            return
+        several = len({row["group"] for row in models}) > 1
+        rows = [
+            (f"{row['group']}/{name}" if several else name, row["dtype"], row["shape"], row["digest"])
+            for row in models
+            for name in [from_json(row["name"])]
+        ]
+        weights["content_digest"] = payload_digest(files, rows)
+
+
+def _is_of_model(row: dict[str, Any]) -> bool:
+    sound = all(isinstance(row.get(name), str) for name in ("group", "dtype", "digest"))
+    sound = sound and isinstance(row.get("name"), (str, dict)) and isinstance(row.get("shape"), list)
+    return sound and row["group"].partition(".")[0] == "model"
+
+
+def _payload_rows(document: Document, weights: Document) -> list[tuple[str, str, int, str]] | None:
+    """Return role, media type, size and digest of each file of a payload, ``None`` where one is not listed."""
+    listed = {str(row.get("path")): row for row in _objects([document.get("files") or []])}
+    found: list[tuple[str, str, int, str]] = []
+    for entry in _objects([weights.get("payload") or []]):
+        row = listed.get(str(entry.get("path")), {})
+        size = row.get("size")
+        if type(size) is not int:
+            return None
+        found.append((str(entry.get("role")), str(row.get("media_type")), size, str(row.get("digest"))))
+    return found
 
 
 def inventory(document: Document, facts: Facts) -> list[dict[str, Any]] | None:

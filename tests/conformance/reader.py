@@ -228,7 +228,7 @@ def weights(root: Path, manifest: dict[str, Any], tensors: list[dict[str, Any]])
     rows = ordered([[f"{t['group']}/{t['name']}" if several else t["name"], *row(t)] for t in models])
     if about["kind"] == "payload":
         kept = [(entry["role"], listed[entry["path"]]) for entry in about["payload"]]
-        rows = sorted([role, file["media_type"], file["size"], file["digest"]] for role, file in kept)
+        rows = [*sorted([role, file["media_type"], file["size"], file["digest"]] for role, file in kept), *rows]
     need(about["content_digest"] == sha_json(rows), "CS-068")
     bare = sorted((row(t) for t in models), key=lambda row: (row[2], row[0], row[1]))
     need(about.get("values_digest", sha_json(bare)) == sha_json(bare), "CS-069")

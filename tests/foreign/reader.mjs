@@ -297,7 +297,8 @@ class Reader {
     let rows = byName(this.models.map((tensor) => [several ? prefixed(`${tensor.group}/`, tensor.name) : tensor.name, ...row(tensor)]));
     if (weights.kind === "payload") {
       const files = weights.payload.map(({ role, path: name }) => [role, this.files.get(name)]);
-      rows = files.map(([role, file]) => [role, file.media_type, file.size, file.digest]).sort((a, b) => (canonical(a) < canonical(b) ? -1 : 1));
+      const kept = files.map(([role, file]) => [role, file.media_type, file.size, file.digest]);
+      rows = [...kept.sort((a, b) => (canonical(a) < canonical(b) ? -1 : 1)), ...rows];
     }
     const bare = this.models.map(row).sort((a, b) => (canonical([a[2], a[0], a[1]]) < canonical([b[2], b[0], b[1]]) ? -1 : 1));
     const state = byName(this.tensors.map((tensor) => [prefixed(`${tensor.group}/`, tensor.name), ...row(tensor)]));

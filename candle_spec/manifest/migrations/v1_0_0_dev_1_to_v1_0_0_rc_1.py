@@ -17,7 +17,7 @@ from candle_spec.manifest.changes import (
     Rename,
 )
 from candle_spec.manifest.code_changes import Describe, MarkCode, NameCode
-from candle_spec.manifest.inventory_changes import Recount, RemoveUntrue
+from candle_spec.manifest.inventory_changes import CoverTensors, Recount, RemoveUntrue
 
 FROM: Final = "1.0.0-dev.1"
 TO: Final = "1.0.0-rc.1"
@@ -68,6 +68,7 @@ CHANGES: Final[Mapping[str, tuple[Change, ...]]] = {
         MakeList("/weights/inventory"),
         RemoveNowhere("/weights/groups/*/root", tree="/training_state/state_tree"),
         _PARAMETERS,
+        CoverTensors(),
         RemoveUntrue("/model/precision", _PARAMETERS, _INTEGERS),
         Describe("/security/embedded_code/*", _KINDS, other="other"),
         NameCode("/security/embedded_code", {"role": "topology"}, _CODE, kind="torchscript"),

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from candle_spec.checkpoint.identity import identity
 from candle_spec.checkpoint.inventory import StoredArray, Tensor
-from candle_spec.digests import digest_encoded, payload_digest
+from candle_spec.digests import digest_encoded
 from candle_spec.errors import CandleSpecError
 from candle_spec.manifest.features import misstated
 from candle_spec.names import from_json
@@ -179,18 +179,18 @@ def digests(context: Context) -> Iterator[Problem]:
 def content(context: Context) -> Iterator[Problem]:
     """The digests that identify the model follow from the inventory."""
     weights: dict[str, Any] = context.manifest["weights"]
-    if weights["kind"] == "payload":
-        yield from _payload(context, weights)
-        return
-    for name, digest in identity(context.entries).items():
-        code = "CKP4025" if name == "content_digest" else "CKP4026"
+    payload = _payload(context, weights) if weights["kind"] == "payload" else None
+    for name, digest in identity(context.entries, payload).items():
+        is_content = name == "content_digest"
         if weights.get(name, digest) != digest:
-            yield at(code, f"{name} does not follow from the inventory", pointer=f"/weights/{name}")
+            what = "the payload" if is_content and payload is not None else "the inventory"
+            code = "CKP4025" if is_content else "CKP4026"
+            yield at(code, f"{name} does not follow from {what}", pointer=f"/weights/{name}")
 
 
-def _payload(context: Context, weights: dict[str, Any]) -> Iterator[Problem]:
+def _payload(context: Context, weights: dict[str, Any]) -> list[tuple[str, str, int, str]]:
     records = {record["path"]: record for record in context.manifest["files"]}
-    rows = [
+    return [
         (
             entry["role"],
             records[entry["path"]]["media_type"],
@@ -200,8 +200,6 @@ def _payload(context: Context, weights: dict[str, Any]) -> Iterator[Problem]:
         for entry in weights.get("payload", [])
         if entry["path"] in records
     ]
-    if weights.get("content_digest") not in (None, payload_digest(rows)):
-        yield at("CKP4025", "content_digest does not follow from the payload", pointer="/weights/content_digest")
 
 
 def side_documents(context: Context) -> Iterator[Problem]:
