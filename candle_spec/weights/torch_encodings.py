@@ -81,5 +81,8 @@ def _quantized(
             shape, scales=scales.clone(), zero_points=zeros.clone(), axis=int(params["axis"]), dtype=quantized
         )
     # The quantised values are copied as they are: quantising the floats again could round differently.
-    made.untyped_storage().copy_(values.contiguous().untyped_storage())
+    whole = torch.empty(0, dtype=torch.uint8).set_(made.untyped_storage())
+    given = values.reshape(-1).view(torch.uint8)
+    whole[: len(given)] = given
+    whole[len(given) :] = 0  # of those that share bytes, torch has a byte more for a row
     return made
