@@ -8,13 +8,14 @@ a closed list.
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from candle_spec import pointer
 from candle_spec.digests import digest_json
-from candle_spec.errors import CorruptFileError
+from candle_spec.errors import CorruptFileError, UnknownVersionError
 
 Document = dict[str, Any]
 
@@ -121,6 +122,26 @@ class RemoveNowhere(_Staying):
         for holder, key in _holders(document, self.at):
             if isinstance(path, str) and holder[key] and facts.is_place(path, str(holder[key])) is False:
                 del holder[key]
+
+
+@dataclass(frozen=True, slots=True)
+class Refuse(_Staying):
+    """Texts that match a pattern as a whole meant what the new version cannot tell: for a reason, none is migrated."""
+
+    at: str
+    pattern: str
+    reason: str
+
+    def apply(self, document: Document, facts: Facts) -> None:
+        for holder, key in _holders(document, self.at, whole=True):
+            text = holder[key]
+            if isinstance(text, str) and re.fullmatch(self.pattern, text):
+                raise UnknownVersionError(
+                    f"{text[:80]!r}: {self.reason}",
+                    location=self.at,
+                    hint="convert the native checkpoint again",
+                    code="CKP1011",
+                )
 
 
 @dataclass(frozen=True, slots=True)
