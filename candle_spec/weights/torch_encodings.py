@@ -64,7 +64,11 @@ def _made(
 
 def _complex(torch: Any, dtype: str, pairs: Any) -> Any:
     """Return complex numbers of pairs along the last axis."""
-    return pairs.reshape(-1).view(torch.uint8).view(getattr(torch, _COMPLEX[dtype])).reshape(pairs.shape[:-1])
+    kind = getattr(torch, _COMPLEX[dtype])
+    flat = pairs.reshape(-1)
+    if flat.data_ptr() % kind.itemsize:  # a pair stands where its numbers may; torch's own code crashes on such
+        flat = flat.clone()
+    return flat.view(torch.uint8).view(kind).reshape(pairs.shape[:-1])
 
 
 def _quantized(
