@@ -64,7 +64,11 @@ def _made(
 
 def _complex(torch: Any, dtype: str, pairs: Any) -> Any:
     """Return complex numbers of pairs along the last axis."""
-    return pairs.reshape(-1).view(torch.uint8).view(getattr(torch, _COMPLEX[dtype])).reshape(pairs.shape[:-1])
+    kind = getattr(torch, _COMPLEX[dtype])
+    flat = pairs.reshape(-1)
+    if flat.data_ptr() % kind.itemsize:  # a pair stands where its numbers may; torch's own code crashes on such
+        flat = flat.clone()
+    return flat.view(torch.uint8).view(kind).reshape(pairs.shape[:-1])
 
 
 def _quantized(
@@ -81,5 +85,8 @@ def _quantized(
             shape, scales=scales.clone(), zero_points=zeros.clone(), axis=int(params["axis"]), dtype=quantized
         )
     # The quantised values are copied as they are: quantising the floats again could round differently.
-    made.untyped_storage().copy_(values.contiguous().untyped_storage())
+    whole = torch.empty(0, dtype=torch.uint8).set_(made.untyped_storage())
+    given = values.reshape(-1).view(torch.uint8)
+    whole[: len(given)] = given
+    whole[len(given) :] = 0  # of those that share bytes, torch has a byte more for a row
     return made
