@@ -21,7 +21,6 @@ from candle_spec.validation.rules.originals import originals
 from candle_spec.weights.dtypes import DTYPES
 from candle_spec.weights.encodings import PARTS
 from candle_spec.weights.native_places import is_place
-from candle_spec.weights.safetensors import read_header
 
 _MOST_FAULTS: Final = 20
 """Faults shown of one side document: the first ones tell."""
@@ -37,7 +36,7 @@ def headers(context: Context) -> Iterator[Problem]:
         if path in context.altered:
             continue  # a header is compared before it is parsed
         try:
-            header = read_header(context.root / path)
+            header = context.header(path)
         except CandleSpecError as error:
             yield from_error(error, path, "CKP4000")
             continue
