@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from candle_spec.errors import UnsupportedFormatError
+from candle_spec.errors import CandleSpecError, UnsupportedFormatError
 from candle_spec.optional import require
 
 _COMPLEX: Final = {"C128": "complex128", "C32": "complex32"}
@@ -31,6 +31,8 @@ def decode_torch(
     torch = require("torch", extra="torch", purpose="give tensors of torch")
     try:
         made = _made(torch, dtype, shape, encoding, params, parts)
+    except CandleSpecError:
+        raise
     except (RuntimeError, KeyError, ValueError, TypeError, IndexError) as error:
         raise UnsupportedFormatError(
             f"torch has no such tensor stored as {encoding}: {error}", hint='ask for framework="numpy"'
