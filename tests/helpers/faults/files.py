@@ -251,9 +251,7 @@ FOLDER_FAULTS: tuple[Fault, ...] = (
         )
     ),
     Fault("CKP5002", "Python source by another name", "plain", _added("notes", b"import os\n\nos.system('true')\n")),
-    Fault(
-        "CKP5002", "a pickle in a zip", "plain", _added("scaler.zip", _zipped("data.pkl", pickle.dumps({"mean": 1})))
-    ),
+    Fault("CKP5002", "a pickle in a zip", "plain", _added("scaler.zip", _zipped("data.pkl", pickle.dumps([1])))),
     Fault("CKP5002", "a compressed pickle", "plain", _added("scaler.gz", gzip.compress(pickle.dumps({"mean": 1})))),
     Fault("CKP5002", "a program of the web", "plain", _added("add.bin", b"\0asm\1\0\0\0")),
     Fault("CKP5002", "a topology that is code", "plain", _added("topology/net.py", role="topology")),
