@@ -71,11 +71,13 @@ class RemoveUntrue(Staying):
         rows = inventory(document, facts)
         if rows is None:
             return
-        models = [row for row in rows if str(row.get("group")).partition(".")[0] == "model" and "alias_of" not in row]
-        dtypes = {str(row.get("dtype")) for row in models if self.count.is_counted(row)}
+        models = [row for row in rows if str(row.get("group")).partition(".")[0] == "model"]
+        if not models and document["weights"].get("kind") != "tensors":
+            return  # the model is its payload
+        dtypes = {str(row.get("dtype")) for row in models if "alias_of" not in row and self.count.is_counted(row)}
         for holder, key in holders(document, self.at):
             stated = {str(name) for name in holder[key]} if isinstance(holder[key], list) else set()
-            if models and not dtypes - set(self.integers) <= stated <= dtypes:
+            if not dtypes - set(self.integers) <= stated <= dtypes:
                 del holder[key]
 
 

@@ -454,6 +454,30 @@ def make(target: Path) -> None:
         made = Made()
         fault(made)
         made.write(folder)
+    expectations(target)
+
+
+def expected(folder: Path) -> dict[str, Any]:
+    """Return what a reader finds in a valid checkpoint: its digests, and those of the native files it gives back."""
+    manifest = json.loads((folder / "candle-checkpoint.json").read_bytes())
+    conversion = manifest.get("conversion", {"restore": {}, "native": {"files": []}})
+    digests = {record["path"]: record["digest"] for record in conversion["native"]["files"]}
+    originals = [row for row in conversion["restore"].get("originals", []) if (folder / row["residue"]).is_file()]
+    found = {name: manifest["weights"][name] for name in ("content_digest", "values_digest", "state_digest")}
+    return {**found, "natives": {row["native"]: digests[row["native"]] for row in originals}}
+
+
+def expectations(target: Path) -> None:
+    """Write what is to be said of each folder, those of ``tests/kept`` included, for readers in other languages."""
+    kept = HERE.parent / "kept" / VERSION
+    manifests = [*(target / "valid").rglob("candle-checkpoint.json"), *kept.rglob("candle-checkpoint.json")]
+    valid = {}
+    for folder in sorted(path.parent for path in manifests):
+        inside = folder.is_relative_to(target)
+        name = folder.relative_to(target if inside else HERE.parent).as_posix()
+        valid[name if inside else f"../{name}"] = expected(folder)
+    invalid = {f"invalid/{path.name}": path.name[:6] for path in sorted((target / "invalid").iterdir())}
+    (target / "expectations.json").write_bytes(pretty({"version": VERSION, "valid": valid, "invalid": invalid}))
 
 
 if __name__ == "__main__":

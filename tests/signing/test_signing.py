@@ -1,7 +1,7 @@
 """Signatures: a checkpoint that ``model_signing`` signed, told apart from what was changed since.
 
-``kept/`` holds a small checkpoint and a later evaluation, both signed with a key that was thrown away, and its public
-half; ``other.pub`` is that of another one.
+The kept one and its later evaluation were signed with a key that was thrown away. ``keys/`` holds its public half, and
+that of another one.
 """
 
 from __future__ import annotations
@@ -18,18 +18,20 @@ from candle_spec.errors import CorruptFileError, InvalidInputError, MissingDepen
 from candle_spec.problems import Level, LevelState, Report
 from candle_spec.signing import read_signature, verify_with_key
 from candle_spec.validation import validate, verdict
+from tests.helpers import kept
 from tests.helpers.calls import run
 from tests.helpers.faults.beside import bundle, write_bundle
 
-KEPT = Path(__file__).parent / "kept"
-KEY = KEPT / "key.pub"
-OTHER = KEPT / "other.pub"
+KEYS = Path(__file__).parent / "keys"
+SIGNED = kept.KEPT / "1.0.0-rc.1" / "signed"
+KEY = KEYS / "key.pub"
+OTHER = KEYS / "other.pub"
 MANIFEST, SIGNATURE = "candle-checkpoint.json", "candle-checkpoint.sig"
 
 
 @pytest.fixture
 def signed(tmp_path: Path) -> Path:
-    return Path(shutil.copytree(KEPT / "signed", tmp_path / "signed"))
+    return Path(shutil.copytree(SIGNED, tmp_path / "signed"))
 
 
 def level(report: Report) -> tuple[LevelState, str]:
