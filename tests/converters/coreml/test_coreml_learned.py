@@ -1,4 +1,4 @@
-"""Learned numbers in the message of a Core ML model; the files are what coremltools 9.0 wrote, which runs not here."""
+"""Learned numbers in the message of a Core ML model."""
 
 from __future__ import annotations
 
@@ -15,26 +15,10 @@ from candle_spec.conversion.verify import verify_conversion
 from candle_spec.converters.coreml import CONVERTER
 from candle_spec.errors import CandleSpecError
 from candle_spec.testing.contract import ConverterContract
+from tests.helpers.native.coreml_models import FILES
 
 pytestmark = pytest.mark.slow
 
-HEAD = "080112190a0e0a01781a092a070a010210c0800452070a01791a021200"
-FOREST = (
-    "0801121c0a0e0a01781a092a070a010210c0800452070a01791a0212005a0179f212430a410a0f500159000000000000d03f600168020a101001"
-    "1806a2010911000000000000f4bf0a1010021806a2010911000000000000134010011a08000000000000e03f"
-)
-FILES = {
-    "forest": FOREST,
-    "linear": HEAD + "e2121e0a120a10000000000000e03f000000000000f8bf12080000000000000040",
-    "machine": HEAD + "8a19740a0b120909000000000000e03f1202010122280a120a10000000000000e03f000000000000f03f0a120a100000"
-    "00000000e0bf000000000000f0bf2a120a10000000000000f03f000000000000f0bf3208000000000000d03f3a08000000000000f0bf420800"
-    "0000000000c03faa06040a020001",
-    "pipeline": HEAD
-    + "ca0cb1010aae010a44"
-    + HEAD
-    + "e225240a10000000000000f0bf00000000000000c01210000000000000e03f0000"
-    "00000000d03f0a66" + FOREST,
-}
 TREES: dict[str, Any] = {
     "nodes.treeId": [0, 0, 0],
     "nodes.nodeId": [0, 1, 2],
