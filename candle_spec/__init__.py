@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from candle_spec._version import __version__
 
 if TYPE_CHECKING:
-    from candle_spec.api import convert, inspect, load, seal
+    from candle_spec.api import add_evaluation, convert, inspect, load, seal
     from candle_spec.checkpoint.checkpoint import Checkpoint
     from candle_spec.conversion.reshard import reshard
     from candle_spec.conversion.restore import restore
@@ -30,6 +30,7 @@ __all__ = [
     "Problem",
     "Report",
     "__version__",
+    "add_evaluation",
     "convert",
     "inspect",
     "load",

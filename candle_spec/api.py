@@ -5,7 +5,7 @@ Each function loads what it needs itself: ``inspect`` is used hundreds of times 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,44 @@ if TYPE_CHECKING:
     from candle_spec.checkpoint.checkpoint import Checkpoint
     from candle_spec.conversion.summary import Summary
 
-__all__ = ["convert", "inspect", "load", "seal"]
+__all__ = ["add_evaluation", "convert", "inspect", "load", "seal"]
+
+
+def add_evaluation(
+    path: str | Path,
+    evaluations: Sequence[Mapping[str, Any]],
+    *,
+    creators: Sequence[Mapping[str, Any]] = (),
+    description: str = "",
+) -> Path:
+    """Put measured values beside a checkpoint, sealed and signed or not, whose manifest stays as it is.
+
+    Args:
+        path: The checkpoint.
+        evaluations: Values as the manifest has them: ``[{"metric": {"id": "auc-roc", "direction": "maximize"},
+            "value": 0.87, "dataset": "external cohort"}]``.
+        creators: Who measured, as the manifest names people.
+        description: How it was measured.
+
+    Returns:
+        The new file, ``evaluations/<n>.json``; it has a digest of its own, and may be signed.
+
+    Raises:
+        InvalidInputError: A value is none of the schema, or cannot be true.
+        WriteFailedError: The system refused to write; nothing was changed.
+    """
+    from candle_spec.checkpoint.later_evaluations import add_document, new_document
+    from candle_spec.errors import InvalidInputError
+    from candle_spec.problems import Severity
+    from candle_spec.validation.rules.later_evaluations import faults_of
+
+    checkpoint = load(path)
+    content = checkpoint.document["weights"]["content_digest"]
+    document = new_document(content, evaluations, creators=creators, description=description)
+    for fault in faults_of(document):
+        if fault.severity is Severity.ERROR:
+            raise InvalidInputError(fault.message, location=fault.location.pointer, hint=fault.hint, code=fault.code)
+    return add_document(checkpoint.path, document, [row["path"] for row in checkpoint.document["files"]])
 
 
 def convert(

@@ -11,6 +11,7 @@ from candle_spec.canonical import load_file
 from candle_spec.checkpoint import inventory, manifest_file
 from candle_spec.checkpoint.file_record import digested_row
 from candle_spec.checkpoint.large_values import put_back
+from candle_spec.checkpoint.later_evaluations import LaterEvaluation, evaluation_files, read_evaluation
 from candle_spec.checkpoint.layout import MANIFEST, resolve, written_as_yaml
 from candle_spec.checkpoint.model_builder import build_model
 from candle_spec.checkpoint.older import current_document, read_manifest
@@ -132,6 +133,17 @@ class Checkpoint:
         """The native structure as typed JSON (see ``candle_spec.weights.state_tree``), or ``None``."""
         path = self.document.get("training_state", {}).get("state_tree")
         return self.read_json(path)["tree"] if path else None
+
+    @cached_property
+    def later_evaluations(self) -> list[LaterEvaluation]:
+        """Evaluations beside the manifest, which neither its seal nor its signature covers; each has its own digest.
+
+        Raises:
+            CorruptFileError: One was changed, is about another model, or is none.
+        """
+        content = self.document["weights"].get("content_digest", "")
+        files = evaluation_files(self.path, (row["path"] for row in self.document["files"]))
+        return [read_evaluation(file, content) for file in files]
 
     def file(self, path: str) -> Path:
         """Return the real path of one file of the checkpoint.

@@ -7,10 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from candle_spec.weights.shards import GroupPlan, one_lot, plan_group
 from candle_spec.weights.sources import Bytes, TensorSource
+
+LONGEST_LINE: Final = 2000
+"""Characters of a line of text in a manifest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +83,32 @@ class InertPickle:
 
 
 @dataclass(frozen=True, slots=True)
+class EmbeddedCode:
+    """Program code that a checkpoint holds or needs, which nothing here ran.
+
+    Attributes:
+        kind: What it is: a word of the schema's open list (``lambda-layer``, ``torchscript``, ``python-source``, …).
+        description: What is known of it, in words.
+        path: The file of the checkpoint that holds or names it; ``""`` where that is in the native bytes alone.
+    """
+
+    kind: str
+    description: str = ""
+    path: str = ""
+
+    def to_json(self) -> dict[str, str]:
+        """Return the entry of the manifest's ``security.embedded_code``."""
+        about = {"path": self.path, "kind": self.kind, "description": self.description[:LONGEST_LINE]}
+        return {name: value for name, value in about.items() if value}
+
+
+def code_in_words(entry: Mapping[str, str]) -> str:
+    """Return an entry of ``security.embedded_code`` as one text."""
+    what = entry.get("description") or entry["kind"]
+    return f"{entry['path']}: {what}" if "path" in entry else what
+
+
+@dataclass(frozen=True, slots=True)
 class StatePart:
     """One part of a training state in the manifest's ``training_state.parts``.
 
@@ -116,7 +145,7 @@ class Contents:
         payload: Files that are themselves the model.
         fields: Values for the manifest, each with its source.
         pickles: Inert pickles among the files.
-        embedded_code: Places that hold program code, one sentence each.
+        embedded_code: Program code in it.
         weights_metadata: Strings for the header of every weights file.
     """
 
@@ -129,7 +158,7 @@ class Contents:
     payload: Sequence[SideFile] = ()
     fields: Sequence[Field] = ()
     pickles: Sequence[InertPickle] = ()
-    embedded_code: Sequence[str] = ()
+    embedded_code: Sequence[EmbeddedCode] = ()
     weights_metadata: Mapping[str, str] = field(default_factory=dict)
 
     def plan(self, shard_bytes: int, lot: Callable[[TensorSource], int] = one_lot) -> list[GroupPlan]:

@@ -23,6 +23,8 @@ YAML_MANIFESTS: Final = ("candle-checkpoint.yaml", "candle-checkpoint.yml")
 
 STATE: Final = "state.json"
 INVENTORY: Final = "tensors.json"
+EVALUATIONS: Final = "evaluations"
+"""Folder of evaluations that were added later, and of their signatures; none of them is listed."""
 DOCUMENTS: Final = "documents"
 """Folder of values that are too large for the manifest."""
 INLINE_TENSORS: Final = 2_000
@@ -37,9 +39,10 @@ _MARKED_WITHIN: Final = 1 << 16
 
 _TOLERATED: Final = re.compile(
     r"((\.git|\.cache|\.eval_results)(/.*)?|\.git(attributes|ignore|modules)|model\.sig|ro-crate-metadata\.json"
-    r"|evaluations/[0-9]{1,9}\.json|(.*/)?(\.gitkeep|\.DS_Store|Thumbs\.db|\.nfs[0-9a-f]+))\Z",
+    r"|(.*/)?(\.gitkeep|\.DS_Store|Thumbs\.db|\.nfs[0-9a-f]+))\Z",
     re.DOTALL,
 )
+_LATER: Final = re.compile(EVALUATIONS + r"/(0|[1-9][0-9]{0,8})\.(json|sig)")
 _LFS_POINTER: Final = b"version https://git-lfs.github.com/spec/v1\n"
 _ANNEX_POINTER: Final = re.compile(rb"/annex/objects/SHA256E?-s([0-9]{1,18})--([0-9a-f]{64})(\.[^/\s]*)?\n?")
 
@@ -118,9 +121,14 @@ def _walk(root: Path) -> Iterator[Found]:
                     yield Found(path, "other", 0)
 
 
+def later(path: str) -> bool:
+    """Whether an unlisted file is an evaluation that was added later, or the signature of one."""
+    return _LATER.fullmatch(path) is not None
+
+
 def tolerated(root: Path, path: str) -> bool:
     """Whether an unlisted file is one that tools leave behind (version control, desktop) or a generated README."""
-    if _TOLERATED.match(path):
+    if _TOLERATED.match(path) or later(path):
         return True
     if path == "README.md":
         with (root / path).open("rb") as file:

@@ -18,10 +18,11 @@ from candle_spec.checkpoint.identity import identity, is_model
 from candle_spec.checkpoint.layout import INLINE_BYTES, INLINE_TENSORS, INVENTORY, STATE
 from candle_spec.checkpoint.manifest_file import SCHEMA_VERSION
 from candle_spec.checkpoint.resume import EXACT, resume_grade
-from candle_spec.digests import digest_encoded, digest_json, payload_digest
+from candle_spec.digests import digest_encoded, digest_json
 from candle_spec.manifest.collection import schema_id
 from candle_spec.manifest.features import used
 from candle_spec.names import to_json
+from candle_spec.weights.dtypes import is_parameter
 from candle_spec.weights.shards import GroupPlan, StoredPart, stored_parts
 from candle_spec.weights.sources import TensorSource
 
@@ -130,11 +131,12 @@ def _compact_size(entry: Mapping[str, Any]) -> int:
 def build(inputs: Inputs, entries: list[dict[str, Any]]) -> dict[str, Any]:
     """Return the manifest (without seal); its tensors are inline unless they were written as a file."""
     contents = inputs.contents
+    models = [entry for entry in entries if is_model(entry["group"])]
     manifest: dict[str, Any] = {
         "$schema": schema_id("checkpoint"),
         "schema_version": SCHEMA_VERSION,
         "dates": {"created": timestamp(inputs.created)},
-        "model": {"framework": _framework(contents.framework), "parameter_count": _parameters(entries)},
+        "model": {"framework": _framework(contents.framework), "parameter_count": _parameters(models)},
         "files": file_rows(inputs.files),
         "weights": _weights(inputs, entries),
         "training_state": _training_state(contents),
@@ -187,18 +189,23 @@ def _framework(framework: Framework) -> dict[str, Any]:
 
 
 def _parameters(entries: Sequence[Mapping[str, Any]]) -> int:
-    """Count the elements of the models' tensors, each stored tensor once."""
-    counted = (entry for entry in entries if is_model(entry["group"]) and "alias_of" not in entry)
-    return sum(math.prod(entry["shape"]) for entry in counted)
+    """Count the parameters among tensors, those of aliases once."""
+    return sum(
+        math.prod(entry["shape"])
+        for entry in entries
+        if "alias_of" not in entry and is_parameter(entry["dtype"], entry.get("role", ""))
+    )
 
 
 def _weights(inputs: Inputs, entries: list[dict[str, Any]]) -> dict[str, Any]:
     weights: dict[str, Any] = {"kind": "payload" if inputs.contents.payload else "tensors", "format": "safetensors"}
-    weights |= identity(entries)
     if inputs.contents.payload:
-        weights |= _payload(inputs)
+        weights |= identity(entries, _payload(inputs))
+        weights["payload"] = [{"role": side.role, "path": side.path} for side in inputs.contents.payload]
         if not entries:
             return {key: weights[key] for key in ("kind", "content_digest", "payload")}
+    else:
+        weights |= identity(entries)
     weights["groups"] = [_group(group, inputs, entries) for group in inputs.contents.groups]
     if is_apart(entries):
         weights["inventory"] = [INVENTORY]
@@ -207,15 +214,11 @@ def _weights(inputs: Inputs, entries: list[dict[str, Any]]) -> dict[str, Any]:
     return weights
 
 
-def _payload(inputs: Inputs) -> dict[str, Any]:
-    """Return the files that are the model, and the identity that they make."""
+def _payload(inputs: Inputs) -> list[tuple[str, str, int, str]]:
+    """Return role, media type, size and digest of the files that are the model."""
     records = {record.path: record for record in inputs.files}
     kept = [(side.role, records[side.path]) for side in inputs.contents.payload]
-    rows = [(role, record.media_type, record.size, record.digest) for role, record in kept]
-    return {
-        "content_digest": payload_digest(rows),
-        "payload": [{"role": side.role, "path": side.path} for side in inputs.contents.payload],
-    }
+    return [(role, record.media_type, record.size, record.digest) for role, record in kept]
 
 
 def _group(group: Group, inputs: Inputs, entries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -226,7 +229,7 @@ def _group(group: Group, inputs: Inputs, entries: Sequence[Mapping[str, Any]]) -
     if plan.index_name:
         about["index"] = plan.index_name
     about["tensor_count"] = len(own)
-    about["parameter_count"] = sum(math.prod(entry["shape"]) for entry in own if "alias_of" not in entry)
+    about["parameter_count"] = _parameters(own)
     about["size"] = sum(entry.size for file in plan.files for entry in file.header.entries.values())
     return about
 
@@ -261,7 +264,7 @@ def _security(contents: Contents) -> dict[str, Any]:
         }
         for pickle in contents.pickles
     ]
-    return {"inert_pickle": pickles, "embedded_code": list(contents.embedded_code)}
+    return {"inert_pickle": pickles, "embedded_code": [code.to_json() for code in contents.embedded_code]}
 
 
 def tool() -> dict[str, str]:

@@ -47,6 +47,16 @@ class FilesOf:
             return None
         return is_place(document["tree"], root) if isinstance(document, dict) and "tree" in document else None
 
+    def tensors(self, path: str) -> list[Any] | None:
+        """Return the entries of a file of the inventory; what is none, L4 says."""
+        file = self._file(path)
+        try:
+            document = None if file is None else load_file(file, location=path)
+        except CandleSpecError:
+            return None
+        entries = document.get("tensors") if isinstance(document, dict) else None
+        return entries if isinstance(entries, list) else None
+
     def _file(self, path: str) -> Path | None:
         """Return a file, or ``None`` where it is withheld, missing, or not fetched."""
         try:

@@ -28,5 +28,11 @@ def command(path: Path, topology: Path | None, context: Path | None, whole: bool
         click.echo(json.dumps(summary.to_json(), indent=2))
         return
     lines = [words.title_line(summary), *words.group_lines(summary), *words.meaning_lines(summary)]
-    lines += [words.code_line(summary), "", *tree_lines(summary, fold=not whole), *words.use_it_lines(summary)]
+    lines += [
+        *words.evaluation_lines(summary),
+        words.code_line(summary),
+        "",
+        *tree_lines(summary, fold=not whole),
+        *words.use_it_lines(summary),
+    ]
     click.echo("\n".join(lines))

@@ -149,7 +149,10 @@ def _told(path: Path, done: Migrated) -> list[str]:
     where = path if done.kept else f"{path} -> {done.path}"
     lines = [f"{where}    {count} of version {version}, {words.size(done.copied)} copied"]
     if len(done.made) == 1:
-        lines.append(f"   content {_content(done.made[0].after)['content_digest']}, as before; L0-L5 ok")
+        now, was = (_content(manifest)["content_digest"] for manifest in (done.made[0].after, done.made[0].before))
+        lines.append(
+            f"   content {now}, {'as before' if now == was else 'with the tensors beside the payload'}; L0-L5 ok"
+        )
     stays = sorted({name for made in done.made for name in made.stays})
     if stays:
         lines.append(f"   withheld from this copy, and as they were: {', '.join(stays)}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,9 @@ class _Naming(click.Command):
 
         names = [name for name in sorted(collection.versions()) if not name.startswith("common/")]
         with formatter.section("Schemas"):
-            formatter.write_text(f"{', '.join(names)}, repositories/ID, common/…")
+            text, width = f"{', '.join(names)}, repositories/ID, common/…", formatter.width - formatter.current_indent
+            for line in textwrap.wrap(text, width, break_on_hyphens=False):
+                formatter.write_text(line)
         super().format_epilog(ctx, formatter)
 
 

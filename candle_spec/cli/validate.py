@@ -23,6 +23,7 @@ _MOST_LOOKED_AT = 2_000
 @click.option("--format", "form", type=click.Choice(reporters.names()), default=reporters.USUAL, help="How to report.")
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
 @click.option("--level", type=click.Choice([f"L{n}" for n in range(6)]), default="L5", help="The last level to run.")
+@click.option("--public-key", type=click.Path(path_type=Path), help="Signatures must be made with this key (PEM).")
 @click.option("--strict-safe", is_flag=True, help="An inert pickle of foreign code is an error.")
 @click.option("--strict", is_flag=True, help="Warnings are findings too.")
 @click.option("--jobs", type=click.IntRange(1), help="Threads (default: at most 2).")
@@ -33,6 +34,7 @@ def command(
     form: str,
     as_json: bool,
     level: str,
+    public_key: Path | None,
     strict_safe: bool,
     strict: bool,
     jobs: int | None,
@@ -41,7 +43,7 @@ def command(
 ) -> int:
     """Validate the checkpoints at or below PATHS, level by level.
 
-    L0 parse, L1 schema, L2 semantics, L3 files, L4 weights, L5 safety.
+    L0 parse, L1 schema, L2 semantics, L3 files, L4 weights, L5 safety; with L3, L8 signatures.
     """
     from candle_spec.validation import validate
 
@@ -49,7 +51,14 @@ def command(
     found = [checkpoint for path in paths for checkpoint in _checkpoints(path)]
     with bar("validating", _work(found, int(level[1])), quiet=quiet or form != reporters.USUAL) as progress:
         reports = [
-            validate(path, max_level=int(level[1]), strict_safe=strict_safe, jobs=jobs, progress=progress)
+            validate(
+                path,
+                max_level=int(level[1]),
+                strict_safe=strict_safe,
+                jobs=jobs,
+                progress=progress,
+                public_key=public_key,
+            )
             for path in found
         ]
     if not quiet:

@@ -26,6 +26,7 @@ from typing import Any, Literal, Protocol
 
 from candle_spec.checkpoint.contents import (
     Contents,
+    EmbeddedCode,
     Field,
     Framework,
     Group,
@@ -41,6 +42,7 @@ __all__ = [
     "Card",
     "Converter",
     "Detection",
+    "EmbeddedCode",
     "Field",
     "Group",
     "InertPickle",
@@ -172,8 +174,8 @@ class Native:
     fields: list[Field] = field(default_factory=list)
     parts: list[Part] = field(default_factory=list)
     pickles: list[InertPickle] = field(default_factory=list)
-    embedded_code: list[str] = field(default_factory=list)
-    """Places that hold program code (TorchScript source, Lambda bytecode), one sentence each."""
+    embedded_code: list[EmbeddedCode] = field(default_factory=list)
+    """Program code that it holds or needs: TorchScript source, Lambda bytecode, classes of its authors."""
     problems: list[Problem] = field(default_factory=list)
     checks: list[Callable[[], str]] = field(default_factory=list)
     """Checksums inside the native file, compared while its tensors are converted: each gives ``""`` or what is wrong.

@@ -1,16 +1,19 @@
 """Name content that is no checkpoint, so that a stranger's mistake is explained instead of reported as noise.
 
-To add a kind: one row in ``_MAGIC`` (first bytes) or in ``_TEXT`` (the beginning of a text).
+To add a kind: one row in ``_MAGIC`` (first bytes), in ``_TEXT`` (the beginning of a text) or in ``_DUMPS`` (what a
+library writes of a model for people to read: words at the beginning of such a text, and the call that saves the model).
 """
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from candle_spec.conversion.contract import Source
 from candle_spec.errors import ForeignContentError
 
 _HEAD: Final = 4096
+_CATBOOST: Final = "this format is not read yet, ONNX is: model.save_model('model.onnx', format='onnx')"
 
 _MAGIC: Final[tuple[tuple[int, bytes, str, str], ...]] = (
     (0, b"\x1f\x8b", "a gzip file without a known checkpoint in it", "unpack it first"),
@@ -28,7 +31,12 @@ _MAGIC: Final[tuple[tuple[int, bytes, str, str], ...]] = (
     (0, b"PAR1", "an Apache Parquet table", "this is data, not a model"),
     (0, b"SQLite format 3\x00", "an SQLite database", ""),
     (0, b"GGUF", "a GGUF model of llama.cpp", "this format is not read yet"),
-    (0, b"CBM1", "a CatBoost model", "this format is not read yet"),
+    (
+        0,
+        b"CBM1",
+        "a CatBoost model",
+        _CATBOOST,
+    ),
     (0, b"\x89HDF\r\n\x1a\n", "an HDF5 file that no framework known here wrote", "candle-spec inspect says more"),
     (0, b"PK\x03\x04", "a zip archive without a known checkpoint in it", "unpack it and name the file inside"),
 )
@@ -51,6 +59,47 @@ _TEXT: Final[tuple[tuple[bytes, str, str, str], ...]] = (
     (b"<?xml", "error-page", "an XML document, most likely a storage service's error", "download it again"),
     (b"<error", "error-page", "an XML document, most likely a storage service's error", "download it again"),
 )
+
+_LIGHTGBM: Final = "write the model itself: booster.save_model('model.txt'); model.booster_ is that of LGBMModel"
+_XGBOOST: Final = (
+    "write the model itself: booster.save_model('model.ubj'); model.get_booster() is the booster of XGBModel"
+)
+_DUMPS: Final[tuple[tuple[re.Pattern[bytes], int, str, str], ...]] = (
+    (
+        re.compile(
+            rb'"(num_tree_per_iteration|max_feature_idx|label_index|average_output|tree_info|monotone_constraints'
+            rb'|feature_infos|pandas_categorical)" *:'
+        ),
+        2,
+        "the dump of a LightGBM model as JSON (dump_model), which no program loads again",
+        _LIGHTGBM,
+    ),
+    (
+        re.compile(rb"\A,?tree_index,node_depth,node_index,left_child"),
+        1,
+        "the dump of a LightGBM model as a table (trees_to_dataframe), which no program loads again",
+        _LIGHTGBM,
+    ),
+    (
+        re.compile(rb'\Abooster\[0\]|\A\[\s*\{\s*"nodeid" *:|\A\[\s*"\s*\{\s*\\"nodeid\\" *:|\A\[\s*"0:(\[|leaf=)'),
+        1,
+        "the dump of an XGBoost model (dump_model, get_dump), which no program loads again",
+        _XGBOOST,
+    ),
+    (
+        re.compile(rb"\A,?Tree,Node,ID,Feature,Split,Yes,No"),
+        1,
+        "the dump of an XGBoost model as a table (trees_to_dataframe), which no program loads again",
+        _XGBOOST,
+    ),
+    (
+        re.compile(rb'\A\{\s*"(features_info|oblivious_trees|ctr_data)" *:'),
+        1,
+        "a CatBoost model as JSON",
+        _CATBOOST,
+    ),
+)
+"""What libraries write of a model besides the model: pattern, how many different words of it, what it is, the call."""
 
 
 def foreign_content(source: Source) -> ForeignContentError:
@@ -97,6 +146,9 @@ def _by_text(head: bytes, size: int, location: str) -> ForeignContentError:
     if size < _HEAD and start.startswith((b"outs:", b"md5:")) and b"md5" in start:
         message = "this is a DVC pointer: the real file was not fetched"
         return ForeignContentError(message, refusal="pointer", location=location, hint="dvc pull")
+    for pattern, often, what, hint in _DUMPS:
+        if len({found.group() for found in pattern.finditer(head.lstrip())}) >= often and _is_text(head):
+            return ForeignContentError(f"this is {what}", location=location, hint=hint)
     if _is_text(head):
         message = "this is a text file, not a native checkpoint"
         hint = "name the weights file; an architecture goes with --topology"

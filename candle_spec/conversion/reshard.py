@@ -17,6 +17,7 @@ from candle_spec.canonical import pretty
 from candle_spec.checkpoint import manifest_file
 from candle_spec.checkpoint.checkpoint import Checkpoint
 from candle_spec.checkpoint.folder_writer import FolderWriter
+from candle_spec.checkpoint.later_evaluations import later_files
 from candle_spec.checkpoint.relayout import Relayout, relayout
 from candle_spec.checkpoint.seal import refuse_other_version
 from candle_spec.conversion.convert import writing
@@ -171,6 +172,8 @@ class _Copying:
             source = self._checkpoint.file(path)
             if self._writer.copy(path, self._blocks(source)) != row["digest"]:
                 raise _changed(source)
+        for path in later_files(self._checkpoint.path, self._rows):  # the model is the one that they are about
+            self._writer.copy(path, self._blocks(self._checkpoint.file(path)))
 
     def _blocks(self, source: Path) -> Iterator[bytes | memoryview]:
         for block in FileBytes(source, 0, source.stat().st_size).blocks():

@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from candle_spec import pointer
+from candle_spec.checkpoint.contents import code_in_words
 from candle_spec.checkpoint.wrappers import wrappers_in
-from candle_spec.weights.dtypes import DTYPES
+from candle_spec.conversion.evaluations import in_words, later_in_words
+from candle_spec.weights.dtypes import DTYPES, is_parameter
 
 if TYPE_CHECKING:
     from candle_spec.checkpoint.checkpoint import Checkpoint
@@ -32,6 +34,7 @@ class TensorLine:
     label: str = ""
     alias_of: str = ""
     note: str = ""
+    role: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +72,9 @@ class Summary:
         parts: What was kept, dropped, is absent, with reasons.
         imports: What its pickles would have imported.
         unknown_imports: Those of them that are foreign code.
-        embedded_code: Places that hold program code.
+        embedded_code: Program code in it, in words.
+        evaluations: Values that were measured, in words.
+        later: Those that were added later, which neither seal nor signature of the manifest covers.
         use_it: Lines that say how to go on.
     """
 
@@ -87,6 +92,8 @@ class Summary:
     imports: list[str] = field(default_factory=list)
     unknown_imports: list[str] = field(default_factory=list)
     embedded_code: list[str] = field(default_factory=list)
+    evaluations: list[str] = field(default_factory=list)
+    later: list[str] = field(default_factory=list)
     use_it: list[str] = field(default_factory=list)
 
     def to_json(self) -> dict[str, Any]:
@@ -112,7 +119,7 @@ def summarize_native(native: Native) -> Summary:
         parts=[{key: value for key, value in _part(part).items() if value not in ("", None)} for part in native.parts],
         imports=sorted({name for pickle in native.pickles for name in pickle.imports}),
         unknown_imports=sorted({name for pickle in native.pickles for name in pickle.unknown_imports}),
-        embedded_code=list(native.embedded_code),
+        embedded_code=[code_in_words(code.to_json()) for code in native.embedded_code],
     )
     summary.use_it = [
         f"candle-spec convert {_quoted(native.source.path)}",
@@ -132,6 +139,7 @@ def _line(tensor: TensorSource | Tensor, size: int, note: str) -> TensorLine:
         label=tensor.label,
         alias_of="/".join(tensor.alias_of) if tensor.alias_of else "",
         note=note,
+        role=tensor.role,
     )
 
 
@@ -167,7 +175,9 @@ def summarize_checkpoint(checkpoint: Checkpoint) -> Summary:
         parts=list(conversion.get("parts", [])),
         imports=sorted({name for pickle in pickles for name in pickle["imports"]}),
         unknown_imports=sorted({name for pickle in pickles for name in pickle["unknown_imports"]}),
-        embedded_code=list(pointer.get(manifest, "/security/embedded_code", [])),
+        embedded_code=[code_in_words(entry) for entry in pointer.get(manifest, "/security/embedded_code", [])],
+        evaluations=[in_words(row) for row in manifest.get("evaluations", ())],
+        later=later_in_words(checkpoint),
         use_it=use_it(checkpoint, groups),
     )
 
@@ -191,7 +201,7 @@ def _group(group: str, kind: str, root: str, tensors: Sequence[TensorLine]) -> G
         kind=kind,
         root=root,
         tensors=len(own),
-        parameters=sum(math.prod(line.shape) for line in stored),
+        parameters=sum(math.prod(line.shape) for line in stored if is_parameter(line.dtype, line.role)),
         size=sum(line.size for line in stored),
         dtypes=tuple(name for name, _ in Counter(line.dtype for line in own).most_common()),
         first=names[0] if names else "",

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from candle_spec.checkpoint.checkpoint import Checkpoint
 from candle_spec.checkpoint.inventory import Tensor
@@ -15,11 +16,14 @@ from candle_spec.conversion.contract import Native
 from candle_spec.conversion.extents import checked_extents
 from candle_spec.conversion.native import read_native
 from candle_spec.conversion.predictions import compare_predictions
-from candle_spec.conversion.restore import splice_of
+from candle_spec.conversion.restore import restore, splice_of
 from candle_spec.conversion.splice import prove
 from candle_spec.digests import Progress, digest_blocks, digest_encoded, digest_file, digest_range, no_progress
 from candle_spec.errors import CorruptFileError, InvalidInputError, ProofFailedError
 from candle_spec.weights.sources import TensorSource
+
+DERIVED: Final = "derived"
+"""Kind of the groups of arrays that were made of a payload."""
 
 
 @dataclass(slots=True)
@@ -46,8 +50,9 @@ def verify_conversion(
 ) -> Proof:
     """Check a conversion's certificate anew.
 
-    Without ``native`` the native file is spliced from the checkpoint and its digest compared with the certificate's;
-    with it, the real file is read again and compared tensor by tensor as well.
+    Without ``native`` the native file is spliced from the checkpoint and its digest compared with the certificate's,
+    and arrays that were derived from a payload are derived again; with it, the real file is read again and compared
+    tensor by tensor as well.
 
     Args:
         checkpoint: The checkpoint.
@@ -76,6 +81,8 @@ def verify_conversion(
             proof.claims += _spliced(opened, conversion, {file.name: file.path for file in all_files(read)}, progress)
     else:
         proof.claims += _spliced(opened, conversion, {}, progress)
+        if proof.ok:
+            proof.claims += _derived(opened, conversion, progress)
     if predictions:
         proof.claims.append(compare_predictions(opened, Path(native) if native is not None else None))
     return proof
@@ -99,13 +106,36 @@ def _same_files(native: Native, conversion: Mapping[str, Any], progress: Progres
 
 
 def _same_tensors(native: Native, checkpoint: Checkpoint, progress: Progress) -> Claim:
-    common = {(tensor.group, tensor.name): tensor for tensor in checkpoint.tensors}
-    names = {(tensor.group, tensor.name) for tensor in native.tensors}
-    what = f"{len(native.tensors)} tensors equal, native against common"
+    derived = {group.id for group in native.groups if group.kind == DERIVED}
+    stored = {(tensor.group, tensor.name) for tensor in checkpoint.tensors}
+    # A later version may derive more from the same payload.
+    found = [each for each in native.tensors if each.group not in derived or (each.group, each.name) in stored]
+    return _compared(f"{len(found)} tensors equal, native against common", found, checkpoint.tensors, progress)
+
+
+def _derived(checkpoint: Checkpoint, conversion: Mapping[str, Any], progress: Progress) -> list[Claim]:
+    """Derive the arrays of payloads again from what is restored: no digest of the model covers them."""
+    groups = {group["id"] for group in checkpoint.document["weights"].get("groups", []) if group["kind"] == DERIVED}
+    stored = [tensor for tensor in checkpoint.tensors if tensor.group in groups]
+    if not stored or not conversion["restore"].get("originals"):
+        return []
+    what = f"{len(stored)} derived arrays are what the payload says"
+    with tempfile.TemporaryDirectory(prefix="candle-spec-") as folder:
+        restore(checkpoint.path, Path(folder) / "native")
+        native, _ = read_native(Path(folder) / "native")
+        with native.resources:
+            names = {(tensor.group, tensor.name) for tensor in stored}
+            found = [tensor for tensor in native.tensors if (tensor.group, tensor.name) in names]
+            return [_compared(what, found, stored, progress)]
+
+
+def _compared(what: str, native: Sequence[TensorSource], stored: Sequence[Tensor], progress: Progress) -> Claim:
+    common = {(tensor.group, tensor.name): tensor for tensor in stored}
+    names = {(tensor.group, tensor.name) for tensor in native}
     if names != set(common):
         different = sorted(names ^ set(common))[0]
         return Claim(what, False, f"{different[1]!r} of group {different[0]!r} is on one side only")
-    for source in native.tensors:
+    for source in native:
         fault = _difference(source, common[source.group, source.name])
         if fault:
             return Claim(what, False, f"{source.name}: {fault}")

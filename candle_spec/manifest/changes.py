@@ -7,15 +7,13 @@ a closed list.
 
 from __future__ import annotations
 
-import copy
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from candle_spec import pointer
 from candle_spec.digests import digest_json
-from candle_spec.errors import CorruptFileError, UnknownVersionError
+from candle_spec.errors import CorruptFileError
 
 Document = dict[str, Any]
 
@@ -35,6 +33,10 @@ class Facts(Protocol):
         """Return whether the root of a group is a place of the state tree in a file."""
         ...
 
+    def tensors(self, path: str) -> list[Any] | None:
+        """Return the entries of a file of the inventory."""
+        ...
+
 
 class Change(Protocol):
     """One difference between two versions of a document."""
@@ -52,7 +54,7 @@ class Change(Protocol):
         ...
 
 
-class _Staying:
+class Staying:
     """A change that moves nothing."""
 
     def moved(self, parts: Sequence[str]) -> Sequence[str] | None:
@@ -67,7 +69,7 @@ class Rename:
     to: str
 
     def apply(self, document: Document, facts: Facts) -> None:
-        for holder, key in _holders(document, self.at):
+        for holder, key in holders(document, self.at):
             if self.to in holder:
                 raise CorruptFileError(f"it has both {key!r} and {self.to!r}", location=self.at)
             members = {self.to if name == key else name: value for name, value in holder.items()}
@@ -86,7 +88,7 @@ class Remove:
     at: str
 
     def apply(self, document: Document, facts: Facts) -> None:
-        for holder, key in _holders(document, self.at):
+        for holder, key in holders(document, self.at):
             del holder[key]
 
     def moved(self, parts: Sequence[str]) -> Sequence[str] | None:
@@ -103,7 +105,7 @@ class RemoveDigest(Remove):
         files = document.get("files")
         rows = [row for row in files if isinstance(row, dict)] if isinstance(files, list) else []
         stated = {str(row.get("path")): row.get(self.listed) for row in rows}
-        for holder, key in _holders(document, self.at):
+        for holder, key in holders(document, self.at):
             if holder[key] != stated.get(str(holder.get("path"))):
                 message = f"it says {holder[key]!r} of {holder.get('path')!r}, and the list of files another digest"
                 raise CorruptFileError(message, location=self.at)
@@ -111,7 +113,7 @@ class RemoveDigest(Remove):
 
 
 @dataclass(frozen=True, slots=True)
-class RemoveNowhere(_Staying):
+class RemoveNowhere(Staying):
     """A root of a group is gone where it is no place of the state tree, whose path ``tree`` names: it said nothing."""
 
     at: str
@@ -119,39 +121,19 @@ class RemoveNowhere(_Staying):
 
     def apply(self, document: Document, facts: Facts) -> None:
         path = pointer.get(document, self.tree)
-        for holder, key in _holders(document, self.at):
+        for holder, key in holders(document, self.at):
             if isinstance(path, str) and holder[key] and facts.is_place(path, str(holder[key])) is False:
                 del holder[key]
 
 
 @dataclass(frozen=True, slots=True)
-class Refuse(_Staying):
-    """Texts that match a pattern as a whole meant what the new version cannot tell: for a reason, none is migrated."""
-
-    at: str
-    pattern: str
-    reason: str
-
-    def apply(self, document: Document, facts: Facts) -> None:
-        for holder, key in _holders(document, self.at, whole=True):
-            text = holder[key]
-            if isinstance(text, str) and re.fullmatch(self.pattern, text):
-                raise UnknownVersionError(
-                    f"{text[:80]!r}: {self.reason}",
-                    location=self.at,
-                    hint="convert the native checkpoint again",
-                    code="CKP1011",
-                )
-
-
-@dataclass(frozen=True, slots=True)
-class MakeList(_Staying):
+class MakeList(Staying):
     """A member that held one value holds a list of such values."""
 
     at: str
 
     def apply(self, document: Document, facts: Facts) -> None:
-        for holder, key in _holders(document, self.at):
+        for holder, key in holders(document, self.at):
             holder[key] = [holder[key]]
 
 
@@ -172,7 +154,7 @@ class NameAnew:
     keys: bool = False
 
     def apply(self, document: Document, facts: Facts) -> None:
-        for holder, key in _holders(document, self.at, whole=True):
+        for holder, key in holders(document, self.at, whole=True):
             value = holder[key]
             if self.keys and isinstance(value, dict):
                 holder[key] = {self._named(name): inner for name, inner in value.items()}
@@ -196,14 +178,14 @@ class NameAnew:
 
 
 @dataclass(frozen=True, slots=True)
-class AddHeader(_Staying):
+class AddHeader(Staying):
     """Rows of files that have certain values in their members get a member ``header``, computed from the file."""
 
     at: str
     where: Mapping[str, Sequence[str]]
 
     def apply(self, document: Document, facts: Facts) -> None:
-        for holder, key in _holders(document, self.at, whole=True):
+        for holder, key in holders(document, self.at, whole=True):
             row = holder[key]
             if isinstance(row, dict) and all(row.get(name) in values for name, values in self.where.items()):
                 header = facts.header(str(row.get("path")))
@@ -212,13 +194,13 @@ class AddHeader(_Staying):
 
 
 @dataclass(frozen=True, slots=True)
-class AddUnpackedDigest(_Staying):
+class AddUnpackedDigest(Staying):
     """An object with ``path`` and ``size`` gets a member ``digest``: of what the packed file holds."""
 
     at: str
 
     def apply(self, document: Document, facts: Facts) -> None:
-        for holder, key in _holders(document, self.at):
+        for holder, key in holders(document, self.at):
             about = holder[key]
             if isinstance(about, dict) and "digest" not in about and type(about.get("size")) is int:
                 digest = facts.unpacked(str(about.get("path")), about["size"])
@@ -232,7 +214,7 @@ def changed(document: Mapping[str, Any], changes: Sequence[Change], facts: Facts
     Its ``field_sources`` point to where their values stand now; the digest of a value that a change altered is taken
     anew, if it was right.
     """
-    result: Document = copy.deepcopy(dict(document))
+    result: Document = pointer.copied(dict(document))
     for change in changes:
         change.apply(result, facts)
     if isinstance(sources := result.get("field_sources"), list):
@@ -256,8 +238,12 @@ def _source(row: Any, before: Mapping[str, Any], after: Document, changes: Seque
     new = moved(at, changes)
     if new is None:
         return
+    missing = object()
+    value = pointer.get(after, new, missing)
+    if value is missing and pointer.get(before, at, missing) is not missing:
+        return  # a change removed what was not true
     was_right = row.get("value_digest") == digest_json(pointer.get(before, at))
-    yield {**row, "pointer": new} | ({"value_digest": digest_json(pointer.get(after, new))} if was_right else {})
+    yield {**row, "pointer": new} | ({"value_digest": digest_json(value)} if was_right and value is not missing else {})
 
 
 def _is_below(parts: Sequence[str], pattern: str) -> bool:
@@ -266,7 +252,7 @@ def _is_below(parts: Sequence[str], pattern: str) -> bool:
     return len(parts) >= len(wanted) and all(want in ("*", part) for want, part in zip(wanted, parts, strict=False))
 
 
-def _holders(document: Any, pattern: str, *, whole: bool = False) -> Iterator[tuple[Any, Any]]:
+def holders(document: Any, pattern: str, *, whole: bool = False) -> Iterator[tuple[Any, Any]]:
     """Yield what holds each value that a pattern means, and its key or number there.
 
     Args:
@@ -275,10 +261,10 @@ def _holders(document: Any, pattern: str, *, whole: bool = False) -> Iterator[tu
         whole: Whether an item of a list is meant, too; else members of objects only.
     """
     *before, last = pointer.split(pattern)
-    holders = [document]
+    found = [document]
     for part in before:
-        holders = [value for holder in holders for value in _members(holder, part)]
-    for holder in holders:
+        found = [value for holder in found for value in _members(holder, part)]
+    for holder in found:
         if last == "*" and isinstance(holder, list) and whole:
             yield from ((holder, number) for number in range(len(holder)))
         elif isinstance(holder, dict) and last in holder:

@@ -490,7 +490,7 @@ class Group(View):
     """
     kind: str = Field(..., title="Kind")
     """
-    What the tensors are. Closed; other stands for the rest.
+    What the tensors are; other, or a word of one's own, stands for the rest.
     """
     title: str | None = Field(None, title="Title")
     """
@@ -512,9 +512,9 @@ class Group(View):
     """
     Number of names, aliases included.
     """
-    parameter_count: int = Field(..., title="Elements")
+    parameter_count: int = Field(..., title="Parameters")
     """
-    Number of elements, aliases not counted again.
+    Number of parameters, as in the model's parameter_count.
     """
     size: int = Field(..., title="Size")
     """
@@ -723,7 +723,7 @@ class Split(View):
     """
     digest: str | None = Field(None, title="Digest")
     """
-    Of the file that lists its members.
+    SHA-256 of the file that lists its members, which lies with the data: nobody compares it here.
     """
 
 
@@ -965,18 +965,22 @@ class InertPickleItem(View):
     """
 
 
-class Security(View):
+class EmbeddedCode(View):
     """
-    What of the native checkpoint could run code if it were loaded by its framework; nothing of it was run.
+    Program code that the model holds or needs.
     """
 
-    inert_pickle: list[InertPickleItem] | None = Field(None, title="Inert pickles")
+    path: str | None = Field(None, title="Path")
     """
-    Pickles in the native files (and so in the residue).
+    The file of this checkpoint that holds or names it; absent where only the native bytes do.
     """
-    embedded_code: list[str] | None = Field(None, title="Embedded code")
+    kind: str = Field(..., title="Kind")
     """
-    Places that hold program code, one sentence each.
+    What it is.
+    """
+    description: str | None = Field(None, title="Description")
+    """
+    What is known of it.
     """
 
 
@@ -1065,7 +1069,7 @@ class Model(View):
     """
     parameter_count: int | None = Field(None, title="Parameters")
     """
-    Number of elements of the model groups' tensors, tied ones once.
+    Number of parameters of the model groups: elements of numeric tensors that are no buffers, tied ones once.
     """
     precision: (
         list[
@@ -1115,7 +1119,7 @@ class Model(View):
         | None
     ) = Field(None, title="Precision")
     """
-    Data types of the model's tensors.
+    Data types of the model's parameters; plain integers may be left out.
     """
 
 
@@ -1485,6 +1489,21 @@ class Verification(View):
     """
 
 
+class Security(View):
+    """
+    What of the native checkpoint could run code if it were loaded by its framework; nothing of it was run.
+    """
+
+    inert_pickle: list[InertPickleItem] | None = Field(None, title="Inert pickles")
+    """
+    Pickles in the native files (and so in the residue).
+    """
+    embedded_code: list[EmbeddedCode] | None = Field(None, title="Embedded code")
+    """
+    Program code that the model holds or needs.
+    """
+
+
 class Output(View):
     """
     One output of the model.
@@ -1668,7 +1687,7 @@ class Tensor(View):
     """
     role: str | None = Field(None, title="Role")
     """
-    Whether it is trained (parameter) or follows the training (buffer).
+    Whether it is trained (parameter), follows the training (buffer), or is neither (constant: a shape, an index, a label, the structure of a tree).
     """
     label: str | None = Field(None, title="Label")
     """

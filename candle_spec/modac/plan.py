@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from candle_spec.checkpoint.checkpoint import Checkpoint
+from candle_spec.checkpoint.later_evaluations import later_files
 from candle_spec.checkpoint.layout import MANIFEST, SIGNATURE
 from candle_spec.checkpoint.publication import left_out, publication, published_manifest
 from candle_spec.modac.records import AssetPlan, AssetRecord, CollectionEntry, FileEntry
@@ -165,6 +166,9 @@ def _files(checkpoint: Checkpoint, record: AssetRecord, folder: str, prefix: str
     sent = [path for path, row in rows.items() if path not in kept_back and "withheld" not in row]
     if (checkpoint.path / SIGNATURE).is_file() and not kept_back and not is_changed:
         sent.append(SIGNATURE)
+    later = later_files(checkpoint.path, rows)
+    rows |= {path: {"role": "evaluation" if path.endswith(".json") else "signature"} for path in later}
+    sent += later
     names = flat_names([*sent, MANIFEST])
     for path in sent:
         entry = None if prefix else record.files.get(path)

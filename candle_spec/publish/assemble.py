@@ -17,7 +17,7 @@ from typing import Any, Final
 from candle_spec import limits
 from candle_spec.atomic import Fs, write_errors
 from candle_spec.canonical import loads
-from candle_spec.checkpoint.layout import MANIFEST, SIGNATURE, walk
+from candle_spec.checkpoint.layout import EVALUATIONS, MANIFEST, SIGNATURE, walk
 from candle_spec.digests import Progress, digest_file, no_progress
 from candle_spec.errors import (
     CorruptFileError,
@@ -34,6 +34,7 @@ from candle_spec.series.outline import EPOCHS
 from candle_spec.validation import validate
 
 PRIVATE: Final = ".candle-download"
+_MOST_EVALUATIONS: Final = 10_000
 _POINTER: Final = re.compile(rf"{EPOCHS}/[0-9]{{1,9}}")
 
 
@@ -144,7 +145,7 @@ def _manifest(part: Part, root: Path, fs: Fs) -> Any:
 
 
 def _listed(manifest: Any, part: Part) -> Iterator[tuple[str, str, int | None]]:
-    """Yield path, digest and size of each file that the manifest lists, and of its signature, if there is one."""
+    """Yield path, digest and size of each file that the manifest lists, of its signature, and of later evaluations."""
     try:
         rows = [
             (str(row["path"]), str(row["digest"]), int(row["size"]))
@@ -162,6 +163,14 @@ def _listed(manifest: Any, part: Part) -> Iterator[tuple[str, str, int | None]]:
     yield from rows
     if part.find(SIGNATURE) is not None:
         yield SIGNATURE, "", None
+    listed = {path for path, _, _ in rows}
+    for number in range(_MOST_EVALUATIONS):  # each has a digest of its own
+        name = f"{EVALUATIONS}/{number}.json"
+        if name in listed or part.find(name) is None:
+            return
+        yield name, "", None
+        if part.find(f"{EVALUATIONS}/{number}.sig") is not None:
+            yield f"{EVALUATIONS}/{number}.sig", "", None
 
 
 def _drop_others(root: Path, listed: set[str], fs: Fs) -> None:

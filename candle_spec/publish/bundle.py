@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 
 from candle_spec.checkpoint.checkpoint import Checkpoint
+from candle_spec.checkpoint.later_evaluations import later_files
 from candle_spec.checkpoint.layout import MANIFEST, SIGNATURE
 from candle_spec.checkpoint.publication import left_out, published_manifest
 from candle_spec.digests import BLOCK
@@ -87,6 +88,7 @@ def bundle(
     items = [Item(path, data=data) for path, data in record.items()]
     items += [Item(path, checkpoint.file(path)) for path in rows if path not in kept_back]
     items += [Item(name, path) for name, path in (native or {}).items()]
+    items += [Item(path, checkpoint.file(path)) for path in later_files(checkpoint.path, rows)]
     if kept_back or checkpoint.complete_document is not checkpoint.document:
         return [*items, Item(MANIFEST, data=published_manifest(checkpoint, kept_back))]
     if (checkpoint.path / SIGNATURE).is_file():

@@ -14,6 +14,7 @@ from typing import Any
 from candle_spec.checkpoint.checkpoint import Checkpoint
 from candle_spec.checkpoint.publication import publication
 from candle_spec.publish.bundle import Item, bundle
+from candle_spec.publish.card import with_later
 from candle_spec.publish.privacy import Leak, leaks
 from candle_spec.publish.registry import template
 from candle_spec.publish.remarks import Remark, remarks_on
@@ -101,7 +102,7 @@ def _of_checkpoint(path: Path, selection: Selection, form: Form, scratch: ExitSt
     written = form.files(write_documents(chosen, record)) if not remarks else {}
     checkpoint = Checkpoint(path)
     native = native_files(path, scratch) if selection.with_native else {}
-    items = bundle(checkpoint, written, with_original=selection.with_original, native=native)
+    items = bundle(checkpoint, with_later(written, checkpoint), with_original=selection.with_original, native=native)
     return Draft(
         documents=record.documents,
         items=tuple(items),

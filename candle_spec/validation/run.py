@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from candle_spec import parallel
 from candle_spec.checkpoint.layout import MANIFEST, SIGNATURE, YAML_MANIFESTS, written_as_yaml, yaml_manifest
@@ -16,15 +16,43 @@ from candle_spec.manifest.features import unknown
 from candle_spec.manifest.migrations import manifest_bound
 from candle_spec.problems import Level, LevelResult, LevelState, Location, Problem, Report, Severity
 from candle_spec.validation.catalogue import cited, from_error
-from candle_spec.validation.context import NOT_HERE, Context, Options
-from candle_spec.validation.rules import certificate, documents, features, files, safety, semantics, uses, weights
+from candle_spec.validation.context import NOT_HERE, Context, Options, at
+from candle_spec.validation.rules import (
+    certificate,
+    documents,
+    features,
+    files,
+    later_evaluations,
+    parameters,
+    safety,
+    semantics,
+    shards,
+    signatures,
+    uses,
+    weights,
+)
+from candle_spec.validation.verdict import SIGNED, UNSIGNED
 
 Rule = Callable[[Context], Iterable[Problem]]
 
 RULES: Final[dict[Level, tuple[Rule, ...]]] = {
-    Level.SEMANTICS: (*semantics.RULES, *uses.L2_RULES, *certificate.L2_RULES, *features.L2_RULES),
+    Level.SEMANTICS: (
+        *semantics.RULES,
+        *uses.L2_RULES,
+        *certificate.L2_RULES,
+        *features.L2_RULES,
+        *later_evaluations.L2_RULES,
+    ),
     Level.FILES: files.RULES,
-    Level.WEIGHTS: (*weights.RULES, *documents.L4_RULES, *certificate.L4_RULES, *features.L4_RULES),
+    Level.WEIGHTS: (
+        *weights.RULES,
+        *shards.L4_RULES,
+        *parameters.L4_RULES,
+        *documents.L4_RULES,
+        *certificate.L4_RULES,
+        *features.L4_RULES,
+        *later_evaluations.L4_RULES,
+    ),
     Level.SAFETY: safety.RULES,
 }
 """The checks of each level; to add one: a function in ``rules/``, its code in ``schemas/checks.json``."""
@@ -46,6 +74,7 @@ def validate(
     jobs: int | None = None,
     known_digests: dict[str | tuple[str, str], str] | None = None,
     progress: Progress = no_progress,
+    public_key: str | Path | None = None,
 ) -> Report:
     """Validate one checkpoint.
 
@@ -56,13 +85,16 @@ def validate(
         jobs: Threads; ``None`` for the default.
         known_digests: Digests that the caller computed a moment ago from the very bytes in the folder.
         progress: Called with bytes digested: those of the files (L3), and once more those of the tensors (L4).
+        public_key: A key, as PEM: signatures must have been made with its private half (L8).
 
     Raises:
         MissingPathError: Nothing is there.
-        InvalidInputError: It is no checkpoint.
+        InvalidInputError: It is no checkpoint; or there is no such key.
+        MissingDependencyError: There is a key, and not the library that compares signatures.
     """
     root = checkpoint_root(path)
-    options = Options(max_level, strict_safe, parallel.jobs(jobs), known_digests or {}, progress)
+    key = None if public_key is None else Path(public_key)
+    options = Options(max_level, strict_safe, parallel.jobs(jobs), known_digests or {}, progress, key)
     report = Report(str(path))
     context = Context(root, options)
     try:
@@ -205,42 +237,23 @@ def _located(problems: Iterable[Problem], document: Document) -> Iterator[Proble
 def _later_levels(context: Context, report: Report) -> None:
     report.levels.append(LevelResult(Level.BEHAVIOUR, LevelState.NOT_RUN, "candle-spec verify-conversion runs it"))
     report.levels.append(LevelResult(Level.READINESS, LevelState.NOT_RUN, "no repository asked for"))
-    signed = (context.root / SIGNATURE).exists()
-    reason = "signatures are not checked yet" if signed else "unsigned"
-    report.levels.append(LevelResult(Level.AUTHENTICITY, LevelState.NOT_RUN, reason))
+    report.levels.append(_authenticity(context, report))
 
 
-def verdict(report: Report) -> str:
-    """Return the row of a report, for example ``L0-L5 ok · L6 not run: … · L8 unsigned``."""
-    parts: list[tuple[str, list[Any]]] = []
-    for result in report.levels:
-        text = _state_text(result, report)
-        if parts and parts[-1][0] == text and result.level < Level.READINESS:
-            parts[-1][1].append(result.level)
-        elif not (result.level is Level.READINESS and result.state is LevelState.NOT_RUN):
-            parts.append((text, [result.level]))
-    return " · ".join([*(f"{_span(levels)} {text}" for text, levels in parts), *_left_out(report)])
-
-
-def _left_out(report: Report) -> Iterator[str]:
-    """What could not be looked at, counted: a verdict on a part is never one on the whole."""
-    for result in report.levels:
-        for what, noun in (("withheld", "file"), ("not fetched", "file"), (NOT_HERE, "tensor")):
-            count = result.checked.get(what, 0)
-            if count:
-                yield f"{count} {noun}{'s' if count != 1 else ''} {what.removeprefix('tensors ')}"
-
-
-def _span(levels: list[Level]) -> str:
-    return levels[0].label if len(levels) == 1 else f"{levels[0].label}-{levels[-1].label}"
-
-
-def _state_text(result: LevelResult, report: Report) -> str:
-    if result.state is LevelState.OK:
-        return "ok"
-    if result.state is LevelState.FAILED:
-        count = sum(1 for p in report.at_level(result.level) if p.severity is Severity.ERROR)
-        return f"{count} problem" + ("s" if count != 1 else "")
-    if result.reason in ("unsigned",):
-        return result.reason
-    return f"not run: {result.reason}"
+def _authenticity(context: Context, report: Report) -> LevelResult:
+    """A signature passes where a key was given; without one, only its form and what it is of can be judged."""
+    if context.options.max_level < Level.FILES and (context.root / SIGNATURE).exists():
+        return LevelResult(Level.AUTHENTICITY, LevelState.NOT_RUN, "not asked for")
+    found = signatures.signed(context)
+    report.extend(found.problems)
+    if found.problems:
+        return LevelResult(Level.AUTHENTICITY, LevelState.FAILED)
+    if not found.manifest:
+        if context.options.public_key is not None:
+            report.problems.append(at("CKP8003", "the checkpoint is not signed", file=SIGNATURE))
+            return LevelResult(Level.AUTHENTICITY, LevelState.FAILED)
+        return LevelResult(Level.AUTHENTICITY, LevelState.NOT_RUN, UNSIGNED)
+    if found.verified:
+        return LevelResult(Level.AUTHENTICITY, LevelState.OK)
+    hint = "give --public-key" if found.manifest == "a key" else "model_signing verify"
+    return LevelResult(Level.AUTHENTICITY, LevelState.NOT_RUN, f"{SIGNED} {found.manifest}, not verified: {hint}")

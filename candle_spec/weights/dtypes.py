@@ -8,6 +8,7 @@ has no match, the tensor is stored encoded (:mod:`candle_spec.weights.encodings`
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -86,6 +87,19 @@ _ML_DTYPES: Final = frozenset(
 )
 WIDE: Final = {"F80": (63, (10, 12, 16)), "F128": (112, (16,))}
 """Floats that NumPy calls ``longdouble``, or not at all: bits of their fraction, and bytes that an item may take."""
+
+_NO_NUMBERS: Final = ("BOOL", "STR", "BYTES", "STRUCT")
+_INTEGERS: Final = re.compile(r"[IU][0-9]+")
+
+
+def is_parameter(dtype: str, role: str) -> bool:
+    """Whether the elements of a tensor count as parameters: numbers, and not known to be something else."""
+    return dtype not in _NO_NUMBERS and role in ("", "parameter")
+
+
+def is_integer(dtype: str) -> bool:
+    """Whether a dtype is one of plain integers, in which models keep counters as well as weights."""
+    return _INTEGERS.fullmatch(dtype) is not None
 
 
 def item_size(name: str) -> int:

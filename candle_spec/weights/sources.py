@@ -192,7 +192,7 @@ class TensorSource:
             alias.
         encoding: Present where the tensor is stored encoded.
         alias_of: ``(group, name)`` of the tensor that this name shares every byte with.
-        role: ``"parameter"``, ``"buffer"`` or ``""`` where the native checkpoint does not say.
+        role: ``"parameter"``, ``"buffer"``, ``"constant"``, or ``""`` where the native checkpoint does not say.
         label: A name for people where the native one is not readable (Keras: ``dense_1/kernel``).
         attributes: What else the native checkpoint says (``requires_grad``, ``device``, …): JSON values.
     """

@@ -18,7 +18,7 @@ from candle_spec.conversion.contract import Field
 from candle_spec.errors import CandleSpecError
 from candle_spec.weights.dtypes import DTYPES
 
-_SETTINGS_BYTES: Final = 64 * 1024
+_SETTINGS_BYTES: Final = 16 << 20
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]+")
 _DOI: Final = re.compile(r"10\.[0-9]{4,9}(?:\.[0-9]+)*/[^\s\"'<>{}]+")
 _EMAIL: Final = re.compile(r"[!-?A-~]+@[A-Za-z0-9.-]+")
@@ -181,7 +181,7 @@ def count(value: Any) -> int | None:
 
 
 def is_small(settings: dict[str, Any]) -> bool:
-    """Whether settings are few enough for a manifest, which people read, and text that JSON can hold."""
+    """Whether settings are few enough to stand in a document of the manifest, and text that JSON can hold."""
     try:
         return len(canonical(settings)) <= _SETTINGS_BYTES
     except CandleSpecError:  # text that is not Unicode has no canonical form; the state tree keeps it

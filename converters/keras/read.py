@@ -74,7 +74,7 @@ class _Reading:
             native.side_files.append(
                 SideFile(architecture.path, architecture.data, architecture.media_type, "topology")
             )
-            native.embedded_code = needed_code(architecture.document)
+            native.embedded_code = needed_code(architecture.document, architecture.path)
             if architecture.origin.startswith("attribute"):
                 files["", "model_config"] = architecture.path
         native.side_files += self._found.side_files

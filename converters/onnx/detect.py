@@ -59,8 +59,7 @@ def _belonging(model: NativeFile) -> set[str]:
     folder = model.name.rpartition("/")[0]
     with protobuf.open_message(model.path) as message:
         try:
-            places = [place.window for place in read_model(message).tensors if not place.sparse]
-            names = external_names(places)
+            names = external_names(read_model(message).tensors)
         except CandleSpecError:
             return set()
     return {f"{folder}/{name}" if folder else name for name in names}

@@ -1,18 +1,19 @@
 """The tensors of an ONNX model, wherever they stand: initializers, attributes, sub-graphs, functions, training.
 
-A tensor is known by its own name where no other has it, else by its path: node, attribute, graph by graph.
 Layout: https://github.com/onnx/onnx/blob/main/onnx/onnx.proto.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
 from candle_spec import limits
-from candle_spec.converters._shared.names import free_name
+from candle_spec.converters.onnx import roles
+from candle_spec.converters.onnx.attributes import GRAPHS, ONE, SPARSES, read_attribute
+from candle_spec.converters.onnx.lists import LISTS
+from candle_spec.converters.onnx.places import Found, Place, named
 from candle_spec.converters.onnx.tensor_proto import pair, text_of
 from candle_spec.errors import CorruptFileError, LimitExceededError
 from candle_spec.readers import protobuf
@@ -24,29 +25,12 @@ _METADATA: Final = 14
 _TRAINING: Final = 20
 _FUNCTION: Final = 25
 _TENSOR_NAME: Final = 8
-_TENSORS: Final = (5, 10)
-_GRAPHS: Final = (6, 11)
-_SPARSES: Final = (22, 23)
-_SINGLE: Final = (5, 6, 22)
+_INPUT: Final = 1
+_OUTPUT: Final = 2
 _OUR_DOMAINS: Final = frozenset(
     {"", "ai.onnx", "ai.onnx.ml", "ai.onnx.training", "ai.onnx.preview", "ai.onnx.preview.training", "com.microsoft"}
 )
 """Domains whose operators ONNX or its runtime defines."""
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a tensor stands.
-
-    Attributes:
-        name: The name under which it is known here.
-        window: Its message.
-        sparse: Whether it is a ``SparseTensorProto``.
-    """
-
-    name: str
-    window: Window
-    sparse: bool
 
 
 @dataclass(slots=True)
@@ -99,7 +83,7 @@ def read_model(message: Window) -> Model:
             walk.function(item.window)
     if model.graph is None:
         raise CorruptFileError("the model has no graph", location=message.location)
-    model.tensors = list(_named(walk.found))
+    model.tensors = list(named(walk.found, walk.uses))
     return model
 
 
@@ -118,32 +102,21 @@ def _opset(window: Window) -> tuple[str, int]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Found:
-    own: str
-    folder: str
-    path: str
-    window: Window
-    sparse: bool
+class _Node:
+    """A node: its operator, the name under which it is known, and of one that is a value the name of that value."""
 
-
-def _named(found: list[_Found]) -> Iterator[Place]:
-    """Give each tensor a name that no other has."""
-    often = Counter(item.own for item in found)
-    taken = {item.own for item in found if often[item.own] == 1 and item.own}
-    for item in found:
-        name = item.own
-        if not name or often[name] > 1:
-            # An initializer is known by its name in its graph, a value of an attribute by node and attribute.
-            name = free_name(item.path or f"{item.folder}{item.own or 'tensor'}", taken)
-            taken.add(name)
-        yield Place(name, item.window, item.sparse)
+    domain: str
+    operator: str
+    name: str
+    result: str
 
 
 @dataclass(slots=True)
 class _Walk:
     model: Model
     nodes: int = 0
-    found: list[_Found] = field(default_factory=list)
+    found: list[Found] = field(default_factory=list)
+    uses: roles.Uses = field(default_factory=roles.Uses)
 
     def graph(self, window: Window, folder: str) -> None:
         """Walk a ``GraphProto``; ``folder`` is what its tensors' paths begin with."""
@@ -153,7 +126,7 @@ class _Walk:
                 self.node(item.window, folder, index)
                 index += 1
             elif item.number in (5, 15):
-                self.tensor(item, folder, "", sparse=item.number == 15)
+                self.initializer(item, folder, sparse=item.number == 15)
 
     def node(self, window: Window, folder: str, index: int) -> None:
         """Walk a ``NodeProto``."""
@@ -161,39 +134,45 @@ class _Walk:
         if self.nodes > limits.GRAPH_NODES:
             raise LimitExceededError(f"more than {limits.GRAPH_NODES} nodes", location=window.location)
         texts: dict[int, str] = {}
+        ends: dict[int, list[protobuf.Field]] = {_INPUT: [], _OUTPUT: []}
         attributes: list[Window] = []
         for item in protobuf.fields(window):
             if item.number in (3, 4, 7):
                 texts[item.number] = text_of(item)
+            elif item.number in ends:
+                ends[item.number].append(item)
             elif item.number == 5 and item.wire == protobuf.BYTES:
                 attributes.append(item.window)
-        operator = texts.get(4, "")
-        self.model.operators[texts.get(7, ""), operator] += 1
-        label = texts.get(3) or f"{operator}_{index}"
+        domain, operator = texts.get(7, ""), texts.get(4, "")
+        self.model.operators[domain, operator] += 1
+        if roles.says_of_inputs(operator):
+            self.uses.add(operator, [text_of(item) for item in ends[_INPUT]])
+        result = text_of(ends[_OUTPUT][0]) if ends[_OUTPUT] and roles.is_constant(domain, operator) else ""
+        node = _Node(domain, operator, texts.get(3) or f"{operator}_{index}", result)
         for attribute in attributes:
-            self.attribute(attribute, f"{folder}{label}/")
+            self.attribute(attribute, folder, node)
 
-    def attribute(self, window: Window, folder: str) -> None:
+    def attribute(self, window: Window, folder: str, node: _Node) -> None:
         """Walk an ``AttributeProto``."""
-        name = ""
-        inner: list[protobuf.Field] = []
-        for item in protobuf.fields(window):
-            if item.number == 1:
-                name = text_of(item)
-            elif item.number in (*_TENSORS, *_GRAPHS, *_SPARSES):
-                inner.append(item)
-        numbers = Counter(item.number for item in inner)
-        if any(numbers[number] > 1 for number in _SINGLE):
-            raise CorruptFileError(f"the attribute {name!r} has two values", location=_at(window))
+        found = read_attribute(window)
+        name = f"{node.name}.{found.name}" if node.name else found.name
+        # What uses the value of a constant says more of it than the node does.
+        role = roles.of_attribute(node.domain, node.operator, found.name) if not node.result else None
         position: Counter[int] = Counter()
-        for item in inner:
-            several = "" if item.number in _SINGLE else f"_{position[item.number]}"
+        for item in found.inner:
+            own = name if item.number in ONE else f"{name}_{position[item.number]}"
             position[item.number] += 1
-            path = f"{folder}{name}{several}"
-            if item.number in _GRAPHS:
-                self.graph(item.window, f"{path}/")
+            if item.number in GRAPHS:
+                self.graph(item.window, f"{folder}{own}/")
             else:
-                self.tensor(item, folder, path, sparse=item.number in _SPARSES)
+                _check_message(item)
+                sparse = item.number in SPARSES
+                self.add(Found(own, folder, item.window, sparse, role, node.result, "attribute"))
+        lists = [found.lists[number] for number in LISTS if number in found.lists]
+        data = [each for each in lists if roles.is_data(node.domain, node.operator, each.count)]
+        value = found.value() if node.result else None
+        for each in [*data, *([value] if value is not None else [])]:
+            self.add(Found(name, folder, each, False, role, node.result, "attribute"))
 
     def function(self, window: Window) -> None:
         """Walk a ``FunctionProto``."""
@@ -211,7 +190,7 @@ class _Walk:
         self.model.functions.append((domain, name))
         folder = f"functions/{domain}/{name}/" if domain else f"functions/{name}/"
         for attribute in defaults:
-            self.attribute(attribute, folder)
+            self.attribute(attribute, folder, _Node("", "", "", ""))
         for index, node in enumerate(nodes):
             self.node(node, folder, index)
 
@@ -223,12 +202,9 @@ class _Walk:
             if item.number in (1, 2):
                 self.graph(item.window, f"{folder}{'initialization' if item.number == 1 else 'algorithm'}/")
 
-    def tensor(self, item: protobuf.Field, folder: str, path: str, *, sparse: bool) -> None:
-        """Note a tensor and its names."""
-        if item.wire != protobuf.BYTES:
-            raise CorruptFileError("a tensor is no message", location=_at(item.window))
-        if len(self.found) >= limits.ONNX_TENSORS:
-            raise LimitExceededError(f"more than {limits.ONNX_TENSORS} tensors", location=item.window.location)
+    def initializer(self, item: protobuf.Field, folder: str, *, sparse: bool) -> None:
+        """Note an initializer and its name."""
+        _check_message(item)
         inner: Window | None = item.window
         if sparse:
             # A sparse tensor is known by the name of its values.
@@ -237,4 +213,15 @@ class _Walk:
         for part in protobuf.fields(inner) if inner is not None else ():
             if part.number == _TENSOR_NAME:
                 own = text_of(part)
-        self.found.append(_Found(own, folder, path, item.window, sparse))
+        self.add(Found(own, folder, item.window, sparse, value=own))
+
+    def add(self, found: Found) -> None:
+        """Note a tensor."""
+        if len(self.found) >= limits.ONNX_TENSORS:
+            raise LimitExceededError(f"more than {limits.ONNX_TENSORS} tensors")
+        self.found.append(found)
+
+
+def _check_message(item: protobuf.Field) -> None:
+    if item.wire != protobuf.BYTES:
+        raise CorruptFileError("a tensor is no message", location=_at(item.window))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from candle_spec.conversion.contract import Field, Group, Native, NativeFile, Part, SideFile, Source
+from candle_spec.conversion.contract import EmbeddedCode, Field, Group, Native, NativeFile, Part, SideFile, Source
 from candle_spec.conversion.meaning import infer_name
 from candle_spec.converters._shared.protobuf_skeleton import skeleton
 from candle_spec.converters.onnx import fields
@@ -38,18 +38,24 @@ def _native(source: Source, file: NativeFile, message: protobuf.Window, model: M
     native = Native(fields.format_of(model), source, weights_metadata={"format": "np"})
     removed: list[protobuf.Field] = []
     for place in model.tensors:
-        read = reader.sparse if place.sparse else reader.tensor
-        tensor, large = read(place.window, "model", place.name)
+        tensor, large = reader.read(place, "model")
         native.tensors.append(tensor)
         removed += large
     if not native.tensors:
-        raise UnsupportedFormatError("the model holds no tensors", location=str(file.path), hint="it computes only")
+        raise UnsupportedFormatError(
+            "the model holds no tensors, and no lists that were learned",
+            location=str(file.path),
+            hint="it computes only",
+        )
     native.groups = [Group("model", "model")]
     native.fields = [infer_name(source, fields.names_of(model)), *fields.fields_of(model)]
-    native.embedded_code = [f"operators of others: {domain}" for domain in model.foreign_domains]
     size = total_size(native.tensors)
     native.parts = [Part("model", "kept", "", len(native.tensors), size)]
     _add_topology(native, skeleton(file.path, message, removed))
+    path = SKELETON if native.side_files else ""
+    native.embedded_code = [
+        EmbeddedCode("custom-operator", f"operators of others: {domain}", path) for domain in model.foreign_domains
+    ]
     return native
 
 

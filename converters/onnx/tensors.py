@@ -5,12 +5,14 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from candle_spec import limits
 from candle_spec.conversion.contract import NativeFile
 from candle_spec.converters._shared.source_files import leads_out
+from candle_spec.converters.onnx.lists import Listed, tensor_of
+from candle_spec.converters.onnx.places import Place
 from candle_spec.converters.onnx.tensor_proto import Proto, read_proto
 from candle_spec.converters.onnx.types import DOUBLES, FLOATS, RAW, STRINGS, DataType
 from candle_spec.converters.onnx.varints import Numbers
@@ -60,17 +62,25 @@ class Reader:
     model: NativeFile
     files: dict[str, NativeFile]
 
-    def tensor(self, window: Window, group: str, name: str) -> tuple[TensorSource, list[protobuf.Field]]:
-        """Return the tensor of a ``TensorProto``, and the fields that can be left out of the skeleton."""
+    def read(self, place: Place, group: str) -> tuple[TensorSource, list[protobuf.Field]]:
+        """Return the tensor at a place, and the fields that can be left out of the skeleton."""
+        if isinstance(place.content, Listed):
+            return tensor_of(place.content, self.model.path, group, place.name, place.role), []
+        read = self._sparse if place.sparse else self._tensor
+        found, large = read(place.content, group, place.name)
+        return replace(found, role=place.role.of(found.dtype)), large
+
+    def _tensor(self, window: Window, group: str, name: str) -> tuple[TensorSource, list[protobuf.Field]]:
+        """Return the tensor of a ``TensorProto``."""
         proto = read_proto(window)
-        attributes: dict[str, Any] = {"onnx_name": proto.name} if proto.name != name else {}
+        attributes: dict[str, Any] = {"onnx_name": proto.name} if proto.name not in (name, "") else {}
         if proto.type.field == STRINGS:
             return self._strings(proto, group, name, attributes), []
         values = self._values(proto)
         large = [item for item in values.fields if item.window.size >= _INLINE]
         return _source(proto, values.data, group, name, attributes), large
 
-    def sparse(self, window: Window, group: str, name: str) -> tuple[TensorSource, list[protobuf.Field]]:
+    def _sparse(self, window: Window, group: str, name: str) -> tuple[TensorSource, list[protobuf.Field]]:
         """Return the tensor of a ``SparseTensorProto``: values, their places, the shape."""
         inner: dict[int, Window] = {}
         shape: list[int] = []
@@ -81,8 +91,9 @@ class Reader:
                 shape += protobuf.ints(item)
         if set(inner) != {1, 2} or any(n < 0 for n in shape) or len(shape) > limits.TENSOR_RANK:
             raise CorruptFileError("a sparse tensor lacks values, places or shape", location=window.location)
-        values, fields = self.tensor(inner[1], group, name)
-        indices, rises = _coordinates(self, read_proto(inner[2]), tuple(shape), values.shape, name)
+        values, fields = self._tensor(inner[1], group, name)
+        places, _ = self._tensor(inner[2], "", name)
+        indices, rises = _coordinates(places, read_proto(inner[2]), tuple(shape), values.shape)
         parts = {"indices": indices, "values": values.parts[""]} if "" in values.parts else {}
         if not parts:
             raise CorruptFileError("a sparse tensor of encoded values", location=window.location)
@@ -141,7 +152,8 @@ class Reader:
         if not all(re.fullmatch(r"[0-9]{0,18}", text) for text in numbers.values()):
             raise CorruptFileError("offset or length of the values is no number", location=proto.place)
         offset = int(numbers["offset"] or 0)
-        length = int(numbers["length"]) if numbers["length"] else max(0, file.size - offset)
+        # ONNX Runtime goes by the shape where the length is absent, or 0 as a writer that leaves it unset has it.
+        length = int(numbers["length"] or 0) or proto.size
         if offset + length > file.size or length != proto.size:
             message = f"{length} bytes at {offset} of {location!r} ({file.size} bytes) for {proto.size}"
             raise CorruptFileError(message, location=proto.place)
@@ -182,16 +194,13 @@ def _source(proto: Proto, data: Bytes, group: str, name: str, attributes: dict[s
     return TensorSource(group, name, kind.dtype, proto.shape, {"": part}, attributes=attributes)
 
 
-def _coordinates(
-    reader: Reader, proto: Proto, shape: Sequence[int], values: Sequence[int], name: str
-) -> tuple[Part, bool]:
+def _coordinates(source: TensorSource, proto: Proto, shape: Sequence[int], values: Sequence[int]) -> tuple[Part, bool]:
     """Return the places as a matrix of one row for each axis, and whether they rise.
 
     ONNX has them linear, or one row for each value.
     """
     import numpy as np
 
-    source, _ = reader.tensor(proto.window, "", name)
     plain = source.parts.get("")
     if plain is None or plain.dtype != "I64" or plain.data.size > limits.ONNX_STRINGS:
         raise CorruptFileError("the places of a sparse tensor are no integers", location=proto.place)
@@ -213,6 +222,7 @@ def _coordinates(
     return Part("I64", (rank, count), MemoryBytes(np.ascontiguousarray(rows).tobytes())), rises
 
 
-def external_names(windows: Sequence[Window]) -> set[str]:
+def external_names(places: Sequence[Place]) -> set[str]:
     """Return where the values of tensors are said to be, as far as that is in other files."""
+    windows = [each.content for each in places if isinstance(each.content, Window) and not each.sparse]
     return {proto.external.get("location", "") for window in windows if (proto := read_proto(window)).is_external}

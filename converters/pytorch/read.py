@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from candle_spec.conversion.contract import Field, Group, Native, NativeFormat, Part, SideFile, Source
+from candle_spec.conversion.contract import EmbeddedCode, Field, Group, Native, NativeFormat, Part, SideFile, Source
 from candle_spec.conversion.meaning import infer_name
 from candle_spec.converters._shared.pickle.imports import imports_of
 from candle_spec.converters._shared.torch.files import TorchFile, read_legacy, read_zip
@@ -109,6 +109,9 @@ def _add_code(native: Native, file: TorchFile) -> None:
                 "code/",
             )
         )
-        native.embedded_code.append(f"TorchScript program: {len(file.code)} source files, run by torch.jit.load")
+        native.embedded_code += (
+            EmbeddedCode("torchscript", "run by torch.jit.load", f"topology/{name}") for name in sorted(file.code)
+        )
     if any("reduce_graph_module" in name for pickle in native.pickles for name in pickle.imports):
-        native.embedded_code.append("fx.GraphModule: Python source in the pickle, compiled when it is loaded")
+        said = "fx.GraphModule: Python source in the pickle, compiled when it is loaded"
+        native.embedded_code.append(EmbeddedCode("graph-module", said))

@@ -10,7 +10,17 @@ from typing import Any, Final
 
 from candle_spec import limits
 from candle_spec.canonical import loads
-from candle_spec.conversion.contract import Field, Group, InertPickle, Native, NativeFormat, Part, SideFile, Source
+from candle_spec.conversion.contract import (
+    EmbeddedCode,
+    Field,
+    Group,
+    InertPickle,
+    Native,
+    NativeFormat,
+    Part,
+    SideFile,
+    Source,
+)
 from candle_spec.converters._shared.pickle.imports import imports_of
 from candle_spec.converters._shared.torch.files import read_zip
 from candle_spec.converters._shared.torch.tensors import tensor_source
@@ -105,7 +115,8 @@ class _Reading:
         native.pickles = self.pickles
         compiled = [name for name in self._names() if name.startswith("data/aotinductor/")]
         if compiled:
-            native.embedded_code.append(f"compiled code of AOTInductor: {len(compiled)} files, run by torch")
+            said = f"compiled code of AOTInductor: {len(compiled)} files, run by torch"
+            native.embedded_code.append(EmbeddedCode("compiled", said))
         native.parts = [*self._parts(list(groups)), *native.parts]
         return native
 

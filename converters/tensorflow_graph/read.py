@@ -48,7 +48,7 @@ def read(source: Source) -> Native:
         topology.part("the graph without its constants, which are stored as tensors"),
         Part("optimizer", "absent", "a frozen graph has none"),
     ]
-    note_risks(native, [MetaGraph(graph=graph)])
+    note_risks(native, [MetaGraph(graph=graph)], topology.file.path)
     return native
 
 

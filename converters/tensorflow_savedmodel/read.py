@@ -116,7 +116,7 @@ class _Reading:
         native.fields = self._fields()
         self._add_keras(native)
         self._add_assets(native)
-        note_risks(native, self._graphs)
+        note_risks(native, self._graphs, self._topology.file.path)
         self._add_rest(native)
         return native
 
@@ -165,7 +165,7 @@ class _Reading:
         native.side_files += sides
         taken = {found.pointer for found in native.fields}
         native.fields += [found for found in fields if found.pointer not in taken]
-        native.embedded_code += needed_code(document) if document else []
+        native.embedded_code += needed_code(document, sides[0].path if sides else "") if document else []
         native.parts.append(Part("Keras metadata", "transformed" if sides else "residue", "architecture as JSON"))
         for side in sides:
             topologies = next(found for found in native.fields if found.pointer == "/model/topology")

@@ -8,6 +8,7 @@ id, that changes the valid checkpoint.
 
 from __future__ import annotations
 
+import base64
 import copy
 import hashlib
 import json
@@ -25,6 +26,7 @@ sys.path.insert(0, str(ROOT))
 from candle_spec.canonical import pretty  # noqa: E402
 from candle_spec.checkpoint.identity import identity  # noqa: E402
 from candle_spec.checkpoint.manifest_file import dump, manifest_digest  # noqa: E402
+from candle_spec.digests import digest_json  # noqa: E402
 from candle_spec.weights.safetensors import layout  # noqa: E402
 
 W = struct.pack("<4f", 1, 2, 3, 4)
@@ -156,6 +158,7 @@ def side(made: Made, path: str, schema: str, members: dict[str, Any], role: str)
     document = {"$schema": f"{SCHEMAS}{schema}/{VERSION}", "schema_version": VERSION, **members}
     made.files[path] = pretty(document)
     made.list_file(path, "application/json", role)
+    made.manifest["training_state"] = {"resume_grade": "inference-only", "parts": {}, "state_tree": path}
 
 
 def evaluation(made: Made, **change: Any) -> None:
@@ -206,6 +209,12 @@ def cs_006(made: Made) -> None:
 
 def cs_035(made: Made) -> None:
     made.links["notes.txt"] = WEIGHTS
+
+
+def cs_049(made: Made) -> None:
+    two_shards(made)
+    del made.files["model.safetensors.index.json"], made.group["index"]
+    made.manifest["files"] = [row for row in made.manifest["files"] if row["role"] != "index"]
 
 
 def cs_061(made: Made) -> None:
@@ -265,6 +274,44 @@ def cs_078(made: Made) -> None:
     made.list_file("genes.txt", "text/plain", "feature-list")
     features = {"path": "genes.txt", "count": 2, "digest": sha(b"TP53\nBRCA1")}
     made.manifest["inputs"] = [{"id": "expression", "kind": "tensor", "feature_list": features}]
+
+
+def later(made: Made, **change: Any) -> None:
+    """Put an evaluation beside the checkpoint; ``change`` replaces members, the digest included."""
+    metric = {"id": "auc-roc", "direction": "maximize"}
+    document = {
+        "$schema": f"{SCHEMAS}evaluation/{VERSION}",
+        "schema_version": VERSION,
+        "content_digest": made.manifest["weights"]["content_digest"],
+        "created": "2026-12-01T00:00:00Z",
+        "evaluations": [{"metric": metric, "value": 0.9, "dataset": "external cohort"}],
+    } | {key: value for key, value in change.items() if key != "digest"}
+    made.files["evaluations/0.json"] = pretty({**document, "digest": change.get("digest", digest_json(document))})
+
+
+def signature(made: Made, digest: str, **change: Any) -> None:
+    """Sign the manifest, as far as form goes: no key has made these bytes."""
+    statement = {
+        "_type": "https://in-toto.io/Statement/v1",
+        "subject": [{"name": "manifest", "digest": {"sha256": sha(bytes.fromhex(digest)).removeprefix("sha256:")}}],
+        "predicateType": "https://model_signing/signature/v1.0",
+        "predicate": {
+            "serialization": {"method": "files", "hash_type": "sha256", "allow_symlinks": False},
+            "resources": [{"name": ".", "algorithm": "sha256", "digest": digest}],
+        },
+    }
+    payload = base64.b64encode(json.dumps(statement).encode()).decode()
+    envelope = {"payloadType": "application/vnd.in-toto+json", "payload": payload, "signatures": [{"sig": "AAAA"}]}
+    bundle = {
+        "mediaType": "application/vnd.dev.sigstore.bundle.v0.3+json",
+        "verificationMaterial": {"publicKey": {"hint": "none"}},
+        "dsseEnvelope": envelope | change,
+    }
+    made.files["candle-checkpoint.sig"] = pretty(bundle)
+
+
+def manifest_hash(made: Made) -> str:
+    return sha(dump(made.manifest)).removeprefix("sha256:")
 
 
 def cs_081(made: Made) -> None:
@@ -337,6 +384,10 @@ FAULTS: dict[str, tuple[str, Fault]] = {
     "CS-037": ("device-name", lambda m: m.withheld("aux.txt")),
     "CS-038": ("listed-twice", lambda m: m.withheld("notes.txt") or m.withheld("notes.txt")),
     "CS-040": ("reserved-listed", lambda m: m.withheld("candle-checkpoint.sig")),
+    "CS-043": ("evaluation-without-values", lambda m: later(m, evaluations=[])),
+    "CS-044": ("evaluation-changed", lambda m: later(m, digest=sha(b"other"))),
+    "CS-045": ("evaluation-of-another-model", lambda m: later(m, content_digest=sha(b"other"))),
+    "CS-049": ("shards-without-index", cs_049),
     "CS-050": ("header-too-long-for-file", lambda m: m.weights(struct.pack("<Q", 999) + m.files[WEIGHTS][8:])),
     "CS-051": ("header-no-object", lambda m: m.header(nothing, raw=lambda t: b"[" + t[1:-1] + b"]")),
     "CS-052": ("key-twice", lambda m: m.header(nothing, raw=lambda t: t.replace(b'"w":', b'"b":'))),
@@ -371,7 +422,10 @@ FAULTS: dict[str, tuple[str, Fault]] = {
     "CS-074": ("state-names-nothing", cs_074),
     "CS-077": ("certificate-of-other-files", cs_077),
     "CS-078": ("features-in-another-order", cs_078),
+    "CS-079": ("precision-of-nothing", at("model", "precision", ["F64"])),
     "CS-081": ("undeclared-code", cs_081),
+    "CS-084": ("signature-of-another-type", lambda m: signature(m, manifest_hash(m), payloadType="text/plain")),
+    "CS-085": ("signature-of-another-manifest", lambda m: signature(m, "0" * 64)),
     "CS-087": ("no-licence", at("license", {"weights": "Apache-3.0"})),
 }
 
@@ -389,12 +443,41 @@ def make(target: Path) -> None:
     two_shards(shards)
     shards.manifest["manifest_digest"] = manifest_digest(shards.manifest)
     shards.write(sealed)
+    evaluated = target / "valid" / "later-evaluation"
+    evaluated.mkdir()
+    measured = Made()
+    later(measured)
+    measured.write(evaluated)
     for requirement, (slug, fault) in FAULTS.items():
         folder = target / "invalid" / f"{requirement}-{slug}"
         folder.mkdir(parents=True)
         made = Made()
         fault(made)
         made.write(folder)
+    expectations(target)
+
+
+def expected(folder: Path) -> dict[str, Any]:
+    """Return what a reader finds in a valid checkpoint: its digests, and those of the native files it gives back."""
+    manifest = json.loads((folder / "candle-checkpoint.json").read_bytes())
+    conversion = manifest.get("conversion", {"restore": {}, "native": {"files": []}})
+    digests = {record["path"]: record["digest"] for record in conversion["native"]["files"]}
+    originals = [row for row in conversion["restore"].get("originals", []) if (folder / row["residue"]).is_file()]
+    found = {name: manifest["weights"][name] for name in ("content_digest", "values_digest", "state_digest")}
+    return {**found, "natives": {row["native"]: digests[row["native"]] for row in originals}}
+
+
+def expectations(target: Path) -> None:
+    """Write what is to be said of each folder, those of ``tests/kept`` included, for readers in other languages."""
+    kept = HERE.parent / "kept" / VERSION
+    manifests = [*(target / "valid").rglob("candle-checkpoint.json"), *kept.rglob("candle-checkpoint.json")]
+    valid = {}
+    for folder in sorted(path.parent for path in manifests):
+        inside = folder.is_relative_to(target)
+        name = folder.relative_to(target if inside else HERE.parent).as_posix()
+        valid[name if inside else f"../{name}"] = expected(folder)
+    invalid = {f"invalid/{path.name}": path.name[:6] for path in sorted((target / "invalid").iterdir())}
+    (target / "expectations.json").write_bytes(pretty({"version": VERSION, "valid": valid, "invalid": invalid}))
 
 
 if __name__ == "__main__":

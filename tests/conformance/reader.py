@@ -1,19 +1,25 @@
 """A reader in standard Python alone, written from spec.md: reader.py CHECKPOINT… prints a broken requirement, or ok."""
 
+import base64
+import gzip
 import hashlib
+import io
 import json
 import math
 import re
 import sys
+import zlib
 from calendar import monthrange
+from decimal import Decimal
 from functools import reduce
 from pathlib import Path
 from typing import Any
 
 BASE = "https://w3id.org/candle-spec/schemas/"
 SCHEMAS = Path(__file__).resolve().parents[2] / "schemas"
-WIDTHS = {1: "BOOL U8 I8 F8_E4M3 F8_E5M2 F8_E4M3FNUZ F8_E5M2FNUZ F8_E8M0", 2: "U16 I16 F16 BF16", 4: "U32 I32 F32"}
-SIZES = {name: width for width, names in {**WIDTHS, 8: "U64 I64 F64 C64"}.items() for name in names.split()}
+BYTE = "BOOL U8 I8 F8_E4M3 F8_E5M2 F8_E4M3FNUZ F8_E5M2FNUZ F8_E8M0"
+WIDTHS = {4: "F4", 6: "F6_E2M3 F6_E3M2", 8: BYTE, 16: "U16 I16 F16 BF16", 32: "U32 I32 F32", 64: "U64 I64 F64 C64"}
+BITS = {name: width for width, names in WIDTHS.items() for name in names.split()}
 PARTS = {"complex_pairs": {"values"}, "quantized": {"values", "scales", "zero_points"}, "strings": {"bytes", "offsets"}}
 PARTS |= {f"sparse_{n}": {"compressed", "plain", "values"} for n in ("csr", "csc", "bsr", "bsc")}
 PARTS |= {"sparse_coo": {"indices", "values"}, "packed": {"values"}, "raw": {"values"}}
@@ -21,6 +27,8 @@ STORABLE = re.compile(r'(?i)(?!(con|prn|aux|nul|com\d|lpt\d)(\.|$))[^\x00-\x1f\x
 TAGS = "int float complex str bytes dict list tuple set frozenset tensor scalar global object ref".split()
 LICENCE = re.compile(r"(Apache-2\.0|MIT|BSD-3-Clause|CC-BY-4\.0|LicenseRef-[A-Za-z0-9.-]+)")  # of SPDX, those here
 KINDS: dict[str, Any] = {"object": dict, "array": list, "string": str, "integer": int, "number": (int, float)}
+LATER = re.compile(r"evaluations/(0|[1-9][0-9]{0,8})\.(json|sig)")
+NO_NUMBERS = ("BOOL", "STR", "BYTES", "STRUCT")
 MANIFEST, CODE = "candle-checkpoint.json", (".py", ".so", ".dll", ".exe", ".sh", ".pkl")
 
 
@@ -37,12 +45,36 @@ def sha(data: bytes) -> str:
     return "sha256:" + hashlib.sha256(data).hexdigest()
 
 
+def canonical(value: Any) -> str:
+    if isinstance(value, dict):
+        members = sorted(value.items(), key=lambda member: member[0].encode("utf-16-be"))
+        return "{" + ",".join(f"{canonical(key)}:{canonical(item)}" for key, item in members) + "}"
+    if isinstance(value, list):
+        return "[" + ",".join(map(canonical, value)) + "]"
+    if not isinstance(value, float):
+        return json.dumps(value, ensure_ascii=False)
+    if value == 0 or 1e-6 <= abs(value) < 1e21:
+        return f"{Decimal(repr(value)):f}".removesuffix(".0").replace("-0", "0" if value == 0 else "-0")
+    mantissa, _, exponent = repr(value).partition("e")
+    return f"{mantissa.removesuffix('.0')}e{'-' if exponent[0] == '-' else '+'}{exponent.lstrip('+-0')}"
+
+
 def sha_json(value: Any) -> str:
-    return sha(json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode())
+    return sha(canonical(value).encode())
+
+
+def text(name: Any) -> str:
+    return name if isinstance(name, str) else bytes.fromhex(name["$str"]).decode("utf-16-be", "surrogatepass")
+
+
+def tagged(name: str) -> Any:
+    units = name.encode("utf-16-be", "surrogatepass")
+    return name if units.decode("utf-16-be", "replace") == name else {"$str": units.hex()}
 
 
 def ordered(rows: list[list[Any]]) -> list[list[Any]]:
-    return sorted(rows, key=lambda row: row[0].encode())
+    found = sorted(rows, key=lambda row: row[0].encode("utf-8", "surrogatepass"))
+    return [[tagged(row[0]), *row[1:]] for row in found]
 
 
 def children(node: Any) -> list[Any]:
@@ -73,6 +105,7 @@ def check(value: Any, at: dict[str, Any], root: dict[str, Any]) -> None:
         at = reduce(lambda node, part: node[part], filter(None, fragment.split("/")), root)
     if isinstance(at.get("type"), str) and at["type"] in KINDS:
         need(isinstance(value, KINDS[at["type"]]) and not isinstance(value, bool), "CS-012")
+    need(not isinstance(value, list) or len(value) >= at.get("minItems", 0), "CS-012")
     if isinstance(value, dict):
         need(set(at.get("required", [])) <= set(value), "CS-010")
         for key, item in value.items():
@@ -94,8 +127,8 @@ def header(data: bytes) -> dict[str, tuple[str, list[int], bytes]]:
     position, found = 0, {}
     for key, entry in sorted(entries.items(), key=lambda row: row[1]["data_offsets"]):
         begin, end = entry["data_offsets"]
-        need(entry["dtype"] in SIZES, "CS-056")
-        need(end - begin == math.prod(entry["shape"]) * SIZES[entry["dtype"]], "CS-054")
+        need(entry["dtype"] in BITS, "CS-056")
+        need((end - begin) * 8 == math.prod(entry["shape"]) * BITS[entry["dtype"]], "CS-054")
         need(begin == position, "CS-053")
         found[key], position = (entry["dtype"], entry["shape"], data[8 + length + begin : 8 + length + end]), end
     need(8 + length + position == len(data), "CS-055")
@@ -118,16 +151,43 @@ def files(root: Path, manifest: dict[str, Any]) -> None:
             first, entire = record.get("header", {"size": 0, "digest": sha(b"")}), record.get("digest", sha(data))
             need(sha(data[: first["size"]]) == first["digest"] and sha(data) == entire, "CS-032")
             need(record["role"] == "code" or not path.endswith(CODE), "CS-081")
+    known = {*seen.values(), MANIFEST, "candle-checkpoint.sig"}
     for found in root.rglob("*"):
         need(not found.is_symlink(), "CS-035")
-        if found.is_file() and found.relative_to(root).as_posix() not in {*seen.values(), MANIFEST}:
+        path = found.relative_to(root).as_posix()
+        if found.is_file() and path not in known and not LATER.fullmatch(path):
             raise Broken("CS-002" if found.name == MANIFEST else "CS-033")
 
 
-def weights(root: Path, manifest: dict[str, Any], tensors: list[dict[str, Any]]) -> None:
+def beside(root: Path, manifest: dict[str, Any]) -> None:
+    """What lies beside the manifest unlisted: later evaluations, signatures."""
+    for path in sorted(root.glob("evaluations/*.json")):
+        document = parse(path.read_bytes(), "CS-043", "CS-043")
+        try:
+            check(document, {"$ref": f"{BASE}evaluation/{document['schema_version']}"}, {})
+        except (Broken, KeyError):
+            raise Broken("CS-043") from None
+        need(document["digest"] == sha_json({k: v for k, v in document.items() if k != "digest"}), "CS-044")
+        need(document["content_digest"] == manifest["weights"]["content_digest"], "CS-045")
+    for path in [root / "candle-checkpoint.sig", *root.glob("evaluations/*.sig")]:
+        if path.is_file():
+            signed = path.with_suffix(".json")
+            envelope = parse(path.read_bytes(), "CS-084", "CS-084")["dsseEnvelope"]
+            statement = parse(base64.b64decode(envelope["payload"]), "CS-084", "CS-084")
+            (resource,), (subject,) = statement["predicate"]["resources"], statement["subject"]
+            kind = envelope["payloadType"], len(envelope["signatures"])
+            need(kind == ("application/vnd.in-toto+json", 1), "CS-084")
+            need(statement["predicateType"] == "https://model_signing/signature/v1.0", "CS-084")
+            need((resource["name"], resource["algorithm"]) == (".", "sha256"), "CS-084")
+            need(f"sha256:{subject['digest']['sha256']}" == sha(bytes.fromhex(resource["digest"])), "CS-084")
+            need(signed.is_file() and sha(signed.read_bytes()) == f"sha256:{resource['digest']}", "CS-085")
+
+
+def weights(root: Path, manifest: dict[str, Any], tensors: list[dict[str, Any]]) -> dict[str, Any]:
     about, groups = manifest["weights"], manifest["weights"].get("groups", [])
     need(len({g["id"] for g in groups if g["id"].split(".")[0] == g["kind"]}) == len(groups), "CS-029")
     stored = {path: header((root / path).read_bytes()) for group in groups for path in group["files"]}
+    need(all(len(group["files"]) < 2 or "index" in group for group in groups), "CS-049")
     for group in (group for group in groups if "index" in group):
         index, shards = parse((root / group["index"]).read_bytes()), {file: stored[file] for file in group["files"]}
         need(all(key in shards.get(file, ()) for key, file in index["weight_map"].items()), "CS-060")
@@ -156,7 +216,11 @@ def weights(root: Path, manifest: dict[str, Any], tensors: list[dict[str, Any]])
         own = [n for of, n in claimed.values() if of == group["id"]], [t for t in tensors if t["group"] == group["id"]]
         need((group["tensor_count"], group["size"]) == (len(own[1]), sum(own[0])), "CS-070")
     models = [t for t in tensors if t["group"].split(".")[0] == "model"]
-    count = sum(math.prod(t["shape"]) for t in models if "alias_of" not in t)
+    solid = [t for t in models if "alias_of" not in t and t["dtype"] not in NO_NUMBERS]
+    counted = [t for t in solid if t.get("role", "parameter") == "parameter"]
+    count, dtypes = sum(math.prod(t["shape"]) for t in counted), {t["dtype"] for t in counted}
+    precision = set(manifest["model"].get("precision", dtypes))
+    need({d for d in dtypes if not re.fullmatch(r"[IU]\d+", d)} <= precision <= dtypes, "CS-079")
     need(about["kind"] == "payload" or manifest["model"].get("parameter_count", count) == count, "CS-064")
     proof = {"tensors": sum("alias_of" not in t for t in tensors), "bytes": sum(size for _, size in claimed.values())}
     need(proof.items() <= manifest.get("conversion", {}).get("proof", proof).items(), "CS-077")
@@ -164,12 +228,13 @@ def weights(root: Path, manifest: dict[str, Any], tensors: list[dict[str, Any]])
     rows = ordered([[f"{t['group']}/{t['name']}" if several else t["name"], *row(t)] for t in models])
     if about["kind"] == "payload":
         kept = [(entry["role"], listed[entry["path"]]) for entry in about["payload"]]
-        rows = sorted([role, file["media_type"], file["size"], file["digest"]] for role, file in kept)
+        rows = [*sorted([role, file["media_type"], file["size"], file["digest"]] for role, file in kept), *rows]
     need(about["content_digest"] == sha_json(rows), "CS-068")
     bare = sorted((row(t) for t in models), key=lambda row: (row[2], row[0], row[1]))
     need(about.get("values_digest", sha_json(bare)) == sha_json(bare), "CS-069")
     state = ordered([[f"{t['group']}/{t['name']}", *row(t)] for t in tensors])
     need(about.get("state_digest", sha_json(state)) == sha_json(state), "CS-069")
+    return stored
 
 
 def row(about: dict[str, Any]) -> list[Any]:
@@ -204,14 +269,50 @@ def meaning(root: Path, manifest: dict[str, Any], tensors: list[dict[str, Any]])
     need(manifest.get("manifest_digest", sealed) == sealed, "CS-026")
     need(all(source["pointer"].split("/")[1] in manifest for source in manifest.get("field_sources", [])), "CS-027")
     need("state_tree" not in state or roles.get(state["state_tree"]) == "state-tree", "CS-028")
-    known = [[t["group"], t["name"]] for t in tensors]
+    known = {(t["group"], t["name"]) for t in tensors}
     open_nodes = [parse((root / path).read_bytes())["tree"] for path, role in roles.items() if role == "state-tree"]
     while open_nodes:
         node = open_nodes.pop()
         tags = [key for key in node if key.startswith("$")] if isinstance(node, dict) else []
         need(all(tag[1:] in TAGS for tag in tags), "CS-073")
-        need("$tensor" not in tags or node["$tensor"] in known, "CS-074")
+        need("$tensor" not in tags or (node["$tensor"][0], text(node["$tensor"][1])) in known, "CS-074")
         open_nodes += children(node)
+
+
+def moved(data: bytes, dtype: str, shape: list[int], extent: dict[str, Any]) -> bytes:
+    """The bytes of an array as the native file has them: in its order of axes, and of the bytes of its numbers."""
+    width, size = BITS[dtype] // 8, extent.get("swap", 1)
+    steps = [(shape[axis], math.prod(shape[axis + 1 :]) * width) for axis in extent.get("order", range(len(shape)))]
+    starts = reduce(lambda found, step: [at + step[1] * i for at in found for i in range(step[0])], steps, [0])
+    items = (data[at : at + width] for at in starts)
+    return b"".join(item[i : i + size][:: -1 if size > 1 else 1] for item in items for i in range(0, width, size))
+
+
+def natives(root: Path, manifest: dict[str, Any], arrays: dict[str, Any]) -> None:
+    """Splice the native files, and compare them with the certificate."""
+    conversion = manifest.get("conversion", {})
+    digests = {record["path"]: record["digest"] for record in conversion.get("native", {"files": []})["files"]}
+    for original in conversion.get("restore", {}).get("originals", []):
+        need(original["native"] in digests, "CS-077")
+        if not (root / original["residue"]).is_file() or not (root / original["extents"]).is_file():
+            continue
+        about = parse((root / original["extents"]).read_bytes())
+        try:
+            with gzip.open(root / original["residue"]) as opened:
+                rest = opened.read(about["residue"]["size"] + 1)
+        except (OSError, EOFError, zlib.error):
+            raise Broken("CS-073") from None
+        need((len(rest), sha(rest)) == (about["residue"]["size"], about["residue"]["digest"]), "CS-073")
+        out, residue = bytearray(), io.BytesIO(rest)
+        for extent in about["extents"]:
+            need(extent["offset"] >= len(out) and extent.get("key") in arrays.get(extent["file"], {None: 0}), "CS-073")
+            out += residue.read(extent["offset"] - len(out))
+            at, key = root / extent["file"], extent.get("key")
+            dtype, shape, data = ("U8", [], at.read_bytes()) if key is None else arrays[extent["file"]][key]
+            data = moved(data, dtype, shape, extent) if {"order", "swap"} & set(extent) else data
+            out += data[extent.get("start", 0) :][: extent["length"]]
+        exact, made = conversion["restore"]["byte_exact"] == "proven", sha(bytes(out + residue.read()))
+        need(not exact or made == digests[original["native"]], "CS-075")
 
 
 def read(root: Path) -> dict[str, Any]:
@@ -222,10 +323,15 @@ def read(root: Path) -> dict[str, Any]:
     check(manifest, {"$ref": manifest["$schema"]}, {})
     need("requires" not in manifest, "CS-019")
     files(root, manifest)
+    beside(root, manifest)
     about = manifest["weights"]
     sides = [parse((root / path).read_bytes()) for path in about.get("inventory", ())] or [about]
-    for step in (weights, meaning):
-        step(root, manifest, [tensor for side in sides for tensor in side.get("tensors", [])])
+    tensors = [{**tensor, "name": text(tensor["name"])} for side in sides for tensor in side.get("tensors", [])]
+    for tensor in (tensor for tensor in tensors if "alias_of" in tensor):
+        tensor["alias_of"] = tensor["alias_of"][0], text(tensor["alias_of"][1])
+    stored = weights(root, manifest, tensors)
+    meaning(root, manifest, tensors)
+    natives(root, manifest, stored)
     return manifest
 
 

@@ -88,6 +88,7 @@ def test_the_reader_needs_nothing_but_python() -> None:
 
 def test_the_folders_are_what_the_generator_makes(tmp_path: Path) -> None:
     make.make(tmp_path)
+    assert (tmp_path / "expectations.json").read_bytes() == (FOLDERS / "expectations.json").read_bytes()
     for kind in ("valid", "invalid"):
         made, kept = _contents(tmp_path / kind), _contents(FOLDERS / kind)
         assert made.keys() == kept.keys()

@@ -311,3 +311,33 @@ def test_the_difference_says_each_thing_once() -> None:
 
 def test_a_checkpoint_of_this_version_has_nothing_to_migrate(tmp_path: Path) -> None:
     assert not list(planned(make("plain", tmp_path).path))
+
+
+def test_what_was_said_of_code_and_parameters_is_true_afterwards(tmp_path: Path) -> None:
+    """All of it was valid in the older version, and would not be in this one."""
+    old = copied("plain", tmp_path / "old")
+    manifest = read_manifest(old)
+    assert manifest["model"]["parameter_count"] == 61
+    manifest["weights"]["tensors"][3]["role"] = "buffer"
+    manifest["model"]["precision"] = ["F64"]
+    manifest["security"]["embedded_code"] = ["topology/config.json: layer 'x' (Lambda): Python bytecode stands in it"]
+    for path, role in (("topology/net.py", "topology"), ("fit.R", "artifact")):
+        (old / path).write_bytes(b"pass\n")
+        digest, kind = digest_bytes(b"pass\n"), "text/plain"
+        manifest["files"].append({"path": path, "size": 5, "sha256": digest, "media_type": kind, "role": role})
+    write_manifest(old, manifest)
+    new = migrate(old, tmp_path / "new").path
+    assert validate(new).ok
+    after = read_manifest(new)
+    assert after["model"]["parameter_count"] == 60
+    assert after["weights"]["groups"][0]["parameter_count"] == 60
+    assert "precision" not in after["model"]
+    assert after["security"]["embedded_code"] == [
+        {
+            "path": "topology/config.json",
+            "kind": "lambda-layer",
+            "description": "layer 'x' (Lambda): Python bytecode stands in it",
+        },
+        {"path": "topology/net.py", "kind": "torchscript"},
+    ]
+    assert {row["path"]: row["role"] for row in after["files"]}["fit.R"] == "code"

@@ -10,46 +10,15 @@ import pytest
 
 from candle_spec.canonical import loads
 from candle_spec.checkpoint.checkpoint import Checkpoint
-from candle_spec.conversion.contract import Card, Detection, Group, Native, NativeFormat, Part, SideFile, Source
+from candle_spec.conversion.contract import Native, SideFile, Source
 from candle_spec.conversion.convert import Options, convert
 from candle_spec.conversion.restore import restore
 from candle_spec.conversion.source import resolve_source
 from candle_spec.conversion.verify import verify_conversion
 from candle_spec.errors import InvalidInputError, ProofFailedError, UnsafeContentError
 from candle_spec.validation import validate
-from candle_spec.weights.sources import ChainedBytes, FileBytes, MemoryBytes, plain, verbatim
-
-HALF = bytes(range(128))
-TEXT = b"tree\nnum_leaves=3\n" * 40
-
-
-class Folder:
-    """A native format of a folder: a tensor whose halves lie in two files, and a text that is the model."""
-
-    name = "folder"
-    title = "Folder"
-    suffixes = (".d",)
-    card = Card("Folder", "everything", "nothing", "byte for byte")
-    payload = True
-    wrong = False
-
-    def detect(self, source: Source) -> Detection | None:
-        return Detection(90, self.title)
-
-    def read(self, source: Source) -> Native:
-        at = {file.name: file.path for file in source.files}
-        halves = (FileBytes(at["b.bin"], 4, 128), FileBytes(at["a.bin"], 8, 128), MemoryBytes(b"1234"))
-        native = Native(NativeFormat("folder", "1", "Folder", "folder"), source)
-        group = "derived" if self.payload else "model"
-        native.groups = [Group(group, group)]
-        native.tensors = [plain(group, "w", "F32", (65,), ChainedBytes(halves))]
-        native.parts = [Part("model", "kept")]
-        if self.payload:
-            start = 1 if self.wrong else 0
-            data = FileBytes(at["model.txt"], start, len(TEXT) - start)
-            native.payload = [SideFile("payload/model.txt", data, "text/plain", "booster")]
-        native.resources.callback(lambda: at.clear())
-        return native
+from candle_spec.weights.sources import ChainedBytes, FileBytes, MemoryBytes, verbatim
+from tests.helpers.native.pieces import HALF, TEXT, Folder, write
 
 
 @pytest.fixture
@@ -57,10 +26,7 @@ def native(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr("candle_spec.conversion.registry.converters", lambda: (Folder(),))
     folder = tmp_path / "run" / "native.d"
     folder.mkdir(parents=True)
-    (folder / "a.bin").write_bytes(b"headhead" + HALF)
-    (folder / "b.bin").write_bytes(b"head" + HALF[::-1] + b"tail")
-    (folder / "model.txt").write_bytes(TEXT)
-    return folder
+    return write(folder)
 
 
 def test_pieces_and_payload_come_back(native: Path, tmp_path: Path) -> None:
@@ -179,7 +145,6 @@ def test_a_payload_that_is_not_the_native_bytes_fails_the_proof(
         def blocks(self) -> Iterator[bytes | memoryview]:
             yield b"x" * self.size
 
-    monkeypatch.setattr("tests.conversion.test_pieces.FileBytes", Lying)
     read = Folder.read
 
     def lying(self: Folder, source: Source) -> Native:

@@ -22,6 +22,7 @@ from candle_spec.checkpoint.layout import MANIFEST
 from candle_spec.conversion.contract import (
     Card,
     Detection,
+    EmbeddedCode,
     Field,
     Group,
     InertPickle,
@@ -121,7 +122,7 @@ class TinyConverter:
         if about["pickles"]:
             names = tuple(about["pickles"])
             found.pickles = [InertPickle(native.name, "data.pkl", names, names)]
-        found.embedded_code = list(about["code"])
+        found.embedded_code = [EmbeddedCode("torchscript", said) for said in about["code"]]
         return found
 
     def rebuild(
@@ -230,7 +231,7 @@ def make(kind: str, folder: Path) -> Converted:
         "towers": (TOWERS, Options()),
         "sharded": (Tiny(), Options(shard_bytes=120)),
         "described": (Tiny(), Options(values=PEOPLE)),
-        "pickled": (Tiny(pickles=["posix.system"], code=["model.py: TorchScript source"]), Options()),
+        "pickled": (Tiny(pickles=["posix.system"], code=["TorchScript source of model.py"]), Options()),
     }.get(kind, (Tiny(), Options()))
     native = tiny.write(folder / f"{kind}.tiny")
     with only_tiny(), pytest.MonkeyPatch.context() as patch:

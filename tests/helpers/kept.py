@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from candle_spec.digests import digest_file
+from candle_spec.digests import digest_bytes, digest_file
 from tests.helpers.checkpoints import read_manifest
 
 KEPT = Path(__file__).parents[1] / "kept"
@@ -44,6 +44,18 @@ def _share(series: Path) -> None:
 def weights_of(series: Path) -> Iterator[Path]:
     """Yield the weights files of a series."""
     yield from sorted(series.rglob("*.safetensors"))
+
+
+def digests(folder: Path) -> dict[str, str]:
+    """Return the digest of every file below a folder, by its path; a link's is that of where it leads."""
+    found: dict[str, str] = {}
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder).as_posix()
+        if path.is_symlink():
+            found[name] = digest_bytes(os.readlink(path).encode())
+        elif path.is_file() and name != "digests.json":
+            found[name] = digest_file(path)
+    return found
 
 
 def versions(series: Path) -> dict[str, str]:

@@ -19,7 +19,6 @@ from candle_spec.manifest.changes import (
     Change,
     MakeList,
     NameAnew,
-    Refuse,
     Remove,
     RemoveDigest,
     RemoveNowhere,
@@ -27,6 +26,7 @@ from candle_spec.manifest.changes import (
     changed,
     moved,
 )
+from candle_spec.manifest.inventory_changes import Refuse
 from candle_spec.manifest.migrations import NO_FILES, Step, chain, migrate, ordered, steps
 
 A = Step("1.0.0", "1.1.0", {"checkpoint": [Rename("/model/task_name", "task")]})
@@ -143,6 +143,9 @@ class Told:
 
     def is_place(self, path: str, root: str) -> bool | None:
         return None if path == "gone" else root == "/there"
+
+    def tensors(self, path: str) -> list[Any] | None:
+        return None
 
 
 WEIGHTS = {"role": ["weights"]}

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from starlette.responses import JSONResponse
 
+import candle_spec
 from candle_spec.checkpoint.layout import MANIFEST
 from candle_spec.validation import validate
 from tests.helpers import checkpoints
@@ -147,3 +148,16 @@ def test_with_original_and_native(hub: Hub) -> None:
     assert [name for name in files if name.startswith("original/")]
     assert files["uno.model.tiny"][0] == Path("uno.tiny").read_bytes()
     assert files[MANIFEST][0] == Path("uno.tiny.candle", MANIFEST).read_bytes(), "the manifest as it is"
+
+
+def test_later_evaluations_go_along_and_the_card_says_what_they_are(hub: Hub, tmp_path: Path) -> None:
+    metric = {"id": "auc-roc", "direction": "maximize"}
+    candle_spec.add_evaluation("uno.tiny.candle", [{"metric": metric, "value": 0.87, "dataset": "a *new* cohort"}])
+    assert run(*PUBLISH) == 0
+    card, _ = hub.repositories["lab/uno"]["files"]["README.md"]
+    said = card.decode().partition("## Later evaluations")[2]
+    assert "neither its seal nor its signature covers them" in said
+    assert "auc-roc 0.87, a \\*new\\* cohort" in said
+    assert run("fetch", "huggingface:lab/uno", tmp_path / "back") == 0
+    (later,) = candle_spec.load(tmp_path / "back").later_evaluations
+    assert later.document["evaluations"][0]["value"] == 0.87

@@ -21,6 +21,7 @@ from candle_spec.checkpoint.layout import MANIFEST
 from candle_spec.errors import CandleSpecError
 from candle_spec.validation import validate
 from tests.helpers import checkpoints
+from tests.helpers.faults.beside import BESIDE_FAULTS
 from tests.helpers.faults.files import FOLDER_FAULTS, Fault, files_of, of_each_file
 from tests.helpers.faults.header import HEADER_FAULTS, parts
 from tests.helpers.faults.manifest import SEMANTIC_FAULTS, TEXT_FAULTS
@@ -95,7 +96,7 @@ def file_faults(bases: dict[str, Path]) -> list[Fault]:
         if kind == "plain" or path.endswith((".safetensors", ".index.json", "tensors.json"))
         for fault in of_each_file(kind, path)
     ]
-    return [*each, *FOLDER_FAULTS, *WEIGHTS_FAULTS, *TEXT_FAULTS, *SEMANTIC_FAULTS]
+    return [*each, *FOLDER_FAULTS, *WEIGHTS_FAULTS, *BESIDE_FAULTS, *TEXT_FAULTS, *SEMANTIC_FAULTS]
 
 
 def test_the_checkpoints_are_sound(bases: dict[str, Path]) -> None:

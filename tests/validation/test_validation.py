@@ -27,6 +27,7 @@ from candle_spec.validation.reporters import Style
 from candle_spec.validation.rules import files, safety, semantics, weights
 from candle_spec.validation.run import RULES
 from tests.helpers import checkpoints
+from tests.helpers.faults.beside import BESIDE_FAULTS, sign
 from tests.helpers.faults.files import FOLDER_FAULTS, Fault, of_each_file
 from tests.helpers.faults.header import HEADER_FAULTS
 from tests.helpers.faults.manifest import SEMANTIC_FAULTS, TEXT_FAULTS, mutated
@@ -95,10 +96,11 @@ class TestEveryCheck:
     ) -> None:
         seen: set[str] = set()
         each = of_each_file("plain", "model.safetensors")
-        for fault in (*TEXT_FAULTS, *SEMANTIC_FAULTS, *FOLDER_FAULTS, *WEIGHTS_FAULTS, *each):
+        for fault in (*TEXT_FAULTS, *SEMANTIC_FAULTS, *FOLDER_FAULTS, *WEIGHTS_FAULTS, *BESIDE_FAULTS, *each):
             at = copy(fault.kind)
             apply(fault, at)
             seen |= {problem.code for problem in problems(at)}
+        seen |= {problem.code for problem in problems(copy(), public_key="none")}
         seen |= header_codes(copy)
         seen |= {"CKP1001", "CKP1002"} & schema_codes(copy)
         seen |= newer_minor_codes(copy, monkeypatch)
@@ -270,9 +272,23 @@ class TestLevels:
 
     def test_a_signature_is_named(self, copy: Callable[..., Path]) -> None:
         at = copy()
+        sign(at)
+        report = validate(at)
+        assert report.ok
+        assert self.states(report)["L8"] == "signed by a key, not verified: give --public-key"
+        assert verdict(report).endswith(" · L8 signed by a key, not verified: give --public-key")
+        assert self.states(validate(at, max_level=2))["L8"] == "not asked for"
+
+    def test_a_signature_of_something_else(self, copy: Callable[..., Path]) -> None:
+        at = copy()
         (at / "candle-checkpoint.sig").write_bytes(b"x")
-        assert self.states(validate(at))["L8"] == "signatures are not checked yet"
-        assert validate(at).ok
+        report = validate(at)
+        assert self.states(report)["L8"] == "failed"
+        assert verdict(report).endswith(" · L8 1 problem")
+
+    def test_a_checkpoint_that_should_be_signed(self, copy: Callable[..., Path], tmp_path: Path) -> None:
+        report = validate(copy(), public_key=tmp_path / "key.pub")
+        assert [problem.code for problem in report.errors] == ["CKP8003"]
 
     def test_weights_that_are_not_here_are_never_reported_as_checked(self, copy: Callable[..., Path]) -> None:
         at = copy()
@@ -441,7 +457,7 @@ class TestPlaces:
             ("another values digest", '"values_digest": "sha256:0000'),
             ("a tensor too many in a group", '"tensor_count": 5'),
             ("the path ../genes.txt", '"path": "../genes.txt"'),
-            ("program code", '"model.py: TorchScript source"'),
+            ("program code", "{"),
         ],
     )
     def test_in_the_manifest(self, name: str, starts: str, copy: Callable[..., Path]) -> None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from candle_spec.errors import CandleSpecError
 
 if TYPE_CHECKING:
     from candle_spec.conversion.summary import GroupLine, Summary
+
+_SHOWN: Final = 10
+"""Measured values that are shown; --json has all."""
 
 
 def size(count: int) -> str:
@@ -137,6 +140,21 @@ def code_line(summary: Summary) -> str:
     if summary.embedded_code:
         lines.append("  code in the file, not run here: " + "; ".join(summary.embedded_code[:3]))
     return "\n".join(lines) or "  no code in the file"
+
+
+def evaluation_lines(summary: Summary) -> Iterator[str]:
+    """Yield a line for each measured value; those that were added later are said to be."""
+    yield from (f"  measured: {line}" for line in summary.evaluations[:_SHOWN])
+    yield from _more(len(summary.evaluations) - _SHOWN)
+    if summary.later:
+        yield "  measured later, not covered by the seal or a signature of the manifest:"
+        yield from (f"    {line}" for line in summary.later[:_SHOWN])
+        yield from _more(len(summary.later) - _SHOWN)
+
+
+def _more(count: int) -> Iterator[str]:
+    if count > 0:
+        yield f"    and {count} more"
 
 
 def use_it_lines(summary: Summary) -> Iterator[str]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from candle_spec import pointer
 from candle_spec.checkpoint import manifest_file
+from candle_spec.checkpoint.later_evaluations import later_files
 from candle_spec.checkpoint.layout import MANIFEST, RESERVED, resolve, tolerated
 from candle_spec.conversion.extents import StoredExtent
 from candle_spec.conversion.migration.bringing import Bringing, entries
@@ -44,6 +45,9 @@ def write(
         bringing.write(target / path, data, like=made.path / path)
     if bringing.linked:
         _bring_unlisted(made, target, bringing)
+    else:
+        for path in later_files(made.path, [row["path"] for row in made.after["files"]]):
+            bringing.file(resolve(made.path, path), target / path)
     bringing.write(target / MANIFEST, manifest_file.dump(made.after), like=made.path / MANIFEST)
     report = validate(target, jobs=jobs, progress=progress)
     _refuse_invalid(report, made)

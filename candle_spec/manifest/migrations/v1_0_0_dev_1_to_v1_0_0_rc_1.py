@@ -11,12 +11,13 @@ from candle_spec.manifest.changes import (
     Change,
     MakeList,
     NameAnew,
-    Refuse,
     Remove,
     RemoveDigest,
     RemoveNowhere,
     Rename,
 )
+from candle_spec.manifest.code_changes import Describe, MarkCode, NameCode
+from candle_spec.manifest.inventory_changes import CoverTensors, Recount, Refuse, RemoveUntrue
 
 FROM: Final = "1.0.0-dev.1"
 TO: Final = "1.0.0-rc.1"
@@ -25,6 +26,33 @@ _STARTS: Final = {
     "urn:candle-spec:schemas:": "https://w3id.org/candle-spec/schemas/",
     "urn:candle-spec:repositories:": "https://w3id.org/candle-spec/repositories/",
 }
+
+_PARAMETERS: Final = Recount(
+    "/model/parameter_count",
+    "/weights/groups/*",
+    without=("BOOL", "STR", "BYTES", "STRUCT"),
+    roles=("parameter",),
+)
+_INTEGERS: Final = ("U8", "I8", "U16", "I16", "U32", "I32", "U64", "I64", "I4", "U4", "I2", "U2")
+
+_KINDS: Final = {
+    r"layer .*\(Lambda\): Python bytecode": "lambda-layer",
+    r"layer .*\(Lambda\): needs the function|the function ": "custom-function",
+    r"layer .*: the class |the model's class ": "custom-class",
+    r"operators of others: ": "custom-operator",
+    r"TorchScript program: ": "torchscript",
+    r"fx\.GraphModule: ": "graph-module",
+    r"the graph touches files or runs other code: ": "graph-operator",
+    r"compiled code of AOTInductor: ": "compiled",
+    r"[0-9]+ source files, ": "source",
+}
+"""How the sentences of the writers of the old version begin."""
+_CODE: Final = (
+    r"(?is)(.*\.(pyx?|ipynb|r|rmd|jl|cc?|cpp|cuh?|java|js|lua|pl|rb|sh|bash|bat|cmd|ps1"
+    r"|py[cod]|so|dll|dylib|exe|wasm|class|jar|pkl|pickle|joblib|dill|pth?|ckpt)"
+    r"|(.*/)?(dockerfile(\.[^/]*)?|containerfile|makefile))"
+)
+"""Names of files of program code and pickles."""
 
 
 def _tensors(at: str) -> tuple[Change, ...]:
@@ -55,6 +83,12 @@ CHANGES: Final[Mapping[str, tuple[Change, ...]]] = {
         AddHeader("/files/*", {"role": ("weights", "training-state"), "media_type": ("application/vnd.safetensors",)}),
         MakeList("/weights/inventory"),
         RemoveNowhere("/weights/groups/*/root", tree="/training_state/state_tree"),
+        _PARAMETERS,
+        CoverTensors(),
+        RemoveUntrue("/model/precision", _PARAMETERS, _INTEGERS),
+        Describe("/security/embedded_code/*", _KINDS, other="other"),
+        NameCode("/security/embedded_code", {"role": "topology"}, _CODE, kind="torchscript"),
+        MarkCode("/files/*", "code", _CODE, but=("code", "topology")),
         Rename("/conversion/native/files/*/sha256", "digest"),
         Remove("/conversion/proof/equal"),
         Remove("/conversion/restore/originals/*/residue_size"),

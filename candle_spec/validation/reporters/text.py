@@ -7,7 +7,7 @@ from typing import Final
 
 from candle_spec.problems import Problem, Report, Severity
 from candle_spec.validation.reporters import Style
-from candle_spec.validation.run import verdict
+from candle_spec.validation.verdict import verdict
 
 _MOST: Final = 50
 _LONGEST: Final = 400

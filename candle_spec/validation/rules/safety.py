@@ -9,9 +9,10 @@ from typing import Final
 
 from candle_spec import pointer
 from candle_spec.checkpoint.code_files import START, kind_of_code
+from candle_spec.checkpoint.contents import code_in_words
 from candle_spec.problems import Problem, Severity
 from candle_spec.validation.context import Context, at
-from candle_spec.validation.private_words import HOME_FOLDER, personal_in, secrets_in
+from candle_spec.validation.private_words import home_folder_in, personal_in, secrets_in
 
 _PEOPLE: Final = re.compile(r"/(creators|contributors|contact|funding)(/|$)")
 _LONGEST: Final = 10_000
@@ -37,17 +38,18 @@ def pickles(context: Context) -> Iterator[Problem]:
 
 def code(context: Context) -> Iterator[Problem]:
     """Files that are code are declared as code, or are the model's own topology, named in the manifest."""
-    declared = bool(pointer.get(context.manifest, "/security/embedded_code"))
+    declared = pointer.get(context.manifest, "/security/embedded_code") or []
+    named = {entry.get("path") for entry in declared}
     for record in context.files():
         path = record["path"]
         if path in context.headers or not context.readable(path):
             continue  # safetensors, which cannot be code whatever its length field looks like; or not here
         context.count("files")
         what = _looks_like_code(context, path)
-        if what and record["role"] != "code" and not (record["role"] == "topology" and declared):
+        if what and record["role"] != "code" and not (record["role"] == "topology" and path in named):
             yield at("CKP5002", f"{path!r} is {what}, but is not declared as code", file=path)
-    for index, text in enumerate(pointer.get(context.manifest, "/security/embedded_code") or []):
-        yield at("CKP5003", text, pointer=f"/security/embedded_code/{index}")
+    for index, entry in enumerate(declared):
+        yield at("CKP5003", code_in_words(entry), pointer=f"/security/embedded_code/{index}")
 
 
 def _looks_like_code(context: Context, path: str) -> str:
@@ -57,8 +59,8 @@ def _looks_like_code(context: Context, path: str) -> str:
 
 def privacy(context: Context) -> Iterator[Problem]:
     """Texts of the manifest hold no personal path, address or token, but where people are named on purpose."""
-    for place, value in pointer.leaves(context.words):
-        if not isinstance(value, str) or len(value) > _LONGEST or "sha256:" in value[:7] or _PEOPLE.match(place):
+    for place, value in pointer.texts(context.words):
+        if len(value) > _LONGEST or "sha256:" in value[:7] or _PEOPLE.match(place):
             continue
         if not _TELLING.search(value):
             continue
@@ -73,8 +75,7 @@ def private_state(context: Context) -> Iterator[Problem]:
             continue
         with (context.root / record["path"]).open("rb") as file:
             text = file.read(_STATE_BYTES).decode("utf-8", "replace")
-        home, folder = HOME_FOLDER
-        found = [*([home] if folder.search(text) else ()), *(what for _, what in secrets_in(text))]
+        found = [*home_folder_in(text), *(what for _, what in secrets_in(text))]
         for what in dict.fromkeys(found):
             yield at("CKP5020", f"the state holds {what}", file=record["path"])
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -52,16 +52,24 @@ def provenance(context: Context) -> Iterator[Problem]:
 
 def times(context: Context) -> Iterator[Problem]:
     """Dates exist in the calendar, come in order, and are not in the future."""
-    moments: dict[str, datetime] = {}
-    for pattern in ("/dates/*", "/evaluations/*/date", "/migrations/*/date"):
-        for place, text in expand(context.manifest, pattern):
+    yield from dated(context.manifest, ("/dates/*", "/evaluations/*/date", "/migrations/*/date"))
+    dates = context.manifest["dates"]
+    found = {name: moment for name in dates if (moment := moment_of(dates[name])) is not None}
+    yield from _order(found)
+
+
+def dated(document: Any, patterns: Sequence[str]) -> Iterator[Problem]:
+    """Yield what is wrong with the times at some places of a document, each by itself."""
+    for pattern in patterns:
+        for place, text in expand(document, pattern):
             moment = moment_of(text)
             if moment is None:
                 yield at("CKP2004", f"{text!r} is no date or time of RFC 3339", pointer=place)
-                continue
-            moments[place.removeprefix("/dates/")] = moment
-            if (moment - datetime.now(UTC)).days >= 1 and place != "/dates/available":
+            elif (moment - datetime.now(UTC)).days >= 1 and place != "/dates/available":
                 yield at("CKP2006", f"{text!r} is in the future", pointer=place)
+
+
+def _order(moments: Mapping[str, datetime]) -> Iterator[Problem]:
     if "trained" in moments and "published" in moments and moments["trained"] > moments["published"]:
         yield at("CKP2006", "it was published before it was trained", pointer="/dates/published")
 
@@ -86,9 +94,9 @@ def moment_of(text: str) -> datetime | None:
 
 def identifiers(context: Context) -> Iterator[Problem]:
     """Identifiers have the shape and the check digits of their scheme."""
-    for place, value in pointer.leaves(context.words):
+    for place, value in pointer.texts(context.words):
         scheme = "ror" if place.endswith("_ror") else place.rpartition("/")[2]
-        if scheme in ("orcid", "ror") and isinstance(value, str) and (fault := fault_of(scheme, value)):
+        if scheme in ("orcid", "ror") and (fault := fault_of(scheme, value)):
             yield at("CKP2001", fault, pointer=place)
     for pattern in (
         "/identifiers/*",
@@ -119,8 +127,13 @@ def placeholders(context: Context) -> Iterator[Problem]:
 
 def evaluation(context: Context) -> Iterator[Problem]:
     """Metrics are in their range and intervals contain their value."""
+    yield from evaluated(context.manifest.get("evaluations", []))
+
+
+def evaluated(evaluations: Sequence[dict[str, Any]]) -> Iterator[Problem]:
+    """Yield what is wrong with measured values, at places below ``/evaluations``."""
     terms = {term["id"]: term for term in resources.read_json("vocabularies/metrics.json")["terms"]}
-    for index, entry in enumerate(context.manifest.get("evaluations", [])):
+    for index, entry in enumerate(evaluations):
         value, here = entry.get("value"), f"/evaluations/{index}"
         number = _number(value)
         if number is None:
@@ -193,6 +206,8 @@ def _paths(manifest: dict[str, Any], listed: set[str]) -> Iterator[tuple[str, st
             yield f"/weights/groups/{index}/files/{number}", path
         yield from _named(manifest, f"/weights/groups/{index}", "index")
     yield from _tensor_files(manifest, listed)
+    for index, _ in enumerate(pointer.get(manifest, "/security/embedded_code") or []):
+        yield from _named(manifest, f"/security/embedded_code/{index}", "path")
     for index, _ in enumerate(pointer.get(manifest, "/conversion/restore/originals") or []):
         yield from _named(manifest, f"/conversion/restore/originals/{index}", "residue")
         yield from _named(manifest, f"/conversion/restore/originals/{index}", "extents")

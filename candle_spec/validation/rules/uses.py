@@ -21,13 +21,15 @@ _ROLES: Final[tuple[tuple[str, tuple[str, ...]], ...]] = (
     ("/conversion/restore/originals/*/extents", ("extents",)),
 )
 """Where a path may stand, and the roles that the file may have."""
+_NAMED: Final = {"state-tree": "/training_state/state_tree", "tensor-inventory": "/weights/inventory/*"}
+"""Roles of files that a reader finds by their use, and only by it."""
 
 
 def documents_in(manifest: dict[str, Any]) -> Iterator[tuple[str, str]]:
     """Yield every place that names a document, and its path."""
     words = {key: value for key, value in manifest.items() if key not in ("weights", "files")}
-    for place, value in pointer.leaves(words):
-        if place.endswith(f"/{TAG}") and isinstance(value, str):
+    for place, value in pointer.texts(words):
+        if place.endswith(f"/{TAG}"):
             yield place, value
 
 
@@ -45,6 +47,12 @@ def roles(context: Context) -> Iterator[Problem]:
         if wanted is _WEIGHTS and record["media_type"] != SAFETENSORS:
             message = f"{path!r} is a weights file: its media type must be {SAFETENSORS}"
             yield at("CKP2025", message, pointer=f"/files/{index}/media_type")
+    for role, pattern in _NAMED.items():
+        named = {path for _, path in expand(context.manifest, pattern)}
+        for path, (index, record) in records.items():
+            if record["role"] == role and path not in named:
+                message = f"{path!r} is listed as {role}, and is not named by {pattern.removesuffix('/*')}"
+                yield at("CKP2025", message, pointer=f"/files/{index}/role")
     for path, (index, record) in records.items():
         if "header" in record and (record["role"] not in _WEIGHTS or record["media_type"] != SAFETENSORS):
             message = f"{path!r} is no weights file, and cannot be told by a header"

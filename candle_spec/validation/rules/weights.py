@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from candle_spec.checkpoint.identity import identity
 from candle_spec.checkpoint.inventory import StoredArray, Tensor
-from candle_spec.digests import digest_encoded, payload_digest
+from candle_spec.digests import digest_encoded
 from candle_spec.errors import CandleSpecError
 from candle_spec.manifest.features import misstated
 from candle_spec.names import from_json
@@ -18,10 +18,10 @@ from candle_spec.validation.context import NOT_HERE, SAFETENSORS, Context, at
 from candle_spec.validation.rules.encoded_values import encoded_values
 from candle_spec.validation.rules.encodings import encoding_fault
 from candle_spec.validation.rules.originals import originals
+from candle_spec.validation.rules.parameters import count_of
 from candle_spec.weights.dtypes import DTYPES
 from candle_spec.weights.encodings import PARTS
 from candle_spec.weights.native_places import is_place
-from candle_spec.weights.safetensors import read_header
 
 _MOST_FAULTS: Final = 20
 """Faults shown of one side document: the first ones tell."""
@@ -37,7 +37,7 @@ def headers(context: Context) -> Iterator[Problem]:
         if path in context.altered:
             continue  # a header is compared before it is parsed
         try:
-            header = read_header(context.root / path)
+            header = context.header(path)
         except CandleSpecError as error:
             yield from_error(error, path, "CKP4000")
             continue
@@ -124,44 +124,14 @@ def _array(context: Context, tensor: Tensor, array: StoredArray) -> Iterator[Pro
         yield at("CKP4022", f"the file holds {is_}, the manifest says {says}", file=array.file, tensor=tensor.name)
 
 
-def shards(context: Context) -> Iterator[Problem]:
-    """An index maps exactly the arrays of its shards, and states their total size."""
-    for group in context.manifest["weights"].get("groups", []):
-        path = group.get("index")
-        if path is None or not context.readable(path):
-            continue
-        index = context.side_document(path)
-        mapped, about = _object(index, "weight_map"), _object(index, "metadata")
-        held = {
-            file: {entry.key: entry.size for entry in context.headers[file].entries.values()}
-            for file in group["files"]
-            if file in context.headers
-        }
-        for key, file in mapped.items():
-            if file not in group["files"] or (file in held and key not in held[file]):
-                yield at("CKP4010", f"the index maps {key!r} to {file!r}, which lacks it", file=path, tensor=key)
-        for file, sizes in held.items():
-            for key in sizes.keys() - mapped.keys():
-                yield at("CKP4011", f"{key!r} of {file!r} is not in the index", file=path, tensor=key)
-        stated, total = about.get("total_size"), sum(size for sizes in held.values() for size in sizes.values())
-        if (type(stated), stated) != (int, total) and len(held) == len(group["files"]):
-            yield at("CKP4012", f"total_size is {stated!r}, the shards hold {total} bytes", file=path)
-
-
-def _object(document: Any, member: str) -> dict[str, Any]:
-    """Return a member that is an object; one that is none holds nothing."""
-    value = document.get(member) if isinstance(document, dict) else None
-    return value if isinstance(value, dict) else {}
-
-
 def groups(context: Context) -> Iterator[Problem]:
-    """Counts and sizes of the groups, and the model's parameter count, follow from the inventory."""
+    """Counts and sizes of the groups follow from the inventory."""
     for index, group in enumerate(context.manifest["weights"].get("groups", [])):
         own = [tensor for tensor in context.tensors if tensor.group == group["id"]]
         solid = [tensor for tensor in own if tensor.alias_of is None]
         numbers = {
             "tensor_count": len(own),
-            "parameter_count": sum(math.prod(tensor.shape) for tensor in solid),
+            "parameter_count": count_of(own),
             "size": sum(_size(array) for tensor in solid for array in tensor.arrays.values()),
         }
         for name, number in numbers.items():
@@ -169,25 +139,16 @@ def groups(context: Context) -> Iterator[Problem]:
                 where = f"/weights/groups/{index}/{name}"
                 yield at("CKP4027", f"{name} is {group[name]}, the inventory gives {number}", pointer=where)
         yield from _group_files(group, {array.file for tensor in solid for array in tensor.arrays.values()}, index)
-    stated = context.manifest["model"].get("parameter_count")
-    models = [t for t in context.tensors if t.group.partition(".")[0] == "model" and t.alias_of is None]
-    counted = sum(math.prod(tensor.shape) for tensor in models)
-    if stated is not None and (models or context.manifest["weights"]["kind"] == "tensors") and stated != counted:
-        yield at(
-            "CKP4021", f"parameter_count is {stated}, the tensors give {counted}", pointer="/model/parameter_count"
-        )
 
 
 def _group_files(group: dict[str, Any], used: set[str], index: int) -> Iterator[Problem]:
-    """The files of a group are those of its tensors (one without any, where it has none); several have an index."""
+    """The files of a group are those of its tensors (one without any, where it has none)."""
     here, listed = f"/weights/groups/{index}/files", set(group["files"])
     if missing := sorted(used - listed):
         yield at("CKP4027", f"files lacks {missing}", pointer=here)
     spare = sorted(listed - used)
     if len(spare) > (0 if used else 1) or len(listed) < len(group["files"]):
         yield at("CKP4027", f"files names {spare or 'a file'} without need", pointer=here)
-    if len(listed) > 1 and "index" not in group:
-        yield at("CKP4011", "the group has several files and no index", pointer=here)
 
 
 def _size(array: StoredArray) -> int:
@@ -217,18 +178,18 @@ def digests(context: Context) -> Iterator[Problem]:
 def content(context: Context) -> Iterator[Problem]:
     """The digests that identify the model follow from the inventory."""
     weights: dict[str, Any] = context.manifest["weights"]
-    if weights["kind"] == "payload":
-        yield from _payload(context, weights)
-        return
-    for name, digest in identity(context.entries).items():
-        code = "CKP4025" if name == "content_digest" else "CKP4026"
+    payload = _payload(context, weights) if weights["kind"] == "payload" else None
+    for name, digest in identity(context.entries, payload).items():
+        is_content = name == "content_digest"
         if weights.get(name, digest) != digest:
-            yield at(code, f"{name} does not follow from the inventory", pointer=f"/weights/{name}")
+            what = "the payload" if is_content and payload is not None else "the inventory"
+            code = "CKP4025" if is_content else "CKP4026"
+            yield at(code, f"{name} does not follow from {what}", pointer=f"/weights/{name}")
 
 
-def _payload(context: Context, weights: dict[str, Any]) -> Iterator[Problem]:
+def _payload(context: Context, weights: dict[str, Any]) -> list[tuple[str, str, int, str]]:
     records = {record["path"]: record for record in context.manifest["files"]}
-    rows = [
+    return [
         (
             entry["role"],
             records[entry["path"]]["media_type"],
@@ -238,8 +199,6 @@ def _payload(context: Context, weights: dict[str, Any]) -> Iterator[Problem]:
         for entry in weights.get("payload", [])
         if entry["path"] in records
     ]
-    if weights.get("content_digest") not in (None, payload_digest(rows)):
-        yield at("CKP4025", "content_digest does not follow from the payload", pointer="/weights/content_digest")
 
 
 def side_documents(context: Context) -> Iterator[Problem]:
@@ -289,7 +248,6 @@ RULES = (
     features,
     inventory,
     stored,
-    shards,
     groups,
     digests,
     encoded_values,

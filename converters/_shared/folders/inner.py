@@ -91,7 +91,8 @@ def _clash(known: str, new: str) -> bool:
 def take_over(native: Native, other: Native) -> None:
     """Let what was found in another checkpoint, besides its tensors, state and files, be found in this one."""
     native.pickles += other.pickles
-    native.embedded_code += other.embedded_code
+    kept = {side.path for side in native.side_files}
+    native.embedded_code += (code if code.path in kept else replace(code, path="") for code in other.embedded_code)
     native.problems += other.problems
     native.checks += other.checks
     native.resources.push(other.resources)

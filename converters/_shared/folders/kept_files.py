@@ -10,9 +10,9 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
-from candle_spec.checkpoint.code_files import START, kind_of_code
+from candle_spec.checkpoint.code_files import START, is_source, kind_of_code
 from candle_spec.checkpoint.layout import MANIFEST
-from candle_spec.conversion.contract import Native, NativeFile, Part, SideFile
+from candle_spec.conversion.contract import EmbeddedCode, Native, NativeFile, Part, SideFile
 from candle_spec.converters._shared.folders.unread_pickles import note_pickles
 from candle_spec.converters._shared.source_files import first_bytes
 from candle_spec.errors import CandleSpecError, LimitExceededError, UnsafeContentError
@@ -39,7 +39,6 @@ _ROLES: Final[tuple[tuple[re.Pattern[str], str], ...]] = (
     (re.compile(r"(.*/)?(LICEN[CS]E|COPYING|NOTICE|data_license)[^/]*", re.IGNORECASE), "license"),
     (re.compile(r"(.*/)?(requirements[^/]*\.txt|conda\.ya?ml|python_env\.ya?ml|environment\.ya?ml)"), "environment"),
     (re.compile(r"(.*/)?README[^/]*|.*\.(md|rst|pdf)|docs/.*", re.IGNORECASE), "document"),
-    (re.compile(r".*\.(py|ipynb|sh)"), "code"),
     (re.compile(r".*\.(json|ya?ml|toml|ini|cfg)"), "config"),
 )
 
@@ -67,6 +66,8 @@ def _side_path(native: Native, name: str, folder: str) -> str:
 
 def role_of(name: str) -> str:
     """Return what a file beside a model usually is, by its name."""
+    if is_source(name):
+        return "code"
     return next((role for pattern, role in _ROLES if pattern.fullmatch(name)), "artifact")
 
 
@@ -77,15 +78,15 @@ def keep_rest(native: Native, files: Iterable[NativeFile]) -> dict[str, str]:
     """
     present = [file for file in files if file.size]
     unsafe = [
-        file
-        for file in present
-        if role_of(file.name) != "code" and kind_of_code(file.name, first_bytes(file.path, START))
+        file for file in present if not is_source(file.name) and kind_of_code(file.name, first_bytes(file.path, START))
     ]
     kept = [file for file in present if file not in unsafe]
     paths = {file.name: keep_file(native, file) for file in kept}
-    code = [file.name for file in kept if role_of(file.name) == "code"]
-    if code:
-        native.embedded_code.append(f"{len(code)} source files, kept and not run: {', '.join(code)}"[:2000])
+    native.embedded_code += (
+        EmbeddedCode("python-source" if file.name.endswith(".py") else "source", "kept, not run", paths[file.name])
+        for file in kept
+        if is_source(file.name)
+    )
     if kept:
         reason = f"beside the weights: {', '.join(paths)}"
         size = sum(file.size for file in kept)

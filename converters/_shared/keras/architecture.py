@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from candle_spec.canonical import loads
+from candle_spec.conversion.contract import EmbeddedCode
 from candle_spec.converters._shared.documents import mapping, sequence
 from candle_spec.converters._shared.keras.layers import BUILT_IN, MODELS, snake_case
 from candle_spec.errors import CorruptFileError, LimitExceededError
@@ -141,23 +142,25 @@ def variable_dtype(policy: Any) -> str:
     return variable_dtype(name) if isinstance(name, str) else ""
 
 
-def needed_code(document: Any) -> list[str]:
-    """Return the places that need program code: one sentence each, in the architecture's order."""
-    found: list[str] = []
+def needed_code(document: Any, path: str) -> list[EmbeddedCode]:
+    """Return the program code that an architecture holds or needs, in its order; ``path`` is where it is kept."""
+    found: list[tuple[str, str]] = []
     for layer in walk(document):
         title = f"layer {layer.name!r}" if layer.name else f"layer {layer.path!r}"
         if layer.kind == "Lambda" and not isinstance(layer.config.get("function"), str):
-            found.append(f"{title} (Lambda): Python bytecode stands in the architecture; nothing here runs it")
+            found.append(("lambda-layer", f"{title} (Lambda): Python bytecode; nothing here runs it"))
         elif layer.kind == "Lambda":
-            found.append(f"{title} (Lambda): needs the function {layer.config['function']!r} of its authors")
+            named = layer.config["function"]
+            found.append(("custom-function", f"{title} (Lambda): needs the function {named!r} of its authors"))
         elif layer.kind not in BUILT_IN and not _has_keras_module(layer.entry):
-            found.append(f"{title}: the class {layer.kind!r} is not part of Keras, it needs code of its authors")
+            said = f"{title}: the class {layer.kind!r} is not part of Keras, it needs code of its authors"
+            found.append(("custom-class", said))
     root = mapping(document)
     if root and not layers_of(root) and not _has_keras_module(root) and root.get("class_name") not in MODELS:
-        found.insert(0, f"the model's class {root.get('class_name')!r} is code of its authors")
+        found.insert(0, ("custom-class", f"the model's class {root.get('class_name')!r} is code of its authors"))
     for name in sorted(_functions(document)):
-        found.append(f"the function {name!r} is not part of Keras, it needs code of its authors")
-    return list(dict.fromkeys(found))
+        found.append(("custom-function", f"the function {name!r} is not part of Keras, it needs code of its authors"))
+    return [EmbeddedCode(kind, said, path) for kind, said in dict.fromkeys(found)]
 
 
 def _has_keras_module(entry: Mapping[str, Any]) -> bool:

@@ -38,6 +38,38 @@ _KNOWN: Final = frozenset(
     {*_SPLITS, *_LEAVES, *_CATEGORIES, *_LINEAR, "num_leaves", "num_cat", "is_linear", "shrinkage"}
 )
 
+ARRAYS: Final[Mapping[str, tuple[str, str, str]]] = {
+    "tree_offsets": ("I64", "trees + 1", "first split of each tree in the arrays of splits"),
+    "leaf_offsets": ("I64", "trees + 1", "first leaf of each tree in the arrays of leaves"),
+    "num_leaves": ("I32", "trees", "number of leaves"),
+    "shrinkage": ("F64", "trees", "learning rate, which the leaf values contain already"),
+    "split_feature": ("I32", "splits", "feature that is compared"),
+    "threshold": ("F64", "splits", "left if the value is at most this; of categories the number of their set"),
+    "decision_type": (
+        "I8",
+        "splits",
+        "bit 0: categories, bit 1: missing goes left, bits 2-3: missing is nothing, 0, NaN",
+    ),
+    "left_child": ("I32", "splits", "left child within the tree: a split, or -n - 1 for leaf n"),
+    "right_child": ("I32", "splits", "right child"),
+    "split_gain": ("F64", "splits", "gain of the split"),
+    "internal_value": ("F64", "splits", "value that the node would have as a leaf"),
+    "internal_weight": ("F64", "splits", "sum of the hessians"),
+    "internal_count": ("I32", "splits", "samples that came by"),
+    "leaf_value": ("F64", "leaves", "value that is added"),
+    "leaf_weight": ("F64", "leaves", "sum of the hessians"),
+    "leaf_count": ("I32", "leaves", "samples that ended there"),
+    "num_cat": ("I32", "trees", "number of splits by categories"),
+    "cat_boundaries": ("I32", "own", "where each set of categories begins in the tree's words, and the end"),
+    "cat_threshold": ("U32", "own", "sets of categories that go left, a bit each"),
+    "is_linear": ("I8", "trees", "1: leaves have linear models"),
+    "leaf_const": ("F64", "leaves", "constant of a leaf's linear model"),
+    "num_features": ("I32", "leaves", "features of a leaf's linear model"),
+    "leaf_features": ("I32", "own", "these features, leaf after leaf"),
+    "leaf_coeff": ("F64", "own", "their coefficients"),
+}
+"""Every array by name: dtype, length, meaning; ``<name>_offsets``: where each tree begins in those of own length."""
+
 
 def read_trees(text: Text, features: int, columns: Columns) -> list[str]:
     """Add the arrays of all trees to ``columns``.

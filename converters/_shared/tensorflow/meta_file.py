@@ -64,7 +64,7 @@ class MetaFile:
         topologies = [{"kind": "other", "path": path}]
         native.fields.append(Field("/model/topology", topologies, "file", path.rpartition("/")[2]))
         native.parts.append(self.topology.part())
-        note_risks(native, [self.found])
+        note_risks(native, [self.found], path)
 
 
 class _Roles(dict[str, str]):

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
-from candle_spec.conversion.contract import Native
+from candle_spec.conversion.contract import EmbeddedCode, Native
 from candle_spec.converters._shared.tensorflow.graph import Graph, base_name
 from candle_spec.converters._shared.tensorflow.types import data_type
 from candle_spec.readers import protobuf
@@ -88,11 +88,12 @@ class MetaGraph:
         return outside or any(name.startswith(scope) for name in ends)
 
 
-def note_risks(native: Native, graphs: Iterable[MetaGraph]) -> None:
-    """Say which operations of graphs touch files or run other code."""
+def note_risks(native: Native, graphs: Iterable[MetaGraph], path: str) -> None:
+    """Say which operations of graphs, which are kept in a file, touch files or run other code."""
     risks = sorted({risk for graph in graphs for risk in graph.risks()})
     if risks:
-        native.embedded_code.append(f"the graph touches files or runs other code: {', '.join(risks)}"[:500])
+        said = f"the graph touches files or runs other code: {', '.join(risks)}"
+        native.embedded_code.append(EmbeddedCode("graph-operator", said[:500], path))
 
 
 def read_meta_graph(message: Window) -> MetaGraph:

@@ -109,6 +109,9 @@ class _Facts:
 
     def read(self, columns: Columns) -> list[str]:
         """Add the arrays of the booster; return names of members that are not understood."""
+        self._base_score(columns)
+        if "model" not in self.gradient and "model" not in mapping(self.gradient.get("gbtree")):
+            self._refuse_settings()
         if self.kind == "gblinear":
             return self._linear(columns)
         if self.kind not in _FAMILIES:
@@ -132,6 +135,30 @@ class _Facts:
         categories = categories_of(model, self.names, self._location)
         self.categories = categories or {}
         return unknown if categories is not None else [*unknown, "cats"]
+
+    def _base_score(self, columns: Columns) -> None:
+        """Add what every prediction starts from: one number, since XGBoost 3.1 one for each output in brackets."""
+        text = str(self.params.get("base_score", "")).strip("[]")
+        if not text:
+            return
+        try:
+            numbers = [float(word) for word in text.split(",")]
+        except ValueError:
+            numbers = []
+        if len(numbers) not in (1, self.outputs):
+            message = f"base_score is {text[:80]!r}, not one number for each of {self.outputs} outputs"
+            raise CorruptFileError(message, location=self._location)
+        columns.add("base_score", array(numbers, "float32", "base_score", self._location))
+        finite(columns.last("base_score"), "base_score", self._location)
+
+    def _refuse_settings(self) -> None:
+        """Refuse what training was set to, which looks as a model does and holds none."""
+        if "learner_train_param" in self.learner and "generic_param" in self.learner:
+            raise UnsupportedFormatError(
+                "these are the settings of an XGBoost model (save_config), not the model",
+                location=self._location,
+                hint="write the model itself: booster.save_model('model.ubj')",
+            )
 
     def _linear(self, columns: Columns) -> list[str]:
         """One row for each feature and one for the bias, one column for each output."""

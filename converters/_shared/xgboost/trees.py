@@ -41,6 +41,32 @@ _OWN: Final = {
 }
 """Arrays of another length than the number of nodes, with the positions at which each tree's part begins."""
 
+ARRAYS: Final[Mapping[str, tuple[str, str, str]]] = {
+    "base_score": ("F32", "outputs, or 1", "what every prediction starts from, as the objective takes it"),
+    "tree_offsets": ("I64", "trees + 1", "first node of each tree in the arrays of nodes"),
+    "tree_info": ("I32", "trees", "the output that a tree adds to"),
+    "iteration_indptr": ("I32", "rounds + 1", "first tree of each round (since 2.0)"),
+    "left_children": ("I32", "nodes", "left child, counted within the tree; -1: a leaf"),
+    "right_children": ("I32", "nodes", "right child; of a leaf with several values its position in `leaf_weights`"),
+    "parents": ("I32", "nodes", "parent, counted within the tree"),
+    "split_indices": ("I32", "nodes", "feature that is compared"),
+    "split_conditions": ("F32", "nodes", "threshold: left if the value is less; of a leaf its value"),
+    "default_left": ("U8", "nodes", "1: a missing value goes left"),
+    "split_type": ("U8", "nodes", "0 a number, 1 categories"),
+    "loss_changes": ("F32", "nodes", "gain of the split"),
+    "sum_hessian": ("F32", "nodes", "sum of the hessians, the cover"),
+    "leaf_child_counts": ("I32", "nodes", "number of leaves below"),
+    "base_weights": ("F32", "nodes · outputs", "value that a node would have as a leaf, before the learning rate"),
+    "leaf_weights": ("F32", "leaves · outputs", "values of leaves with several"),
+    "categories": ("I32", "own", "categories that go right, node after node"),
+    "categories_nodes": ("I32", "own", "nodes that split by categories"),
+    "categories_segments": ("I64", "own", "where a node's categories begin within the tree's"),
+    "categories_sizes": ("I64", "own", "how many they are"),
+    "weight_drop": ("F32", "trees", "weight of a tree (dart)"),
+    "weights": ("F32", "features + 1, outputs", "coefficients and, in the last row, the bias (gblinear)"),
+}
+"""Every array by name: dtype, length, meaning; ``<name>_offsets``: where each tree begins in those of own length."""
+
 
 def read_forest(model: Mapping[str, Any], features: int, columns: Columns, location: str) -> list[str]:
     """Add the arrays of ``gradient_booster.model`` of trees to ``columns``.

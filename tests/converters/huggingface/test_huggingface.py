@@ -204,7 +204,8 @@ def test_what_the_descriptions_fill(tmp_path: Path) -> None:
     assert roles["artifacts/LICENSE"] == "license"
     assert roles["artifacts/modeling_path.py"] == "code"
     assert roles["artifacts/config.json"] == "config"
-    assert "not run" in made["security"]["embedded_code"][0]
+    code = {"path": "artifacts/modeling_path.py", "kind": "python-source", "description": "kept, not run"}
+    assert made["security"]["embedded_code"] == [code]
 
 
 @pytest.mark.parametrize(

@@ -372,10 +372,13 @@ def test_quantized_weights_stay_as_they_are(made: Path) -> None:
 
 def test_code_in_a_file_is_named_and_not_run(made: Path) -> None:
     for name in ("custom.keras", "custom.h5"):
-        sentences = " ".join(read(made / name).embedded_code)
+        code = read(made / name).embedded_code
+        assert {each.kind for each in code} >= {"lambda-layer", "custom-class"}
+        assert {each.path for each in code} == {"topology/config.json"}
+        sentences = " ".join(each.description for each in code)
         assert "bytecode" in sentences
         assert "Scale" in sentences
-    assert "Sub" in " ".join(read(made / "sub.keras").embedded_code)
+    assert "Sub" in " ".join(each.description for each in read(made / "sub.keras").embedded_code)
     assert read(made / "combo.keras").embedded_code == []
     assert read(made / "nt3.keras").embedded_code == []
 

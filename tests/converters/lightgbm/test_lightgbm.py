@@ -17,6 +17,7 @@ from candle_spec.conversion.convert import convert
 from candle_spec.conversion.native import read_native
 from candle_spec.converters._shared import boosters
 from candle_spec.converters._shared.lightgbm.model import lightgbm_booster
+from candle_spec.converters._shared.lightgbm.trees import ARRAYS
 from candle_spec.converters.lightgbm import CONVERTER
 from candle_spec.errors import (
     CandleSpecError,
@@ -27,6 +28,7 @@ from candle_spec.errors import (
 )
 from candle_spec.readers.protobuf import Window
 from candle_spec.testing import ConverterContract
+from candle_spec.weights.dtypes import from_numpy_name
 from tests.helpers.corpus.native_boosters import expected, lightgbm_trees
 
 KINDS = ("binary", "multiclass", "categorical", "linear", "rf", "dart", "constant")
@@ -97,6 +99,9 @@ def test_every_array_is_that_of_the_library(kind: str, texts: dict[str, str], tm
     path.write_text(texts[kind], encoding="utf-8", newline="")
     found, reference = arrays(path), expected(path)
     assert set(reference) <= set(found)
+    assert {name if name in ARRAYS else name.removesuffix("_offsets") for name in found} <= ARRAYS.keys()
+    about = {name: from_numpy_name(array.dtype.name).name for name, array in found.items() if name in ARRAYS}
+    assert about == {name: ARRAYS[name][0] for name in about}
     for name, array in reference.items():
         assert found[name].dtype == array.dtype, name
         assert found[name].tobytes() == array.tobytes(), name

@@ -217,7 +217,7 @@ def test_a_second_flavor_and_pickles_stay_in_the_native_bytes(tmp_path: Path) ->
     made = convert(folder, tmp_path / "x.candle").manifest
     reasons = {row["what"]: row.get("reason", "") for row in made["conversion"]["parts"]}
     assert "python_model.pkl" in reasons["other weights"]
-    assert any("code/mine.py" in line for line in made["security"]["embedded_code"])
+    assert any(code.get("path") == "artifacts/code/mine.py" for code in made["security"]["embedded_code"])
 
 
 @pytest.mark.parametrize("value", ["null", "7", "[]", "{a: {b: [1]}}", "'x'", "yes", "'[{'", "2020-01-01", "1e400"])

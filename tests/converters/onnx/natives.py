@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from tests.helpers.native.onnx_models import learned_model, scaled_forest
 from tests.helpers.native.small import ARRAY
 
 
@@ -18,4 +19,10 @@ def model(folder: Path) -> None:
     onnx.save(helper.make_model(graph), folder / "m")
 
 
-FUZZED = {"onnx": ("m", model)}
+def forest(folder: Path) -> None:
+    import onnx
+
+    onnx.save(learned_model(scaled_forest()), folder / "m")
+
+
+FUZZED = {"onnx": ("m", model), "onnx-forest": ("m", forest)}

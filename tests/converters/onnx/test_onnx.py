@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -15,31 +14,13 @@ from onnx import TensorProto, helper, numpy_helper
 import candle_spec
 from candle_spec.conversion.convert import convert
 from candle_spec.converters.onnx import CONVERTER
-from candle_spec.errors import CandleSpecError, CorruptFileError, MissingPartError, UnsafeContentError
+from candle_spec.errors import CandleSpecError
 from candle_spec.testing.contract import ConverterContract
-
-W = np.arange(24, dtype="f4").reshape(4, 6)
-ENDS = (
-    [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["batch", 4])],
-    [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["batch", 6])],
-)
-
-
-def model(*initializers: Any, nodes: Any = None, **more: Any) -> onnx.ModelProto:
-    nodes = nodes or [helper.make_node("MatMul", ["x", "w"], ["y"])]
-    graph = helper.make_graph(nodes, "marker", *ENDS, [numpy_helper.from_array(W, "w"), *initializers], **more)
-    return helper.make_model(graph, producer_name="tests", opset_imports=[helper.make_opsetid("", 17)])
+from tests.helpers.native.onnx_models import W, dense_model, external, learned_model, scaled_forest
 
 
 def typed(name: str, dtype: int, values: Any, shape: list[int] | None = None) -> Any:
     return helper.make_tensor(name, dtype, shape or [len(values)], values)
-
-
-def external(folder: Path) -> Path:
-    folder.mkdir(parents=True)
-    big = numpy_helper.from_array(np.arange(2000, dtype="f8"), "big")
-    onnx.save(model(big), folder / "m.onnx", save_as_external_data=True, location="m.data", size_threshold=100)
-    return folder
 
 
 def branched() -> onnx.ModelProto:
@@ -53,19 +34,20 @@ def branched() -> onnx.ModelProto:
         helper.make_node("MatMul", ["x", "w"], ["y"]),
         helper.make_node("If", ["flag"], ["z"], name="choose", then_branch=branch(1.0), else_branch=branch(2.0)),
     ]
-    return model(typed("flag", TensorProto.BOOL, [True], [1]), nodes=nodes)
+    return dense_model(typed("flag", TensorProto.BOOL, [True], [1]), nodes=nodes)
 
 
 class TestOnnx(ConverterContract):
     converter = CONVERTER
 
-    @pytest.fixture(params=["plain", "typed", "branched", "external"])
+    @pytest.fixture(params=["plain", "typed", "branched", "external", "forest"])
     def native(self, request: pytest.FixtureRequest, tmp_path: Path) -> Path:
         if request.param == "external":
             return external(tmp_path / "uno")
         path = tmp_path / "uno.onnx"
         half, integers = typed("h", TensorProto.FLOAT16, [1.0, 2.0]), typed("i", TensorProto.INT64, range(90))
-        made = {"plain": model(), "branched": branched(), "typed": model(half, integers)}
+        made = {"plain": dense_model(), "branched": branched(), "typed": dense_model(half, integers)}
+        made["forest"] = learned_model(scaled_forest())
         onnx.save(made[request.param], path)
         return path
 
@@ -91,7 +73,7 @@ def test_every_data_type(dtype: str, raw: bool, tmp_path: Path) -> None:
         array = numpy_helper.to_array(tensor)
         tensor = helper.make_tensor("t", number, [2, 3], array.tobytes(), raw=True)
     expected = numpy_helper.to_array(tensor)
-    found = converted(model(tensor), tmp_path)["t"]
+    found = converted(dense_model(tensor), tmp_path)["t"]
     assert found.shape == (2, 3)
     assert found.tobytes() == expected.tobytes()
 
@@ -100,7 +82,7 @@ def test_every_data_type(dtype: str, raw: bool, tmp_path: Path) -> None:
 def test_types_of_less_than_a_byte_stay_packed(dtype: str, tmp_path: Path) -> None:
     tensor = typed("t", getattr(TensorProto, dtype), [1, 2, 3, 4, 6], [5])
     raw = helper.make_tensor("r", getattr(TensorProto, dtype), [5], bytes([0x21, 0x43, 0x06]), raw=True)
-    found = converted(model(tensor, raw), tmp_path)
+    found = converted(dense_model(tensor, raw), tmp_path)
     for name, expected in (("t", numpy_helper.to_array(tensor)), ("r", numpy_helper.to_array(raw))):
         assert found[name].dtype == expected.dtype
         assert found[name].astype("f4").tolist() == expected.astype("f4").tolist()
@@ -113,7 +95,7 @@ def test_small_floats_are_those_of_onnx(dtype: str, count: int, tmp_path: Path) 
     number, values = getattr(TensorProto, dtype), [1.0, -2.0, 0.5, 3.0, -1.5, 0.0, 4.0, -0.5][:count]
     fields = typed("t", number, values, [count])
     raw = numpy_helper.from_array(numpy_helper.to_array(fields), "r")
-    found = converted(model(fields, raw), tmp_path)
+    found = converted(dense_model(fields, raw), tmp_path)
     for name in ("t", "r"):
         assert found[name].astype("f4").tolist() == values
     (native, *_) = tmp_path.glob("*.candle")
@@ -125,13 +107,13 @@ def test_small_floats_are_those_of_onnx(dtype: str, count: int, tmp_path: Path) 
 
 
 def test_strings(tmp_path: Path) -> None:
-    found = converted(model(typed("s", TensorProto.STRING, [b"TP53", "β".encode()], [2])), tmp_path)["s"]
+    found = converted(dense_model(typed("s", TensorProto.STRING, [b"TP53", "β".encode()], [2])), tmp_path)["s"]
     assert found.tolist() == ["TP53", "β"]
 
 
 def test_empty_and_single(tmp_path: Path) -> None:
     arrays = {"empty": np.zeros((0, 3), "f4"), "one": np.array(2.5, "f8")}
-    found = converted(model(*(numpy_helper.from_array(value, name) for name, value in arrays.items())), tmp_path)
+    found = converted(dense_model(*(numpy_helper.from_array(value, name) for name, value in arrays.items())), tmp_path)
     for name, value in arrays.items():
         assert found[name].shape == value.shape
         assert found[name].tobytes() == value.tobytes()
@@ -139,8 +121,8 @@ def test_empty_and_single(tmp_path: Path) -> None:
 
 def test_one_name_in_two_branches(tmp_path: Path) -> None:
     found = converted(branched(), tmp_path)
-    assert found["choose/then_branch/Constant_0/value"].tolist() == [1.0] * 20
-    assert found["choose/else_branch/Constant_0/value"].tolist() == [2.0] * 20
+    assert found["choose.then_branch/Constant_0.value"].tolist() == [1.0] * 20
+    assert found["choose.else_branch/Constant_0.value"].tolist() == [2.0] * 20
     assert len(found) == 4
 
 
@@ -154,18 +136,20 @@ def test_functions(tmp_path: Path) -> None:
         [constant, helper.make_node("Add", ["a", "c"], ["b"])],
         [helper.make_opsetid("", 17)],
     )
-    made = model(nodes=[helper.make_node("AddK", ["x"], ["y"], domain="own")])
+    made = dense_model(nodes=[helper.make_node("AddK", ["x"], ["y"], domain="own")])
     made.functions.append(function)
     onnx.save(made, tmp_path / "m.onnx")
     result = convert(tmp_path / "m.onnx", tmp_path / "x.candle")
-    assert candle_spec.load(result.path).state_dict()["k"].tolist() == W[0].tolist()
+    assert candle_spec.load(result.path).state_dict()["functions/own/AddK/Constant_0.value"].tolist() == W[0].tolist()
     assert not result.manifest["security"]["embedded_code"]
 
 
 def test_operators_of_others_are_named(tmp_path: Path) -> None:
-    onnx.save(model(nodes=[helper.make_node("Secret", ["x", "w"], ["y"], domain="com.stranger")]), tmp_path / "m.onnx")
+    secret = helper.make_node("Secret", ["x", "w"], ["y"], domain="com.stranger")
+    onnx.save(dense_model(nodes=[secret]), tmp_path / "m.onnx")
     made = convert(tmp_path / "m.onnx", tmp_path / "x.candle").manifest
-    assert made["security"]["embedded_code"] == ["operators of others: com.stranger"]
+    said = {"kind": "custom-operator", "description": "operators of others: com.stranger"}
+    assert made["security"]["embedded_code"] == [{"path": "topology/model.onnx", **said}]
 
 
 @pytest.mark.parametrize("linear", [True, False])
@@ -174,62 +158,15 @@ def test_sparse(linear: bool, tmp_path: Path) -> None:
     sparse = helper.make_sparse_tensor(
         numpy_helper.from_array(np.array([2.5, 3.5], "f4"), "s"), numpy_helper.from_array(places, "i"), [2, 4]
     )
-    found = converted(model(sparse_initializer=[sparse]), tmp_path)["s"]
+    found = converted(dense_model(sparse_initializer=[sparse]), tmp_path)["s"]
     assert found.shape == (2, 4)
     assert found.parts["indices"].tolist() == [[0, 1], [1, 3]]
     assert found.parts["values"].tolist() == [2.5, 3.5]
 
 
-def test_external_data(tmp_path: Path) -> None:
-    made = convert(external(tmp_path / "uno"), tmp_path / "x.candle")
-    found = candle_spec.load(made.path).state_dict()
-    assert found["big"].tobytes() == np.arange(2000, dtype="f8").tobytes()
-    assert {file["path"] for file in made.manifest["conversion"]["native"]["files"]} == {"m.onnx", "m.data"}
-    with pytest.raises(MissingPartError, match="name the folder"):
-        convert(tmp_path / "uno" / "m.onnx", tmp_path / "y.candle")
-
-
-@pytest.mark.parametrize("location", ["../secret", "/etc/passwd", "sub/../../secret", "..\\secret", "C:/secret", ""])
-def test_external_data_elsewhere(location: str, tmp_path: Path) -> None:
-    folder = external(tmp_path / "uno")
-    (tmp_path / "secret").write_bytes(bytes(16000))
-    made = onnx.load(folder / "m.onnx", load_external_data=False)
-    tensor = next(each for each in made.graph.initializer if each.name == "big")
-    next(entry for entry in tensor.external_data if entry.key == "location").value = location
-    onnx.save(made, folder / "m.onnx")
-    with pytest.raises((UnsafeContentError, CandleSpecError)):
-        convert(folder, tmp_path / "x.candle")
-    assert not (tmp_path / "x.candle").exists()
-
-
-def test_external_data_behind_a_link(tmp_path: Path) -> None:
-    folder = external(tmp_path / "uno")
-    os.rename(folder / "m.data", tmp_path / "secret")
-    (folder / "m.data").symlink_to(tmp_path / "secret")
-    with pytest.raises(UnsafeContentError):
-        convert(folder, tmp_path / "x.candle")
-
-
-@pytest.mark.parametrize(
-    ("key", "value"), [("offset", "999999999"), ("length", "1"), ("offset", "-8"), ("length", "9" * 30)]
-)
-def test_external_data_that_do_not_fit(key: str, value: str, tmp_path: Path) -> None:
-    folder = external(tmp_path / "uno")
-    made = onnx.load(folder / "m.onnx", load_external_data=False)
-    tensor = next(each for each in made.graph.initializer if each.name == "big")
-    entries = {entry.key: entry for entry in tensor.external_data}
-    if key not in entries:
-        tensor.external_data.add(key=key, value=value)
-    else:
-        entries[key].value = value
-    onnx.save(made, folder / "m.onnx")
-    with pytest.raises(CorruptFileError):
-        convert(folder, tmp_path / "x.candle")
-
-
 def test_shapes_that_do_not_fit(tmp_path: Path) -> None:
     for number, dims in enumerate(([5, 5], [-1], [2**62, 2**62], [0])):
-        made = model()
+        made = dense_model()
         del made.graph.initializer[0].dims[:]
         made.graph.initializer[0].dims.extend(dims)
         (tmp_path / f"{number}.onnx").write_bytes(made.SerializeToString())
@@ -256,7 +193,7 @@ def test_graphs_without_end(tmp_path: Path) -> None:
 
 
 def test_the_manifest_says_what_goes_in_and_out(tmp_path: Path) -> None:
-    made = model()
+    made = dense_model()
     made.metadata_props.add(key="threshold", value="0.5")
     onnx.save(made, tmp_path / "m.onnx")
     manifest = convert(tmp_path / "m.onnx", tmp_path / "x.candle").manifest
@@ -268,7 +205,7 @@ def test_the_manifest_says_what_goes_in_and_out(tmp_path: Path) -> None:
 
 
 def test_the_topology_is_the_graph_without_values(tmp_path: Path) -> None:
-    onnx.save(model(), tmp_path / "m.onnx")
+    onnx.save(dense_model(), tmp_path / "m.onnx")
     made = convert(tmp_path / "m.onnx", tmp_path / "x.candle")
     graph = onnx.load(made.path / "topology" / "model.onnx", load_external_data=False)
     assert [node.op_type for node in graph.graph.node] == ["MatMul"]
@@ -278,7 +215,7 @@ def test_the_topology_is_the_graph_without_values(tmp_path: Path) -> None:
 
 
 def test_the_restored_model_predicts_the_same(tmp_path: Path) -> None:
-    onnx.save(model(), tmp_path / "m.onnx")
+    onnx.save(dense_model(), tmp_path / "m.onnx")
     made = convert(tmp_path / "m.onnx", tmp_path / "x.candle").path
     (restored,) = candle_spec.restore(made, tmp_path / "back.onnx")
     x = np.random.default_rng(0).normal(size=(5, 4)).astype("f4")

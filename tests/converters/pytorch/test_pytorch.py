@@ -16,6 +16,7 @@ from torch import nn
 import candle_spec
 from candle_spec.conversion.convert import convert
 from candle_spec.conversion.restore import restore
+from candle_spec.validation import validate
 
 
 def bits(tensor: torch.Tensor) -> bytes:
@@ -247,7 +248,11 @@ def test_torchscript(tmp_path: Path) -> None:
     made = candle_spec.convert(tmp_path / "net.pt", tmp_path / "net.candle")
     assert torch.equal(made.state_dict()["0.weight"], script.state_dict()["0.weight"])
     assert any(record["path"].startswith("topology/code/") for record in made.document["files"])
-    assert made.document["security"]["embedded_code"]
+    code = made.document["security"]["embedded_code"]
+    sources = {row["path"] for row in made.document["files"] if row["path"].startswith("topology/code/")}
+    assert {each["path"] for each in code} == sources
+    assert {each["kind"] for each in code} == {"torchscript"}
+    assert validate(made.path).ok
 
 
 def test_a_restored_script_predicts_the_same(tmp_path: Path) -> None:

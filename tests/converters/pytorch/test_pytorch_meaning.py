@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -114,3 +115,11 @@ def test_folders_of_the_authors_are_warned_about(tmp_path: Path) -> None:
 def fresh(folder: Path) -> Path:
     (folder / "fresh").mkdir()
     return folder / "fresh"
+
+
+def test_large_settings_are_a_document_of_the_manifest(tmp_path: Path) -> None:
+    settings = {"classes": [f"class {number}" for number in range(10_000)], "lr": 0.1}
+    made = converted({"model": nn.Linear(2, 1).state_dict(), "config": settings}, tmp_path)
+    stated = made.document["training"]["hyperparameters"]
+    assert stated == {"classes": {"$document": "documents/0.json"}, "lr": 0.1}
+    assert json.loads((made.path / "documents/0.json").read_bytes()) == settings["classes"]

@@ -177,7 +177,7 @@ def test_code_is_named(tmp_path: Path) -> None:
     graph.node.add(name="call", op="PyFunc", input=["c0"])
     graph.node.add(name="write", op="WriteFile", input=["c0", "call"])
     (tmp_path / "drug.pb").write_bytes(graph.SerializeToString())
-    assert "PyFunc (1), WriteFile (1)" in read(tmp_path / "drug.pb").embedded_code[0]
+    assert "PyFunc (1), WriteFile (1)" in read(tmp_path / "drug.pb").embedded_code[0].description
 
 
 def test_a_graph_without_its_weights_is_refused(tmp_path: Path) -> None:

@@ -135,10 +135,12 @@ def test_assets_are_kept_and_code_is_named(tmp_path: Path) -> None:
     native = read(files.copy_of(files.module_saved_model, tmp_path / "native"))
     assert [side.path for side in native.side_files if side.role == "artifact"] == ["artifacts/assets/genes.txt"]
     assert len(native.embedded_code) == 1
-    assert "ReadFile (1)" in native.embedded_code[0]
-    assert "PyFunc (1)" in native.embedded_code[0]
-    assert "InitializeTableFromTextFileV2" in native.embedded_code[0]
-    assert "SaveV2" not in native.embedded_code[0]
+    code = native.embedded_code[0]
+    assert (code.kind, code.path) == ("graph-operator", "topology/without-constants-saved_model.pb")
+    assert "ReadFile (1)" in code.description
+    assert "PyFunc (1)" in code.description
+    assert "InitializeTableFromTextFileV2" in code.description
+    assert "SaveV2" not in code.description
     assert "other.constants" in {tensor.group for tensor in native.tensors}
 
 
@@ -156,7 +158,7 @@ def test_a_saver_that_something_else_calls_is_named(tmp_path: Path) -> None:
     saving = next(node.name for node in graph.node if node.op == "SaveV2")
     next(node for node in graph.node if node.name == "out").input.append(f"^{saving}")
     (folder / "saved_model.pb").write_bytes(model.SerializeToString())
-    assert "SaveV2" in read(folder).embedded_code[0]
+    assert "SaveV2" in read(folder).embedded_code[0].description
 
 
 def test_a_graph_of_large_constants_is_kept_without_them(tmp_path: Path) -> None:

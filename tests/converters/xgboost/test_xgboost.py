@@ -16,8 +16,10 @@ from candle_spec.checkpoint.checkpoint import Checkpoint
 from candle_spec.conversion.convert import convert
 from candle_spec.conversion.native import read_native
 from candle_spec.converters._shared.xgboost.model import xgboost_booster
+from candle_spec.converters._shared.xgboost.trees import ARRAYS
 from candle_spec.converters.xgboost import CONVERTER
 from candle_spec.testing import ConverterContract
+from candle_spec.weights.dtypes import from_numpy_name
 from tests.helpers.corpus.native_boosters import expected, xgboost_trees
 from tests.helpers.native.boosters import KINDS, changed, table, trained
 
@@ -58,6 +60,9 @@ def test_every_array_is_that_of_the_library(
     boosters[kind].save_model(path)
     found, reference = arrays(path), expected(path)
     assert set(reference) <= set(found)
+    assert {name if name in ARRAYS else name.removesuffix("_offsets") for name in found} <= ARRAYS.keys()
+    about = {name: from_numpy_name(array.dtype.name).name for name, array in found.items() if name in ARRAYS}
+    assert about == {name: ARRAYS[name][0] for name in about}
     for name, array in reference.items():
         assert found[name].dtype == array.dtype, name
         assert found[name].shape == array.shape, name

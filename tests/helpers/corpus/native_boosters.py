@@ -54,16 +54,18 @@ def xgboost_trees(data: bytes) -> dict[str, np.ndarray[Any, Any]]:
     booster = xgboost.Booster(model_file=bytearray(data))
     learner = json.loads(booster.save_raw("json"))["learner"]
     gradient = learner["gradient_booster"]
+    params = learner["learner_model_param"]
+    base = {"base_score": np.array(json.loads(f"[{params['base_score'].strip('[]')}]"), "f4")}
     if gradient["name"] == "gblinear":
         weights = np.array(gradient["model"]["weights"], "f4")
-        return {"weights": weights.reshape(int(learner["learner_model_param"]["num_feature"]) + 1, -1)}
+        return {**base, "weights": weights.reshape(int(params["num_feature"]) + 1, -1)}
     model = gradient.get("gbtree", gradient)["model"]
     trees = model["trees"]
     found = {
         name: np.concatenate([np.array(tree.get(name, []), dtype) for tree in trees])
         for name, dtype in _XGBOOST.items()
     }
-    found = {name: array for name, array in found.items() if array.size}
+    found = base | {name: array for name, array in found.items() if array.size}
     found["tree_offsets"] = np.cumsum([0, *(len(tree["parents"]) for tree in trees)], dtype="i8")
     found["tree_info"] = np.array(model["tree_info"], "i4")
     if "weight_drop" in gradient:

@@ -33,14 +33,26 @@ def _onnx(path: Path) -> Tensors:
     import onnx
     from onnx import numpy_helper
 
-    return _count(numpy_helper.to_array(tensor) for tensor in _protos(onnx.load(path), onnx.TensorProto))
+    model = onnx.load(path)
+    found = _count(numpy_helper.to_array(tensor) for tensor in _protos(model, onnx.TensorProto))
+    return found + _count(array for node in _protos(model, onnx.NodeProto) for array in onnx_lists(node))
+
+
+def onnx_lists(node: Any) -> Iterator[np.ndarray[Any, Any]]:
+    """Yield the numbers that attributes of a node of ONNX hold without a tensor around them, as onnx reads them."""
+    for attribute in node.attribute:
+        if node.op_type == "Constant" and attribute.name in ("value_float", "value_int"):
+            yield np.array(attribute.f, "<f4") if attribute.name == "value_float" else np.array(attribute.i, "<i8")
+        for values, dtype in ((attribute.floats, "<f4"), (attribute.ints, "<i8")):
+            of_data = node.domain == "ai.onnx.ml" or node.op_type in ("Constant", "TfIdfVectorizer") or len(values) > 32
+            if values and of_data:
+                yield np.array(values, dtype)
 
 
 def _protos(message: Any, kind: type) -> Iterator[Any]:
-    """Yield every TensorProto below a message, wherever it stands."""
+    """Yield every message of a kind below a message, wherever it stands."""
     if isinstance(message, kind):
         yield message
-        return
     for field, value in message.ListFields():
         if field.message_type is None:
             continue

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -170,6 +171,12 @@ ROLES = ("weights", "training-state", "residue", "extents", "payload", "x-own")
 
 LEAVING = ("../genes.txt", "artifacts/../genes.txt", "..", "/etc/passwd", "C:/genes.txt", "\\genes.txt", "c:genes.txt")
 
+
+class _Call:
+    def __reduce__(self) -> Any:
+        return print, ("hello",)
+
+
 FOLDER_FAULTS: tuple[Fault, ...] = (
     *(Fault("CKP3005", f"the path {path}", "plain", _listed_as(path)) for path in LEAVING),
     *(Fault("CKP3008", f"the path {path[:20]!r}", "plain", _listed_as(path)) for path in UNPORTABLE if path),
@@ -213,7 +220,27 @@ FOLDER_FAULTS: tuple[Fault, ...] = (
     Fault("CKP5002", "a program of Windows", "plain", _added("run.dat", b"MZ\x90")),
     Fault("CKP5002", "a script", "plain", _added("run", b"#!/bin/sh")),
     Fault("CKP5002", "a pickle by its name", "plain", _added("scaler.PKL")),
-    Fault("CKP5002", "a pickle by its bytes", "plain", _added("scaler.bin", b"\x80\x04\x95")),
+    *(
+        Fault("CKP5002", f"a pickle of {what}, protocol {number}", "plain", _added("scaler.bin", data))
+        for number in range(6)
+        for what, data in (("values", pickle.dumps([1, "a"], number)), ("a call", pickle.dumps(_Call(), number)))
+    ),
+    Fault("CKP5002", "a pickle before other bytes", "plain", _added("scaler.bin", pickle.dumps(_Call(), 0) + b"\xff")),
+    Fault("CKP5002", "a large pickle", "plain", _added("scaler.bin", pickle.dumps(b"x" * 100_000, 4))),
+    *(
+        Fault("CKP5002", f"code called {name}", "plain", _added(name))
+        for name in (
+            "fit.R",
+            "fit.ipynb",
+            "fit.jl",
+            "add.cu",
+            "add.wasm",
+            "Dockerfile",
+            "a/Dockerfile.gpu",
+            "Makefile",
+        )
+    ),
+    Fault("CKP5002", "a program of the web", "plain", _added("add.bin", b"\0asm\1\0\0\0")),
     Fault("CKP5002", "a topology that is code", "plain", _added("topology/net.py", role="topology")),
     Fault("CKP5002", "an archive of pickles", "plain", _added("scaler.joblib", b"\x78\x9c")),
 )

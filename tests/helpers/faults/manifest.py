@@ -120,6 +120,7 @@ _NAMED = {
 """Every place of a manifest that names a file or a group."""
 
 SEMANTIC_FAULTS: tuple[Fault, ...] = (
+    Fault("CKP2025", "a state tree that nothing names", "plain", lambda _, m: m["training_state"].pop("state_tree")),
     Fault("CKP2001", "a check digit of an ORCID iD", "described", _orcid("0000-0002-1825-0098")),
     Fault("CKP2001", "an X that is no check digit", "described", _orcid("0000-0002-1825-009X")),
     Fault("CKP2001", "two digits of an ORCID iD exchanged", "described", _orcid("0000-0002-1852-0097")),

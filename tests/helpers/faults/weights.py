@@ -114,6 +114,11 @@ def _identified(change: Callable[[list[Any]], Any]) -> Callable[[Path, Manifest]
     return do
 
 
+def _without_index(root: Path, manifest: Manifest) -> None:
+    (root / manifest["weights"]["groups"][0].pop("index")).unlink()
+    manifest["files"] = [record for record in manifest["files"] if record["role"] != "index"]
+
+
 def _tree(document: dict[str, Any]) -> Any:
     return document["tree"]["$dict"]
 
@@ -180,6 +185,10 @@ WEIGHTS_FAULTS: tuple[Fault, ...] = (
         "groups",
         lambda _, m: m["model"].update(parameter_count=40 + 33),
     ),
+    Fault("CKP4021", "a buffer counted", "plain", _tensor("steps", role="buffer")),
+    Fault("CKP4036", "a precision of no parameter", "plain", lambda _, m: m["model"].update(precision=["F64"])),
+    Fault("CKP4036", "one of two precisions", "plain", lambda _, m: m["model"].update(precision=["I64"])),
+    Fault("CKP4036", "no precision", "plain", lambda _, m: m["model"].update(precision=[])),
     Fault("CKP4021", "aliases counted", "alias", lambda _, m: m["model"].update(parameter_count=88)),
     Fault("CKP4022", "another dtype", "plain", _tensor("dense/bias", dtype="I32")),
     Fault("CKP4022", "another shape", "plain", _tensor("dense/kernel", shape=[4, 6])),
@@ -257,21 +266,22 @@ WEIGHTS_FAULTS: tuple[Fault, ...] = (
     Fault(
         "CKP4010", "an array in another file", "sharded", _index(lambda i: i["weight_map"].update(steps="state.json"))
     ),
-    Fault("CKP4010", "an array in a list", "sharded", _index(lambda i: i["weight_map"].update(steps=[]))),
-    Fault("CKP4011", "an array not in the index", "sharded", _index(lambda i: i["weight_map"].pop("steps"))),
-    Fault("CKP4011", "no map in the index", "sharded", _index(lambda i: i.pop("weight_map"))),
-    Fault("CKP4011", "a map that is a list", "sharded", _index(lambda i: i.update(weight_map=[]))),
-    Fault("CKP4011", "an index that is a list", "sharded", _index(lambda i: [i])),
+    Fault("CKP4030", "an array in a list", "sharded", _index(lambda i: i["weight_map"].update(steps=[]))),
+    Fault("CKP4011", "an array not in the index", "sharded", _index(lambda i: i["weight_map"].pop("steps") and None)),
+    Fault("CKP4013", "two files and no index", "sharded", _without_index),
+    Fault("CKP4030", "no map in the index", "sharded", _index(lambda i: i.pop("weight_map"))),
+    Fault("CKP4030", "a map that is a list", "sharded", _index(lambda i: i.update(weight_map=[]))),
+    Fault("CKP4030", "an index that is a list", "sharded", _index(lambda i: [i])),
     Fault("CKP4012", "another total size", "sharded", _index(lambda i: i["metadata"].update(total_size=1))),
     Fault(
-        "CKP4012",
+        "CKP4030",
         "a total size with a fraction",
         "sharded",
         _index(lambda i: i["metadata"].update(total_size=float(i["metadata"]["total_size"]))),
     ),
-    Fault("CKP4012", "no total size", "sharded", _index(lambda i: i["metadata"].clear())),
-    Fault("CKP4012", "no metadata", "sharded", _index(lambda i: i.pop("metadata"))),
-    Fault("CKP4012", "metadata that is a list", "sharded", _index(lambda i: i.update(metadata=[1]))),
+    Fault("CKP4030", "no total size", "sharded", _index(lambda i: i["metadata"].clear())),
+    Fault("CKP4030", "no metadata", "sharded", _index(lambda i: i.pop("metadata"))),
+    Fault("CKP4030", "metadata that is a list", "sharded", _index(lambda i: i.update(metadata=[1]))),
     *(
         Fault("CKP4030", f"{path} is {what}", kind, _rewritten(path, change))
         for kind, path in _SIDE_DOCUMENTS
