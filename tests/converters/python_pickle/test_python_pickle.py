@@ -30,7 +30,6 @@ import xgboost
 
 import candle_spec
 from candle_spec.conversion.convert import convert
-from candle_spec.conversion.restore import restore
 from candle_spec.converters._shared.pickle.imports import is_harmless
 from candle_spec.converters.python_pickle import CONVERTER
 from candle_spec.errors import CandleSpecError, CorruptFileError, TruncatedFileError, UnsupportedFormatError
