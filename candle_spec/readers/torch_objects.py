@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from candle_spec import limits
-from candle_spec.errors import CorruptFileError, UnsupportedFormatError
+from candle_spec.errors import CorruptFileError, LimitExceededError, UnsupportedFormatError
 from candle_spec.readers.inert_pickle import Call, Global, Persistent
 from candle_spec.readers.inert_pickle import Mapping as Pairs
 from candle_spec.readers.torch_dtypes import DTYPES, ITEM_BYTES, PER_BYTE, STORAGES
@@ -22,13 +22,14 @@ FROM_BYTES: Final = "torch.storage._load_from_bytes"
 """Makes a storage of the bytes of a torch file: what ``pickle.dump`` writes for a tensor."""
 
 _TENSOR: Final = {"_rebuild_tensor", "_rebuild_tensor_v2", "_rebuild_tensor_v3", "_rebuild_qtensor"}
-_REFUSED: Final = {
-    "_rebuild_wrapper_subclass": "a tensor subclass without bytes of its own",
-    "_rebuild_nested_tensor": "a nested tensor",
-    "_rebuild_device_tensor_from_numpy": "a tensor of a foreign device",
-    "_rebuild_device_tensor_from_cpu_tensor": "a tensor of a foreign device",
-    "_rebuild_xla_tensor": "a tensor of a foreign device",
-}
+TYPED: Final = frozenset({"torch._tensor._rebuild_from_type_v2", "torch._tensor._rebuild_from_type"})
+"""Make a tensor of a subclass: by a function, a class, the arguments, and the state of the result."""
+
+PARAMETERS: Final = frozenset({"torch._utils._rebuild_parameter", "torch._utils._rebuild_parameter_with_state"})
+"""Make a parameter of a tensor."""
+
+_AROUND: Final = 32
+"""Records around one another that make one tensor; torch writes two."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +49,11 @@ class TorchObjects:
 
         Raises:
             CorruptFileError: It is malformed, or lies beyond its storage.
-            UnsupportedFormatError: It is of a kind that has no bytes of its own here.
+            UnsupportedFormatError: It is of a kind that is not known.
         """
+        return self._described(node, 0)
+
+    def _described(self, node: Any, depth: int) -> View | None:
         if isinstance(node, View):
             return node
         if not isinstance(node, Call) or not isinstance(node.function, Global):
@@ -58,27 +62,29 @@ class TorchObjects:
         if module not in ("torch._utils", "torch._tensor"):
             return None
         try:
-            return self._tensor(name, node.args)
+            return self._tensor(node, depth)
         except (TypeError, ValueError, IndexError, KeyError) as error:
             if isinstance(error, (CorruptFileError, UnsupportedFormatError)):
                 raise
             raise CorruptFileError(f"a malformed record of {name}: {error}", location=self.location) from error
 
-    def _tensor(self, name: str, args: Any) -> View | None:
-        if name in _REFUSED:
-            raise UnsupportedFormatError(
-                f"the file holds {_REFUSED[name]} ({name}), which is not read", location=self.location
-            )
-        if name in ("_rebuild_parameter", "_rebuild_parameter_with_state"):
-            inner = self.tensor(args[0])
-            if not isinstance(inner, TensorView):
-                return inner
-            return replace(inner, requires_grad=args[1] is True, parameter=True)
-        if name == "_rebuild_from_type_v2":
-            return self.tensor(Call(args[0], args[2]))
+    def _tensor(self, node: Call, depth: int) -> View | None:
+        name, args = node.path.rpartition(".")[2], node.args
+        if node.path in PARAMETERS or node.path in TYPED:
+            if depth > _AROUND:
+                raise LimitExceededError(f"{depth} records around one tensor", location=self.location)
+            inner = self._described(inner_record(node), depth + 1)
+            if node.path in PARAMETERS and isinstance(inner, TensorView):
+                return replace(inner, requires_grad=args[1] is True, parameter=True)
+            return inner
         if name == "_rebuild_sparse_tensor":
             return self._sparse(args[0], args[1])
-        return self._strided(name, args) if name in _TENSOR else None
+        if name in _TENSOR:
+            return self._strided(name, args)
+        if name.startswith("_rebuild") and any(isinstance(item, Persistent) for item in args):
+            message = f"the file holds tensors that {node.path} makes, which is not known here"
+            raise UnsupportedFormatError(message, location=self.location, hint="please report the file")
+        return None
 
     def _strided(self, name: str, args: Any) -> View:
         storage = self.storage(args[0])
@@ -86,7 +92,7 @@ class TorchObjects:
         metadata = None
         requires_grad = False
         if name == "_rebuild_tensor_v3":
-            dtype = DTYPES[_torch_name(args[6])]
+            dtype = _dtype(args[6])
             metadata = args[7] if len(args) > 7 else None
         elif name == "_rebuild_tensor_v2":
             metadata = args[6] if len(args) > 6 else None
@@ -130,9 +136,7 @@ class TorchObjects:
         if isinstance(node, Call) and node.path == FROM_BYTES:
             return self.storage_of(node)
         if isinstance(node, Call) and node.path == "torch.storage.TypedStorage" and isinstance(node.kwargs, Pairs):
-            return replace(
-                self.storage(node.kwargs.get("wrap_storage")), dtype=DTYPES[_torch_name(node.kwargs.get("dtype"))]
-            )
+            return replace(self.storage(node.kwargs.get("wrap_storage")), dtype=_dtype(node.kwargs.get("dtype")))
         raise ValueError("a tensor without a storage")
 
     def _quantized(self, values: TensorView, quantizer: Any, shape: tuple[int, ...]) -> QuantizedView:
@@ -162,6 +166,17 @@ class TorchObjects:
         if not isinstance(view, TensorView):
             raise ValueError("a part of a sparse tensor is no plain tensor")
         return view
+
+
+def inner_record(node: Call) -> Any:
+    """Return the record of the tensor that one of :data:`TYPED` or :data:`PARAMETERS` is given or makes first.
+
+    Raises:
+        ValueError: It is malformed.
+    """
+    if not isinstance(node.args, tuple) or len(node.args) < (3 if node.path in TYPED else 2):
+        raise ValueError("too few arguments")
+    return Call(node.args[0], node.args[2]) if node.path in TYPED else node.args[0]
 
 
 def _row_major(shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -207,6 +222,13 @@ def _torch_name(node: Any) -> str:
     if isinstance(node, Global) and node.module == "torch":
         return node.name
     raise ValueError("a torch constant is expected")
+
+
+def _dtype(node: Any) -> str:
+    name = _torch_name(node)
+    if name not in DTYPES:
+        raise UnsupportedFormatError(f"tensors of torch.{name} are not read", hint="please report the file")
+    return DTYPES[name]
 
 
 def _natural(value: Any) -> int:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+from functools import partial
+
 from candle_spec.conversion.contract import EmbeddedCode, Field, Group, Native, NativeFormat, Part, SideFile, Source
 from candle_spec.conversion.meaning import infer_name
+from candle_spec.converters._shared.pickle.files import temporary_folder
 from candle_spec.converters._shared.pickle.imports import imports_of
 from candle_spec.converters._shared.torch.files import TorchFile, read_legacy, read_zip
 from candle_spec.converters._shared.torch.script import declared
@@ -12,6 +16,7 @@ from candle_spec.converters._shared.torch.walk import Walk
 from candle_spec.converters.pytorch import TITLES
 from candle_spec.converters.pytorch.detect import variant_of
 from candle_spec.errors import UnsupportedFormatError
+from candle_spec.problems import Location, Problem, Severity
 from candle_spec.readers.torch_objects import TorchObjects
 from candle_spec.weights.sources import TensorSource, total_size
 
@@ -25,8 +30,12 @@ def read(source: Source) -> Native:
         raise UnsupportedFormatError(
             f"this is a {TITLES.get(variant, 'file')}, which is not read", location=str(path), hint=hint
         )
-    file = read_legacy(path) if variant == "legacy-stream" else read_zip(path)
-    return _native(source, file)
+    with ExitStack() as resources:
+        unpacked = partial(temporary_folder, resources)
+        file = read_legacy(path) if variant == "legacy-stream" else read_zip(path, unpacked=unpacked)
+        native = _native(source, file)
+        native.resources.push(resources.pop_all())
+    return native
 
 
 def _native(source: Source, file: TorchFile) -> Native:
@@ -48,6 +57,7 @@ def _native(source: Source, file: TorchFile) -> Native:
         groups=groups,
         tensors=tensors,
         state=state,
+        side_files=structure.side_files,
         fields=[infer_name(source, structure.names), *structure.fields],
         parts=_parts(groups, tensors, structure, file),
         pickles=[imports_of(source.files[0].name, each.member, each.loaded.globals) for each in file.pickles],
@@ -55,7 +65,21 @@ def _native(source: Source, file: TorchFile) -> Native:
         weights_metadata={"format": "pt"},
     )
     _add_code(native, file)
+    _add_pieces(native, walk.pieces)
     return native
+
+
+def _add_pieces(native: Native, pieces: list[tuple[str, str]]) -> None:
+    """Say which tensors are parts of larger ones: what one process of several had."""
+    if not pieces:
+        return
+    name, how_much = pieces[0]
+    what = f"{len(pieces)} tensors are" if len(pieces) > 1 else "1 tensor is"
+    message = f"{what} only what one process of several held of a larger one ({name!r}: {how_much})"[:1900]
+    native.parts.append(Part("pieces of other processes", "absent", message))
+    hint = "save the whole: get_model_state_dict(model, options=StateDictOptions(full_state_dict=True))"
+    place = Location(file=native.source.files[0].name)
+    native.problems.append(Problem("CKP4038", Severity.WARNING, message, place, hint))
 
 
 def _constants(source: Source, file: TorchFile) -> list[TensorSource]:
