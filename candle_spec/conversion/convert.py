@@ -121,7 +121,7 @@ def _checked(folder: Path, target: Path, job: _Conversion, options: Options) -> 
     """
     report = validate(folder, jobs=options.jobs, known_digests=job.writer.known_digests)
     report.path = str(target)
-    report.extend(job.warnings)
+    report.extend([*job.native.problems, *job.warnings])
     for found in report.errors:
         given = next((at for at in options.values if _same_member(at, found.location.pointer)), None)
         if given is not None:

@@ -7,12 +7,12 @@ The functions that rebuild tensors are those of ``torch/_utils.py``
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from candle_spec import limits
-from candle_spec.errors import CorruptFileError, UnsupportedFormatError
+from candle_spec.errors import CorruptFileError, LimitExceededError, UnsupportedFormatError
 from candle_spec.readers.inert_pickle import Call, Global, Persistent
 from candle_spec.readers.inert_pickle import Mapping as Pairs
 from candle_spec.readers.torch_dtypes import DTYPES, ITEM_BYTES, PER_BYTE, STORAGES
@@ -22,19 +22,14 @@ FROM_BYTES: Final = "torch.storage._load_from_bytes"
 """Makes a storage of the bytes of a torch file: what ``pickle.dump`` writes for a tensor."""
 
 _TENSOR: Final = {"_rebuild_tensor", "_rebuild_tensor_v2", "_rebuild_tensor_v3", "_rebuild_qtensor"}
-_REFUSED: Final = {
-    "_rebuild_device_tensor_from_numpy": "a tensor of a foreign device",
-    "_rebuild_device_tensor_from_cpu_tensor": "a tensor of a foreign device",
-    "_rebuild_xla_tensor": "a tensor of a foreign device",
-}
-_WRAPPER: Final = "_rebuild_wrapper_subclass"
-_STATES: Final[Mapping[str, Mapping[int, tuple[str, ...]]]] = {
-    "_rebuild_parameter": {0: ()},
-    "_rebuild_parameter_with_state": {0: ()},
-    "_rebuild_from_type_v2": {3: ()},
-    "_rebuild_nested_tensor": {0: ("buffer",), 1: ("sizes",), 2: ("strides",), 3: ("offsets",)},
-}
-"""Arguments in which the tensors stand of which a tensor consists, and the names that these are given there."""
+TYPED: Final = frozenset({"torch._tensor._rebuild_from_type_v2", "torch._tensor._rebuild_from_type"})
+"""Make a tensor of a subclass: by a function, a class, the arguments, and the state of the result."""
+
+PARAMETERS: Final = frozenset({"torch._utils._rebuild_parameter", "torch._utils._rebuild_parameter_with_state"})
+"""Make a parameter of a tensor."""
+
+_AROUND: Final = 32
+"""Records around one another that make one tensor; torch writes two."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +49,11 @@ class TorchObjects:
 
         Raises:
             CorruptFileError: It is malformed, or lies beyond its storage.
-            UnsupportedFormatError: It is of a kind that has no bytes of its own here.
+            UnsupportedFormatError: It is of a kind that is not known.
         """
+        return self._described(node, 0)
+
+    def _described(self, node: Any, depth: int) -> View | None:
         if isinstance(node, View):
             return node
         if not isinstance(node, Call) or not isinstance(node.function, Global):
@@ -64,67 +62,29 @@ class TorchObjects:
         if module not in ("torch._utils", "torch._tensor"):
             return None
         try:
-            return self._tensor(name, node.args)
+            return self._tensor(node, depth)
         except (TypeError, ValueError, IndexError, KeyError) as error:
             if isinstance(error, (CorruptFileError, UnsupportedFormatError)):
                 raise
             raise CorruptFileError(f"a malformed record of {name}: {error}", location=self.location) from error
 
-    def composed(self, node: Any) -> Mapping[int, tuple[str, ...]] | None:
-        """Return in which arguments of a record the tensors stand of which its tensor consists, and their names there.
-
-        Subclasses that wrap tensors (those of quantised and 8-bit trainings) keep them in their attributes, by name; a
-        nested tensor has its buffer. ``None`` for any other record: it is a tensor by itself, or none.
-
-        Raises:
-            UnsupportedFormatError: It is a part of a tensor, of which other processes hold the rest.
-        """
-        if not isinstance(node, Call) or not isinstance(node.function, Global) or not isinstance(node.args, tuple):
-            return None
-        module, name = node.function.module, node.function.name
-        if module not in ("torch._utils", "torch._tensor") or name not in _STATES or not node.args:
-            return None
-        first = node.args[0]
-        if name == "_rebuild_from_type_v2":
-            if not isinstance(first, Global) or first.name != _WRAPPER or len(node.args) < 4:
-                return None
-            self._whole(*node.args[1:4])
-        elif name != "_rebuild_nested_tensor" and self.composed(first) is None:
-            return None
-        return _STATES[name]
-
-    def _whole(self, kind: Any, made_of: Any, state: Any) -> None:
-        """Refuse the piece that one process has of a distributed tensor."""
-        held = state if isinstance(state, tuple) else (state,)  # that of an object with slots has two dictionaries
-        found = (each.get("_local_tensor") for each in held if isinstance(each, Pairs))
-        local = next((each for each in found if each is not None), None)
-        if not isinstance(kind, Global) or kind.name != "DTensor" or not isinstance(made_of, tuple) or local is None:
-            return
-        piece, whole = self.tensor(local), sizes_of(made_of[2]) if len(made_of) > 2 else ()
-        if piece is not None and piece.shape != whole:
-            raise UnsupportedFormatError(
-                f"a tensor of {list(whole)} is here in part only, {list(piece.shape)}: other processes hold the rest "
-                f"({kind.path})",
-                location=self.location,
-                hint="save it whole (DTensor.full_tensor), or convert the folder that all processes wrote",
-            )
-
-    def _tensor(self, name: str, args: Any) -> View | None:
-        if name in _REFUSED:
-            raise UnsupportedFormatError(
-                f"the file holds {_REFUSED[name]} ({name}), which is not read", location=self.location
-            )
-        if name in ("_rebuild_parameter", "_rebuild_parameter_with_state"):
-            inner = self.tensor(args[0])
-            if not isinstance(inner, TensorView):
-                return inner
-            return replace(inner, requires_grad=args[1] is True, parameter=True)
-        if name == "_rebuild_from_type_v2":
-            wraps = isinstance(args[0], Global) and args[0].name == _WRAPPER
-            return None if wraps else self.tensor(Call(args[0], args[2]))
+    def _tensor(self, node: Call, depth: int) -> View | None:
+        name, args = node.path.rpartition(".")[2], node.args
+        if node.path in PARAMETERS or node.path in TYPED:
+            if depth > _AROUND:
+                raise LimitExceededError(f"{depth} records around one tensor", location=self.location)
+            inner = self._described(inner_record(node), depth + 1)
+            if node.path in PARAMETERS and isinstance(inner, TensorView):
+                return replace(inner, requires_grad=args[1] is True, parameter=True)
+            return inner
         if name == "_rebuild_sparse_tensor":
             return self._sparse(args[0], args[1])
-        return self._strided(name, args) if name in _TENSOR else None
+        if name in _TENSOR:
+            return self._strided(name, args)
+        if name.startswith("_rebuild") and any(isinstance(item, Persistent) for item in args):
+            message = f"the file holds tensors that {node.path} makes, which is not known here"
+            raise UnsupportedFormatError(message, location=self.location, hint="please report the file")
+        return None
 
     def _strided(self, name: str, args: Any) -> View:
         storage = self.storage(args[0])
@@ -132,7 +92,7 @@ class TorchObjects:
         metadata = None
         requires_grad = False
         if name == "_rebuild_tensor_v3":
-            dtype = DTYPES[_torch_name(args[6])]
+            dtype = _dtype(args[6])
             metadata = args[7] if len(args) > 7 else None
         elif name == "_rebuild_tensor_v2":
             metadata = args[6] if len(args) > 6 else None
@@ -176,9 +136,7 @@ class TorchObjects:
         if isinstance(node, Call) and node.path == FROM_BYTES:
             return self.storage_of(node)
         if isinstance(node, Call) and node.path == "torch.storage.TypedStorage" and isinstance(node.kwargs, Pairs):
-            return replace(
-                self.storage(node.kwargs.get("wrap_storage")), dtype=DTYPES[_torch_name(node.kwargs.get("dtype"))]
-            )
+            return replace(self.storage(node.kwargs.get("wrap_storage")), dtype=_dtype(node.kwargs.get("dtype")))
         raise ValueError("a tensor without a storage")
 
     def _quantized(self, values: TensorView, quantizer: Any, shape: tuple[int, ...]) -> QuantizedView:
@@ -208,6 +166,17 @@ class TorchObjects:
         if not isinstance(view, TensorView):
             raise ValueError("a part of a sparse tensor is no plain tensor")
         return view
+
+
+def inner_record(node: Call) -> Any:
+    """Return the record of the tensor that one of :data:`TYPED` or :data:`PARAMETERS` is given or makes first.
+
+    Raises:
+        ValueError: It is malformed.
+    """
+    if not isinstance(node.args, tuple) or len(node.args) < (3 if node.path in TYPED else 2):
+        raise ValueError("too few arguments")
+    return Call(node.args[0], node.args[2]) if node.path in TYPED else node.args[0]
 
 
 def _row_major(shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -253,6 +222,13 @@ def _torch_name(node: Any) -> str:
     if isinstance(node, Global) and node.module == "torch":
         return node.name
     raise ValueError("a torch constant is expected")
+
+
+def _dtype(node: Any) -> str:
+    name = _torch_name(node)
+    if name not in DTYPES:
+        raise UnsupportedFormatError(f"tensors of torch.{name} are not read", hint="please report the file")
+    return DTYPES[name]
 
 
 def _natural(value: Any) -> int:

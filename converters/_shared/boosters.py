@@ -7,7 +7,6 @@ compared and searched as networks are. No tensor is needed to use the model.
 
 from __future__ import annotations
 
-import hashlib
 from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from candle_spec.canonical import tag_number
 from candle_spec.conversion.contract import Field, Group, Native, NativeFormat, Part, SideFile, Source
 from candle_spec.conversion.meaning import infer_name, slug
+from candle_spec.converters._shared.feature_lists import feature_list
 from candle_spec.errors import CorruptFileError
 from candle_spec.paths import portable_name
 from candle_spec.readers.ubjson import NumberArray
@@ -168,20 +168,14 @@ def add_features(booster: Booster, features: Features, key: str, detail: str) ->
     about["axes"] = [{"name": "sample", "size": None}, {"name": "feature", "size": features.count}]
     about["missing_values"] = "NaN"
     if features.names:
-        try:
-            lines = [name.encode("utf-8") for name in features.names]
-        except UnicodeEncodeError:
-            lines = [b"\n"]
-        if any(b"\n" in line or line.endswith(b"\r") for line in lines):
+        made = feature_list(features.names, file_name("artifacts", "features", key, ".txt"))
+        if made is None:
             reason = "only in the payload: a name holds a line break, or is no UTF-8"
-            booster.parts.append(Part("feature names", "residue", reason, count=len(lines)))
+            booster.parts.append(Part("feature names", "residue", reason, count=len(features.names)))
         else:
-            path = file_name("artifacts", "features", key, ".txt")
-            joined = b"\n".join(lines)
-            booster.side_files.append(SideFile(path, joined + b"\n", "text/plain", "artifact"))
-            digest = f"sha256:{hashlib.sha256(joined).hexdigest()}"
-            about["feature_list"] = {"path": path, "count": len(lines), "digest": digest}
-            booster.parts.append(Part("feature names", "kept", count=len(lines), size=len(joined)))
+            booster.side_files.append(made[0])
+            about["feature_list"] = made[1]
+            booster.parts.append(made[2])
     booster.fields.append(Field("/inputs", [{**about, **features.more}], "file", detail))
 
 

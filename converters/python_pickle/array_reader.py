@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from candle_spec.converters._shared.pickle.arrays import ArrayNode, dtype_of, make_array, shape_of, strides_of
 from candle_spec.errors import CorruptFileError
-from candle_spec.readers.inert_pickle import Call, Global, Span
+from candle_spec.readers.inert_pickle import Call, Global, Span, bytes_of_old
 from candle_spec.readers.numpy_objects import bytes_of
 from candle_spec.weights.sources import FileBytes, MemoryBytes
 
@@ -109,7 +109,7 @@ class ArrayReader:
             return self.stored(raw.args[0]) if isinstance(raw.args, tuple) and len(raw.args) == 1 else None
         if isinstance(raw, str):
             try:  # a pickle of Python 2
-                return MemoryBytes(raw.encode("latin-1"))
+                return MemoryBytes(bytes_of_old(raw))
             except UnicodeEncodeError:
                 return None
         data = bytes_of(raw)

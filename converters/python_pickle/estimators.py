@@ -6,7 +6,6 @@ Attributes whose names end with an underscore are what fitting made; public ones
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from itertools import pairwise
 from typing import Any, Final
 
 from candle_spec.conversion.contract import Field, Part, SideFile
+from candle_spec.converters._shared.feature_lists import feature_list
 from candle_spec.converters._shared.pickle.arrays import ArrayNode
 from candle_spec.converters._shared.values import is_small
 from candle_spec.converters.python_pickle.array_reader import ArrayReader
@@ -209,17 +209,12 @@ def _texts(node: Any, arrays: ArrayReader) -> list[str]:
 
 def _feature_list(found: About, names: list[str]) -> dict[str, Any] | None:
     """Keep the names of the features as a file of their own."""
-    try:
-        lines = [name.encode("utf-8") for name in names]
-    except UnicodeEncodeError:
+    made = feature_list(names, "artifacts/features.txt")
+    if made is None:
         return None
-    if any(b"\n" in line or line.endswith(b"\r") for line in lines):
-        return None
-    joined = b"\n".join(lines)
-    path = "artifacts/features.txt"
-    found.side_files.append(SideFile(path, joined + b"\n", "text/plain", "artifact"))
-    found.parts.append(Part("feature names", "kept", count=len(lines), size=len(joined)))
-    return {"path": path, "count": len(lines), "digest": f"sha256:{hashlib.sha256(joined).hexdigest()}"}
+    found.side_files.append(made[0])
+    found.parts.append(made[2])
+    return made[1]
 
 
 def _add_output(found: About, last: Any, arrays: ArrayReader) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +64,7 @@ class TorchStorages:
         path = self._copy(data)
         with path.open("rb") as opened:
             legacy = is_legacy(opened.read(64))
-        file = read_legacy(path) if legacy else read_zip(path)
+        file = read_legacy(path) if legacy else read_zip(path, unpacked=partial(temporary_folder, self._resources))
         inner = file.pickles[0]
         self.imports += inner.loaded.globals
         objects = TorchObjects(inner.storage_of, f"{self._location}: torch file in the pickle")

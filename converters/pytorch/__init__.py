@@ -5,8 +5,12 @@ described in :mod:`candle_spec.converters._shared.torch.files`. Kept: every tens
 keys), aliases, views, strides and flags; the whole structure with integer keys, tuples and foreign objects in the state
 tree; TorchScript's sources. Nothing that a file names is imported or called.
 
+Tensors that consist of others (subclasses that wrap some, distributed and nested ones, those of foreign devices) are
+inert records in the state tree; the tensors in them are named by the attributes that hold them. Of a distributed tensor
+a file holds what one process had: where that is not the whole, it is said.
+
 Not in the state tree, only in the native bytes: TorchScript's debug records. Refused: ``.pt2`` (torch.export), tar
-files of torch before 0.2, tensors without bytes of their own (nested, wrapped, foreign devices).
+files of torch before 0.2.
 """
 
 from __future__ import annotations

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+from functools import partial
+
 from candle_spec.conversion.contract import EmbeddedCode, Field, Group, Native, NativeFormat, Part, SideFile, Source
 from candle_spec.conversion.meaning import infer_name
+from candle_spec.converters._shared.pickle.files import temporary_folder
 from candle_spec.converters._shared.pickle.imports import imports_of
 from candle_spec.converters._shared.torch.files import TorchFile, read_legacy, read_zip
 from candle_spec.converters._shared.torch.script import declared
@@ -25,8 +29,12 @@ def read(source: Source) -> Native:
         raise UnsupportedFormatError(
             f"this is a {TITLES.get(variant, 'file')}, which is not read", location=str(path), hint=hint
         )
-    file = read_legacy(path) if variant == "legacy-stream" else read_zip(path)
-    return _native(source, file)
+    with ExitStack() as resources:
+        unpacked = partial(temporary_folder, resources)
+        file = read_legacy(path) if variant == "legacy-stream" else read_zip(path, unpacked=unpacked)
+        native = _native(source, file)
+        native.resources.push(resources.pop_all())
+    return native
 
 
 def _native(source: Source, file: TorchFile) -> Native:
@@ -35,6 +43,7 @@ def _native(source: Source, file: TorchFile) -> Native:
     structure = structure_of(main.loaded.value, objects, script=file.variant == "torchscript")
     walk = Walk(objects, structure.group_of, declared(file.code))
     state = walk.tree(main.loaded.value)
+    _refuse_pieces(source, walk.pieces)
     tensors = list(walk.tensors)
     if len(file.pickles) > 1:
         tensors += _constants(source, file)
@@ -48,6 +57,7 @@ def _native(source: Source, file: TorchFile) -> Native:
         groups=groups,
         tensors=tensors,
         state=state,
+        side_files=structure.side_files,
         fields=[infer_name(source, structure.names), *structure.fields],
         parts=_parts(groups, tensors, structure, file),
         pickles=[imports_of(source.files[0].name, each.member, each.loaded.globals) for each in file.pickles],
@@ -56,6 +66,19 @@ def _native(source: Source, file: TorchFile) -> Native:
     )
     _add_code(native, file)
     return native
+
+
+def _refuse_pieces(source: Source, pieces: list[tuple[str, str]]) -> None:
+    """Refuse what one process of several held of larger tensors: a part of a model is no model."""
+    if not pieces:
+        return
+    name, how_much = pieces[0]
+    what = f"{len(pieces)} tensors are" if len(pieces) > 1 else "1 tensor is"
+    raise UnsupportedFormatError(
+        f"{what} only what one process of several held of a larger one ({name!r}: {how_much})"[:1900],
+        location=str(source.path),
+        hint="save the whole: get_model_state_dict(model, options=StateDictOptions(full_state_dict=True))",
+    )
 
 
 def _constants(source: Source, file: TorchFile) -> list[TensorSource]:

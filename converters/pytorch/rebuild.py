@@ -58,6 +58,8 @@ def _foreign(tree: Any) -> set[str]:
             tag = next(iter(node), "")
             if tag in _FOREIGN:
                 found.add(str(node[tag]))
+            if tag == "$tensor" and ("class" in node or "attributes" in node):
+                found.add(str(node.get("class", "a tensor with attributes")))
             open_nodes += node.values()
     return found
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from candle_spec.errors import LimitExceededError
-from candle_spec.readers.inert_pickle.nodes import Call, Global, Mapping, Persistent, SetNode, Span
+from candle_spec.readers.inert_pickle.nodes import Call, Global, Mapping, Persistent, SetNode, Span, text_of_old
 from candle_spec.readers.inert_pickle.stream import Stream
 
 MARK: Final = object()
@@ -171,4 +171,4 @@ class Machine(Stream):
         if self._spans and size >= _SPAN:
             self.push(Span(self.skip(size), self.at - size, "latin-1"))
             return
-        self.push(str(self.take(size), "latin-1"))
+        self.push(text_of_old(bytes(self.take(size))))

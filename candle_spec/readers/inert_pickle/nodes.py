@@ -130,12 +130,35 @@ class Persistent:
     id: Any
 
 
+class OldText(str):
+    """A string of Python 2 that is UTF-8 beyond ASCII: a text, or the bytes of an array that look so by chance."""
+
+    __slots__ = ()
+
+
+def text_of_old(data: bytes) -> str:
+    """Return a string of Python 2, which is bytes there: UTF-8 where it is valid UTF-8, else Latin-1."""
+    try:
+        return str(data, "ascii") if data.isascii() else OldText(str(data, "utf-8"))
+    except UnicodeDecodeError:
+        return str(data, "latin-1")
+
+
+def bytes_of_old(text: str) -> bytes:
+    """Undo :func:`text_of_old`.
+
+    Raises:
+        UnicodeEncodeError: It is the text of a later Python.
+    """
+    return text.encode("utf-8" if isinstance(text, OldText) else "latin-1")
+
+
 @dataclass(eq=False, slots=True)
 class Span:
     """Bytes or a text of the stream that are long, and so stay where they stand.
 
     Attributes:
-        view: The bytes; of a text, its UTF-8 (or, of the strings of Python 2, their Latin-1).
+        view: The bytes; of a text, its UTF-8 (or, of the strings of Python 2, whatever they are).
         offset: Where they stand in the data that was read.
         encoding: ``""`` for bytes, else that of a text.
     """
@@ -146,4 +169,6 @@ class Span:
 
     def value(self) -> bytes | str:
         """Return a copy: bytes, or the text."""
+        if self.encoding == "latin-1":
+            return text_of_old(bytes(self.view))
         return str(self.view, self.encoding, "surrogatepass") if self.encoding else bytes(self.view)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from candle_spec.readers.inert_pickle.machine import MARK, Machine
-from candle_spec.readers.inert_pickle.nodes import Mapping, SetNode
+from candle_spec.readers.inert_pickle.nodes import Mapping, SetNode, text_of_old
 
 _PROTOCOL: Final = 5
 
@@ -25,7 +25,7 @@ def _decimal(line: bytes) -> int | bool:
 def _quoted(line: bytes) -> str:
     if len(line) < 2 or line[:1] not in b"'\"" or line[-1:] != line[:1]:
         raise ValueError("a string without quotes")
-    return codecs.escape_decode(line[1:-1])[0].decode("latin-1")
+    return text_of_old(codecs.escape_decode(line[1:-1])[0])
 
 
 def _put_text(line: bytes) -> int:

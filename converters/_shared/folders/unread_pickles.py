@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from contextlib import ExitStack
+from functools import partial
 from typing import Final
 
 from candle_spec.conversion.contract import InertPickle, Native, NativeFile, Part
-from candle_spec.converters._shared.pickle.files import confidence, read
+from candle_spec.converters._shared.pickle.files import confidence, read, temporary_folder
 from candle_spec.converters._shared.pickle.imports import imports_of
 from candle_spec.converters._shared.source_files import first_bytes
 from candle_spec.converters._shared.torch.files import TorchPickle, is_legacy, read_legacy, read_zip
@@ -37,7 +38,9 @@ def _pickles_in(file: NativeFile) -> list[InertPickle]:
     elif head.startswith(ZIP):
         names = entry_names(file.path) or ()
         inside = any(name.rpartition("/")[2] == "data.pkl" and name.count("/") <= 1 for name in names)
-        pickles = read_zip(file.path).pickles if inside else []
+        with ExitStack() as resources:
+            unpacked = partial(temporary_folder, resources)
+            pickles = read_zip(file.path, unpacked=unpacked).pickles if inside else []
     elif file.size and confidence(file.path)[0] >= _SURE:
         with ExitStack() as resources:
             return [imports_of(file.name, "", read(file.path, resources).imports)]

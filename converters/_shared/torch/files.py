@@ -18,14 +18,14 @@ from pathlib import Path
 from typing import Any, Final
 
 from candle_spec import limits
-from candle_spec.errors import CorruptFileError, TruncatedFileError, UnsupportedFormatError
+from candle_spec.errors import CorruptFileError, LimitExceededError, TruncatedFileError, UnsupportedFormatError
 from candle_spec.readers import inert_pickle
 from candle_spec.readers.inert_pickle import Loaded
 from candle_spec.readers.signatures import TORCH_STREAM
 from candle_spec.readers.torch_dtypes import ITEM_BYTES
 from candle_spec.readers.torch_objects import storage_dtype
 from candle_spec.readers.torch_views import Storage
-from candle_spec.readers.zip_archive import ZipArchive
+from candle_spec.readers.zip_archive import Entry, ZipArchive
 
 _PROTOCOL: Final = 1001
 
@@ -67,25 +67,29 @@ def is_legacy(head: bytes) -> bool:
     return head.startswith(TORCH_STREAM)
 
 
-def read_zip(path: Path, start: int = 0, size: int | None = None) -> TorchFile:
+def read_zip(
+    path: Path, start: int = 0, size: int | None = None, *, unpacked: Callable[[], Path] | None = None
+) -> TorchFile:
     """Read the structure of a zip file of ``torch.save`` or ``torch.jit.save``, which may stand in a larger file.
 
     Args:
         path: The file.
         start: First byte of the archive in it.
         size: Number of bytes of the archive; ``None`` for all that follow.
+        unpacked: Gives a new folder for storages that are packed: those of an archive that another tool packed again.
 
     Raises:
         CorruptFileError: It breaks its own format.
-        UnsupportedFormatError: It is packed again, or is several archives one after the other.
+        UnsupportedFormatError: It is several archives one after the other, or is packed where nothing is unpacked.
     """
     archive = ZipArchive(path, start, size)
+    where = _Unpacked(archive, unpacked)
     root = _root_of(archive)
     big_endian = _byte_order(archive, root)
     script = f"{root}constants.pkl" in archive
     members = ("data", "constants") if script else ("data",)
     file = TorchFile("torchscript" if script else "zip", [])
-    file.pickles = [_zip_pickle(archive, root, member, big_endian) for member in members]
+    file.pickles = [_zip_pickle(archive, root, member, big_endian, where) for member in members]
     file.code = _code(archive, root) if script else {}
     file.evidence = list(_evidence(archive, root, file.code if script else None))
     file.written = archive.entry(f"{root}data.pkl").modified
@@ -126,29 +130,55 @@ def _byte_order(archive: ZipArchive, root: str) -> bool:
     return order == b"big"
 
 
-def _zip_pickle(archive: ZipArchive, root: str, member: str, big_endian: bool) -> TorchPickle:
+def _zip_pickle(archive: ZipArchive, root: str, member: str, big_endian: bool, where: _Unpacked) -> TorchPickle:
     name = f"{root}{member}.pkl"
     data = archive.read(name, limits.PICKLE_BYTES)
     found = TorchPickle(name, inert_pickle.load(data, location=f"{archive.path}: {name}"))
     for reference in found.loaded.persistent:
         key = _storage_key(reference.id)
         if key not in found.storages:
-            found.storages[key] = _zip_storage(archive, f"{root}{member}/{key}", reference.id, big_endian)
+            found.storages[key] = _zip_storage(archive, f"{root}{member}/{key}", reference.id, big_endian, where)
     return found
 
 
-def _zip_storage(archive: ZipArchive, name: str, identity: Any, big_endian: bool) -> Storage:
+def _zip_storage(archive: ZipArchive, name: str, identity: Any, big_endian: bool, where: _Unpacked) -> Storage:
     entry = archive.entry(name)
-    if not entry.stored:
-        raise UnsupportedFormatError(
-            f"the storage {name!r} is compressed: the archive was packed again",
-            location=str(archive.path),
-            hint="unpack it and pack it without compression (zip -0 -r)",
-        )
     dtype = storage_dtype(identity[1])
     _check_size(identity[4], dtype, entry.size, name, str(archive.path))
-    device = str(identity[3])
-    return Storage(identity[2], dtype, archive.path, entry.offset, entry.size, device, big_endian=big_endian)
+    path, offset = (archive.path, entry.offset) if entry.stored else where.place(entry)
+    return Storage(identity[2], dtype, path, offset, entry.size, str(identity[3]), big_endian=big_endian)
+
+
+@dataclass(slots=True)
+class _Unpacked:
+    """Packed storages, unpacked into files of their own when they are first asked for: tensors are views on them."""
+
+    archive: ZipArchive
+    folder_of: Callable[[], Path] | None
+    _folder: Path | None = None
+    _files: dict[str, Path] = field(default_factory=dict)
+    _size: int = 0
+
+    def place(self, entry: Entry) -> tuple[Path, int]:
+        """Return file and offset of a storage's bytes."""
+        if self.folder_of is None:
+            raise UnsupportedFormatError(
+                f"the storage {entry.name!r} is compressed: the archive was packed again",
+                location=str(self.archive.path),
+                hint="unpack it and pack it without compression (zip -0 -r)",
+            )
+        self._folder = self._folder or self.folder_of()
+        if entry.name not in self._files:
+            self._size += entry.size
+            if self._size > max(limits.ARCHIVE_SMALL, self.archive.path.stat().st_size * limits.ARCHIVE_RATIO):
+                message = f"the packed storages unpack to more than {self._size} bytes: a bomb"
+                raise LimitExceededError(message, location=str(self.archive.path))
+            path = self._folder / str(len(self._files))
+            with path.open("xb") as file:
+                for block in self.archive.blocks(entry):
+                    file.write(block)
+            self._files[entry.name] = path
+        return self._files[entry.name], 0
 
 
 def _check_size(numel: Any, dtype: str, size: int, name: str, location: str) -> None:

@@ -9,6 +9,7 @@ from candle_spec.conversion.meaning import TENSOR_KINDS, kind_of
 from candle_spec.converters._shared.pickle.objects import as_pairs, holders
 from candle_spec.converters._shared.pickle.roots import Evidence, Members
 from candle_spec.converters._shared.torch.walk import GRAPH_MODULE, key_text, module_state
+from candle_spec.converters._shared.torch.wrappers import is_wrapper
 from candle_spec.readers import numpy_objects
 from candle_spec.readers.inert_pickle import Call, Mapping
 from candle_spec.readers.torch_objects import TorchObjects
@@ -30,8 +31,8 @@ class TorchContent:
         self._arrays, self._holders, self._kept = holders(root, self._is_array)
 
     def _is_array(self, node: Any) -> bool:
-        whole = self._objects.tensor(node) is not None or numpy_objects.array_of(node) is not None
-        return whole or self._objects.composed(node) is not None
+        tensor = self._objects.tensor(node) is not None or is_wrapper(node)
+        return tensor or numpy_objects.array_of(node) is not None
 
     def members(self, node: Any) -> Members | None:
         """Return what is in a dictionary, a list, or an object by its attributes."""
@@ -81,7 +82,7 @@ class TorchContent:
     def is_state_dict(self, node: Any) -> bool:
         """Whether the root of a file is a state dict: it holds tensors itself, and no dictionaries of tensors."""
         pairs = as_pairs(node) or []
-        direct = any(self._objects.tensor(value) is not None for _, value in pairs)
+        direct = any(self._objects.tensor(value) is not None or is_wrapper(value) for _, value in pairs)
         below = (value for _, value in pairs if as_pairs(value) is not None)
         return self.network(node) == Evidence.SURE or (direct and not any(map(self.holds, below)))
 

@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from candle_spec.canonical import tag_number
-from candle_spec.conversion.contract import Field, Group, Part
+from candle_spec.conversion.contract import Field, Group, Part, SideFile
 from candle_spec.conversion.meaning import kind_of
 from candle_spec.converters._shared import values
 from candle_spec.converters._shared.pickle.objects import as_pairs
 from candle_spec.converters._shared.pickle.roots import Root, Search, groups_of
+from candle_spec.converters._shared.torch.features import features_of
 from candle_spec.converters._shared.torch.networks import TorchContent
 from candle_spec.converters._shared.torch.walk import GRAPH_MODULE, module_state
 from candle_spec.readers import numpy_objects
@@ -37,6 +38,7 @@ class Structure:
         evidence: What was looked at.
         title: To append to the format's title.
         is_module: Whether the root is a whole pickled module.
+        side_files: Lists of features.
     """
 
     groups: list[Group]
@@ -47,6 +49,7 @@ class Structure:
     evidence: list[str] = field(default_factory=list)
     title: str = ""
     is_module: bool = False
+    side_files: list[SideFile] = field(default_factory=list)
 
 
 def structure_of(root: Any, objects: TorchObjects, *, script: bool = False) -> Structure:
@@ -133,6 +136,9 @@ class _Parts:
                 structure.evidence.append(f"{'.'.join(root.path)} is a whole module of {root.node.path}"[:500])
         self._settings(structure)
         self._scores(structure)
+        fields, structure.side_files, parts = features_of(self._members())
+        structure.fields += fields
+        structure.parts += parts
         version = next((value for path, value in self._members() if path == (_LIGHTNING,)), None)
         if isinstance(version, str) and len(version) < 40:
             structure.title = f", checkpoint of Lightning {version}"

@@ -8,6 +8,7 @@ from typing import Any, Final, Literal
 
 from candle_spec.converters._shared.tiles import Tile, join
 from candle_spec.errors import UnsupportedFormatError
+from candle_spec.readers import numpy_objects
 from candle_spec.readers.torch_dtypes import ITEM_BYTES, PER_BYTE
 from candle_spec.readers.torch_views import QuantizedView, SparseView, TensorView, TiledView, View
 from candle_spec.weights.sources import Bytes, Encoding, FileBytes, MadeBytes, MemoryBytes, Part, TensorSource
@@ -196,3 +197,14 @@ def _sparse(group: str, name: str, view: SparseView, role: str) -> TensorSource:
     parts = {key: _part(part) for key, part in view.parts.items()}
     encoding, about = Encoding(view.layout, params), _attributes(values)
     return TensorSource(group, name, values.dtype, view.shape, parts, encoding, role=role, attributes=about)
+
+
+def row_major(array: numpy_objects.Array) -> bytes:
+    """Return the little-endian row-major bytes of an array of NumPy."""
+    if not array.fortran and not array.numpy.startswith(">"):
+        return array.data
+    import numpy as np
+
+    order = "F" if array.fortran else "C"
+    values = np.frombuffer(array.data, array.numpy).reshape(array.shape, order=order)  # type: ignore[call-overload]
+    return bytes(np.ascontiguousarray(values.astype(values.dtype.newbyteorder("<"))).tobytes())

@@ -13,11 +13,12 @@ from typing import Any, Final
 from candle_spec import limits
 from candle_spec.converters._shared.names import free_name
 from candle_spec.converters._shared.pickle.objects import as_pairs
-from candle_spec.converters._shared.torch.tensors import tensor_source
+from candle_spec.converters._shared.torch.tensors import row_major, tensor_source
+from candle_spec.converters._shared.torch.wrappers import dressing, is_wrapper, piece_in_words, wrapper_tree
 from candle_spec.errors import LimitExceededError
 from candle_spec.readers import numpy_objects
 from candle_spec.readers.inert_pickle import Call, Global, Mapping, Persistent, SetNode
-from candle_spec.readers.torch_objects import TorchObjects
+from candle_spec.readers.torch_objects import TYPED, TorchObjects
 from candle_spec.readers.torch_views import TensorView, View
 from candle_spec.weights import state_tree
 from candle_spec.weights.sources import MemoryBytes, TensorSource, plain
@@ -31,6 +32,8 @@ _SETS: Final = {
 _MODULE_PARTS: Final = {"_parameters": "parameter", "_buffers": "buffer", "_modules": ""}
 _SCRIPT_LISTS: Final = "torch.jit._pickle."
 """Functions that give a list or a dictionary of TorchScript its type."""
+_MESHES: Final = frozenset(f"torch.distributed.{name}.DeviceMesh" for name in ("device_mesh", "_tensor.device_mesh"))
+"""Classes whose tensors number processes."""
 GRAPH_MODULE: Final = "torch.fx.graph_module.reduce_graph_module"
 ATTRIBUTES: Final = "other.attributes"
 """Group of the tensors that a module holds besides its state dict: plain attributes, buffers that are not kept."""
@@ -62,6 +65,8 @@ class Walk:
     group_of: Callable[[tuple[str, ...]], tuple[str, int]]
     declared: Table[str, Table[str, str]] = field(default_factory=dict)
     tensors: list[TensorSource] = field(default_factory=list)
+    pieces: list[tuple[str, str]] = field(default_factory=list)
+    """Tensors that are parts of larger ones, which several processes hold: the name, and how much of it is here."""
     _places: dict[int, str] = field(default_factory=dict)
     _keep: list[Any] = field(default_factory=list)
     _names: defaultdict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
@@ -88,7 +93,7 @@ class Walk:
             return {"$ref": self._places[id(node)]}
         view = self.objects.tensor(node)
         if view is not None:
-            return self._tensor(view, node, path, role)
+            return self._tensor(view, node, path, role) | dressing(node, self.tree, at, path)
         self._places[id(node)] = at
         self._keep.append(node)  # an id is only unique while its object lives
         return self._container(node, at, path)
@@ -142,23 +147,28 @@ class Walk:
         if items is not None:
             kind = f"${_SETS[node.path]}"
             return {kind: [self.tree(item, f"{at}/{kind}/{i}", path) for i, item in enumerate(items)]}
-        return self._object(node, at, path)
+        return self._wrapper(node, at, path) if is_wrapper(node) else self._object(node, at, path)
+
+    def _wrapper(self, node: Call, at: str, path: tuple[str, ...]) -> dict[str, Any]:
+        """A tensor that consists of others: its record, and what it is a part of."""
+        piece = piece_in_words(node, self.objects)
+        if piece and node.path in TYPED:
+            self.pieces.append((".".join(path), piece))
+        return wrapper_tree(node, self.tree, at, path)
 
     def _object(self, node: Call, at: str, path: tuple[str, ...]) -> dict[str, Any]:
         """An object of any other class: named, with all that it would have been given."""
-        beside, names = self._beside, self.objects.composed(node)
-        self._beside = beside and (node.path.startswith(_SCRIPT_LISTS) or names is not None)
+        beside = self._beside
+        self._beside = (beside and node.path.startswith(_SCRIPT_LISTS)) or node.path in _MESHES
         tree: dict[str, Any] = {"$object": node.path or "computed"}
         if not isinstance(node.function, Global):
             tree["function"] = self.tree(node.function, f"{at}/function", (*path, "function"))
         if node.args != ():
             items = node.args if isinstance(node.args, (tuple, list)) else [node.args]
             # A GraphModule is made by a function that is given the module's attributes.
-            given = dict.fromkeys(range(len(items)), ()) if node.path == GRAPH_MODULE else names or {}
+            inside = path if node.path == GRAPH_MODULE else (*path, "args")
             tree["args"] = [
-                self._pair(item, f"{at}/args/{i}", path)
-                if given.get(i) == () and isinstance(item, tuple)
-                else self.tree(item, f"{at}/args/{i}", (*path, *given.get(i, ("args", str(i)))))
+                self.tree(item, f"{at}/args/{i}", inside if inside == path else (*inside, str(i)))
                 for i, item in enumerate(items)
             ]
         if node.kwargs is not None:
@@ -171,10 +181,6 @@ class Walk:
             tree["elements"] = self.tree(node.elements, f"{at}/elements", path)
         self._beside = beside
         return tree
-
-    def _pair(self, states: tuple[Any, ...], at: str, path: tuple[str, ...]) -> dict[str, Any]:
-        """The state of an object with slots: two dictionaries of attributes."""
-        return {"$tuple": [self.tree(state, f"{at}/$tuple/{i}", path) for i, state in enumerate(states)]}
 
     def _state(self, node: Call, at: str, path: tuple[str, ...]) -> Any:
         """The state of an object, or its states in order."""
@@ -208,8 +214,7 @@ class Walk:
     def _module_state(self, state: Mapping, at: str, path: tuple[str, ...]) -> dict[str, Any]:
         """A module's attributes: its parameters, buffers and children are named as in its state dict."""
         rows = []
-        passing = _of_set(state.get("_non_persistent_buffers_set")) or []
-        left_out = {name for name in passing if isinstance(name, str)}
+        left_out = set(filter(_is_text, _of_set(state.get("_non_persistent_buffers_set")) or []))
         for index, (key, value) in enumerate(state.unique()):
             place = f"{at}/$dict/{index}/1"
             inside = path if key in _MODULE_PARTS else (*path, key_text(key, index))
@@ -227,7 +232,7 @@ class Walk:
     ) -> dict[str, Any]:
         rows = []
         for i, (key, value) in enumerate(pairs):
-            with self._attribute(beside=isinstance(key, str) and key in left_out):
+            with self._attribute(beside=_is_text(key) and key in left_out):
                 rows.append((self.tree(key), self.tree(value, f"{at}/$dict/{i}/1", (*path, key_text(key, i)), role)))
         self._places[id(node)] = at
         self._keep.append(node)
@@ -254,7 +259,7 @@ class Walk:
     def _array(self, array: numpy_objects.Array, path: tuple[str, ...]) -> dict[str, Any]:
         """A NumPy array inside the pickle: its bytes stay in the residue, and become a tensor as well."""
         group, name = self._name(path)
-        data = _row_major(array)
+        data = row_major(array)
         self.tensors.append(
             plain(group, name, array.dtype, array.shape, MemoryBytes(data), attributes={"numpy": array.numpy})
         )
@@ -278,6 +283,10 @@ def _of_set(node: Any) -> list[Any] | None:
     return None
 
 
+def _is_text(key: Any) -> bool:
+    return isinstance(key, str)
+
+
 def key_text(key: Any, position: int) -> str:
     """Return a native key as a part of a tensor's name; an object (a pickled optimizer has such) by its position."""
     if isinstance(key, (str, int, float, bool)) or key is None:
@@ -285,14 +294,3 @@ def key_text(key: Any, position: int) -> str:
     if isinstance(key, tuple):
         return ",".join(key_text(item, i) for i, item in enumerate(key))
     return key.path if isinstance(key, Global) else str(position)
-
-
-def _row_major(array: numpy_objects.Array) -> bytes:
-    """Return little-endian row-major bytes."""
-    if not array.fortran and not array.numpy.startswith(">"):
-        return array.data
-    import numpy as np
-
-    order = "F" if array.fortran else "C"
-    values = np.frombuffer(array.data, array.numpy).reshape(array.shape, order=order)  # type: ignore[call-overload]
-    return bytes(np.ascontiguousarray(values.astype(values.dtype.newbyteorder("<"))).tobytes())
