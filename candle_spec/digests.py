@@ -63,20 +63,32 @@ def digest_range(path: Path, offset: int, size: int, progress: Progress = no_pro
     Raises:
         CorruptFileError: The file ends before the range does.
     """
+    return digest_ranges(path, [(offset, size)], progress)[0]
+
+
+def digest_ranges(path: Path, ranges: Sequence[tuple[int, int]], progress: Progress = no_progress) -> list[str]:
+    """Return the digests of ranges of a file, each an offset and a size, read in blocks.
+
+    Raises:
+        CorruptFileError: The file ends before a range does.
+    """
     import hashlib
 
-    state = hashlib.sha256()
-    buffer = memoryview(bytearray(min(BLOCK, size) or 1))
+    found: list[str] = []
+    buffer = memoryview(bytearray(min(BLOCK, max((size for _, size in ranges), default=0)) or 1))
     with path.open("rb", buffering=0) as file:
-        file.seek(offset)
-        while size:
-            count = file.readinto(buffer[: min(size, len(buffer))])
-            if not count:
-                raise TruncatedFileError("the file ended inside a tensor", location=str(path))
-            state.update(buffer[:count])
-            progress(count)
-            size -= count
-    return "sha256:" + state.hexdigest()
+        for offset, size in ranges:
+            state = hashlib.sha256()
+            file.seek(offset)
+            while size:
+                count = file.readinto(buffer[: min(size, len(buffer))])
+                if not count:
+                    raise TruncatedFileError("the file ended inside a tensor", location=str(path))
+                state.update(buffer[:count])
+                progress(count)
+                size -= count
+            found.append("sha256:" + state.hexdigest())
+    return found
 
 
 def digest_file_list(files: Iterable[tuple[str, int, str]]) -> str:
@@ -114,8 +126,7 @@ def content_digest(rows: Iterable[tuple[str, str, Sequence[int], str]]) -> str:
 
 def values_digest(rows: Iterable[tuple[str, str, Sequence[int], str]]) -> str:
     """Return the identity of the same tensors under any names: the rows without names, sorted by their digest."""
-    bare = [[dtype, list(shape), digest] for _, dtype, shape, digest in rows]
-    return digest_json(sorted(bare, key=lambda row: (str(row[2]), str(row[0]), row[1])))
+    return digest_json(sorted(((dtype, list(shape), digest) for _, dtype, shape, digest in rows), key=_by_digest))
 
 
 def payload_digest(
@@ -131,9 +142,10 @@ def payload_digest(
 
 
 def _with_names(rows: Iterable[tuple[str, str, Sequence[int], str]]) -> list[list[Any]]:
-    return [[to_json(row[0]), *row[1:]] for row in _ordered(rows)]
+    ordered = sorted(rows, key=lambda row: sort_key(row[0]))
+    return [[to_json(name), *about] for name, *about in ordered]
 
 
-def _ordered(rows: Iterable[tuple[str, str, Sequence[int], str]]) -> list[tuple[str, str, list[int], str]]:
-    plain = [(name, dtype, list(shape), digest) for name, dtype, shape, digest in rows]
-    return sorted(plain, key=lambda row: sort_key(row[0]))
+def _by_digest(row: tuple[str, list[int], str]) -> tuple[str, str, list[int]]:
+    dtype, shape, digest = row
+    return digest, dtype, shape

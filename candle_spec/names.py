@@ -17,6 +17,8 @@ _DIGITS: Final = re.compile(r"([0-9a-f]{4})+")
 
 def is_unicode(name: str) -> bool:
     """Whether a name is Unicode text."""
+    if name.isascii():
+        return True
     try:
         name.encode("utf-8")
     except UnicodeEncodeError:

@@ -74,3 +74,26 @@ def leaves(document: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
             yield from leaves(value, f"{prefix}/{index}")
     else:
         yield prefix, document
+
+
+def texts(document: Any, prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Yield ``(pointer, text)`` of every text; numbers, of which there may be a million, are passed over."""
+    if isinstance(document, str):
+        yield prefix, document
+    elif isinstance(document, dict):
+        for key, value in document.items():
+            if isinstance(value, (str, dict, list)):
+                yield from texts(value, prefix + join([key]))
+    elif isinstance(document, list):
+        for index, value in enumerate(document):
+            if isinstance(value, (str, dict, list)):
+                yield from texts(value, f"{prefix}/{index}")
+
+
+def copied(value: Any) -> Any:
+    """Return a copy of a JSON value that shares no object and no list with it."""
+    if isinstance(value, dict):
+        return {key: copied(inner) if isinstance(inner, (dict, list)) else inner for key, inner in value.items()}
+    if isinstance(value, list):
+        return [copied(inner) if isinstance(inner, (dict, list)) else inner for inner in value]
+    return value

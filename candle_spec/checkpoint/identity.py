@@ -27,15 +27,21 @@ def identity(
     """
     models = [entry for entry in entries if is_model(entry["group"])]
     several = len({entry["group"] for entry in models}) > 1
-    rows = [_row(entry, with_group=several) for entry in models]
+    rows = _rows(models, with_group=several)
     return {
         "content_digest": content_digest(rows) if payload is None else payload_digest(payload, rows),
         "values_digest": values_digest(rows),
-        "state_digest": content_digest([_row(entry, with_group=True) for entry in entries]),
+        "state_digest": content_digest(_rows(entries, with_group=True)),
     }
 
 
-def _row(entry: Mapping[str, Any], *, with_group: bool) -> tuple[str, str, list[int], str]:
-    name = from_json(entry["name"])
-    name = f"{entry['group']}/{name}" if with_group else name
-    return name, entry["dtype"], entry["shape"], entry["digest"]
+def _rows(entries: Sequence[Mapping[str, Any]], *, with_group: bool) -> list[tuple[str, str, list[int], str]]:
+    return [
+        (
+            f"{entry['group']}/{from_json(entry['name'])}" if with_group else from_json(entry["name"]),
+            entry["dtype"],
+            entry["shape"],
+            entry["digest"],
+        )
+        for entry in entries
+    ]

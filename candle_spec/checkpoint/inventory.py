@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from candle_spec.errors import CorruptFileError
+from candle_spec.errors import CandleSpecError, CorruptFileError
 from candle_spec.names import from_json
 
 
@@ -64,9 +64,12 @@ def parse(entries: Iterable[Any]) -> list[Tensor]:
 
     Raises:
         CorruptFileError: An entry lacks a member; the schema check says so in detail (``CKP1001``).
+        CandleSpecError: What gives the entries cannot read them.
     """
     try:
         return [_tensor(entry) for entry in entries]
+    except CandleSpecError:
+        raise
     except (KeyError, TypeError, ValueError) as error:
         raise CorruptFileError(
             f"the tensor inventory is malformed: {error!r}", hint="candle-spec validate says where", code="CKP1003"

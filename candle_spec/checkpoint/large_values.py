@@ -24,6 +24,7 @@ LARGE: Final = 64 * KIB
 WANTED: Final = MIB
 """Bytes of a manifest above which ever smaller values leave it, too."""
 _SMALLEST: Final = KIB
+_COMPACT: Final = json.JSONEncoder(ensure_ascii=False, check_circular=False, separators=(",", ":"))
 _FREE: Final = tuple(schema_id("common/value") + fragment for fragment in ("", "#/$defs/object"))
 
 
@@ -63,7 +64,7 @@ def _moved(manifest: dict[str, Any], most: int, taken: Collection[str]) -> tuple
         value, left = _smaller(pointer.get(manifest, at), most)
         for holder, whole in left:
             holder[TAG] = path = _name(documents, taken)
-            documents[path] = json.dumps(whole, ensure_ascii=False, separators=(",", ":")).encode("utf-8")
+            documents[path] = _COMPACT.encode(whole).encode("utf-8")
         if left:
             made = _with(made, pointer.split(at), value)
     if documents and "field_sources" in made:
@@ -100,8 +101,10 @@ def _smaller(value: Any, most: int) -> tuple[Any, Left]:
 
 def _measured(value: Any, most: int) -> tuple[Any, Left, int]:
     """Return a value with its large parts replaced, these, and the bytes of the compact form that is left."""
-    if not isinstance(value, (dict, list)) or not value or (isinstance(value, dict) and TAG in value):
-        return value, [], len(json.dumps(value, ensure_ascii=False).encode("utf-8", "surrogatepass"))
+    if not isinstance(value, (dict, list)) or (isinstance(value, dict) and TAG in value):
+        return value, [], _compact_size(value)
+    if not any(isinstance(inner, (dict, list)) for inner in (value.values() if isinstance(value, dict) else value)):
+        return value, [], _compact_size(value) + bool(value)
     members: list[tuple[Any, Any]] = list(value.items()) if isinstance(value, dict) else list(enumerate(value))
     made, left, size = [], Left(), 2 + len(members)
     for key, inner in members:
@@ -110,8 +113,12 @@ def _measured(value: Any, most: int) -> tuple[Any, Left, int]:
             (new, inside), bytes_ = _replaced(inner), LARGE // KIB
         made.append((key, new))
         left += inside
-        size += bytes_ + (len(json.dumps(key, ensure_ascii=False).encode()) + 1 if isinstance(value, dict) else 0)
+        size += bytes_ + (_compact_size(key) + 1 if isinstance(value, dict) else 0)
     return (dict(made) if isinstance(value, dict) else [new for _, new in made]), left, size
+
+
+def _compact_size(value: Any) -> int:
+    return len(_COMPACT.encode(value).encode("utf-8", "surrogatepass"))
 
 
 def _replaced(value: Any) -> tuple[Any, Left]:

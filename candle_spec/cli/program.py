@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import itertools
 import json
@@ -117,6 +118,7 @@ def run(arguments: Sequence[str]) -> int:
         warnings.showwarning = _warn
     _tolerant_output()
     _end_in_order()
+    gc.set_threshold(*_COLLECTIONS)
     try:
         result: Any = group.main(list(arguments), prog_name="candle-spec", standalone_mode=False)
         return result if isinstance(result, int) else exit_codes.OK
@@ -165,6 +167,10 @@ def _failed(error: CandleSpecError, code: int, as_json: bool, debug: bool, cause
 
 def _warn(message: Warning | str, *_: Any, **__: Any) -> None:
     click.echo(f"warning: {message}", err=True)
+
+
+_COLLECTIONS: Final = (50_000, 20, 20)
+"""How often a command looks for cycles among its objects: it makes many, of which few are garbage, and then ends."""
 
 
 def _end_in_order() -> None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from candle_spec.checkpoint.folder_writer import FolderWriter
 from candle_spec.checkpoint.manifest_builder import tool
@@ -15,16 +15,20 @@ from candle_spec.checkpoint.residue import PackedResidue
 from candle_spec.conversion.contract import Native, NativeFile, Part
 from candle_spec.conversion.extents import StoredExtent, extents_of
 from candle_spec.conversion.splice import Splice, prove, residue_of
-from candle_spec.digests import digest_blocks, digest_file, digest_file_list
+from candle_spec.digests import digest_file, digest_file_list
 from candle_spec.errors import ProofFailedError
 from candle_spec.problems import Problem
 from candle_spec.validation.catalogue import problem
+from candle_spec.weights.array_digests import digest_sources
 from candle_spec.weights.shards import GroupPlan, stored_parts
 
 COST = (
     "The native file was not kept: it cannot be restored byte for byte, what this package did not understand of it "
     "is lost, and predictions of the native file cannot be repeated from it. Its digest is recorded."
 )
+
+_RUNS: Final = 64
+"""Tasks among which the comparisons of checksums are divided: more than there are threads, so that none waits long."""
 
 
 @dataclass(slots=True)
@@ -84,11 +88,11 @@ class Certificate:
         for original in self.originals:
             for extent in original.extents:
                 covered[extent.file, extent.key] += extent.length
-        for part in stored_parts(plans):
-            place, data = (part.file, part.key), part.part.data
-            if covered[place] != data.size and digest_blocks(data.blocks()) != digests[place]:
+        others = [part for part in stored_parts(plans) if covered[part.file, part.key] != part.part.data.size]
+        for part, digest in zip(others, digest_sources(part.part.data for part in others), strict=True):
+            if digest != digests[part.file, part.key]:
                 raise ProofFailedError(f"the stored array {part.key!r} is not what was read", location=part.file)
-            self.bytes += data.size
+        self.bytes = sum(part.part.data.size for part in stored_parts(plans))
         self.tensors = sum(1 for tensor in self.native.tensors if tensor.alias_of is None)
 
     def to_json(self) -> dict[str, Any]:
@@ -180,10 +184,21 @@ def complete(
         writer.document(original.extents_path, "extents", members, "extents")
 
 
-def compare_checksums(native: Native, faults: Sequence[str]) -> list[Problem]:
+def start_checks(native: Native, pool: ThreadPoolExecutor) -> list[Future[list[str]]]:
+    """Begin the comparisons of checksums inside the native file, in runs: a task for each would cost more than it."""
+    run = max(1, len(native.checks) // _RUNS)
+    starts = range(0, len(native.checks), run)
+    return [pool.submit(_faults, native.checks[start : start + run]) for start in starts]
+
+
+def _faults(checks: Sequence[Callable[[], str]]) -> list[str]:
+    return [check() for check in checks]
+
+
+def compare_checksums(native: Native, checks: Sequence[Future[list[str]]]) -> list[Problem]:
     """Say where a checksum inside the native file does not fit its bytes: as problems, and in the certificate."""
-    wrong = [fault for fault in faults if fault]
+    wrong = [fault for check in checks for fault in check.result() if fault]
     if wrong:
-        reason = f"{len(wrong)} of {len(faults)} checksums inside the native file do not fit: {wrong[0]}"
+        reason = f"{len(wrong)} of {len(native.checks)} checksums inside the native file do not fit: {wrong[0]}"
         native.parts.append(Part("checksums", "kept", reason, count=len(wrong)))
     return [problem("CKP4032", fault) for fault in wrong]

@@ -14,7 +14,7 @@ from candle_spec import parallel, pointer
 from candle_spec.atomic import Fs, Staging, write_errors
 from candle_spec.checkpoint.folder_writer import FolderWriter
 from candle_spec.checkpoint.layout import MANIFEST
-from candle_spec.conversion.certificate import certify, compare_checksums, complete, prove_originals
+from candle_spec.conversion.certificate import certify, compare_checksums, complete, prove_originals, start_checks
 from candle_spec.conversion.contract import Native
 from candle_spec.conversion.native import read_native
 from candle_spec.digests import Progress, digest_json, no_progress
@@ -197,9 +197,10 @@ class _Conversion:
         certificate = certify(native, plans, writer, without_original=self.options.without_original)
         writer.contents(native.contents())
         proofs = prove_originals(certificate, writer.path, self.pool)
-        checks = [self.pool.submit(check) for check in native.checks]
+        checks = start_checks(native, self.pool)
         writer.settle()
-        self.warnings = compare_checksums(native, [future.result() for future in checks])
+        self.warnings = compare_checksums(native, checks)
+        native.checks.clear()  # there may be one for each tensor
         complete(certificate, proofs, plans, writer)
         manifest, _ = writer.manifest(native.contents(), plans, certificate.to_json())
         _add_values(manifest, self.options.values)

@@ -7,7 +7,6 @@ a closed list.
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -215,7 +214,7 @@ def changed(document: Mapping[str, Any], changes: Sequence[Change], facts: Facts
     Its ``field_sources`` point to where their values stand now; the digest of a value that a change altered is taken
     anew, if it was right.
     """
-    result: Document = copy.deepcopy(dict(document))
+    result: Document = pointer.copied(dict(document))
     for change in changes:
         change.apply(result, facts)
     if isinstance(sources := result.get("field_sources"), list):

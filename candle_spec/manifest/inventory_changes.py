@@ -3,14 +3,36 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from candle_spec import pointer
 from candle_spec.digests import payload_digest
+from candle_spec.errors import UnknownVersionError
 from candle_spec.manifest.changes import Document, Facts, Staying, holders
 from candle_spec.names import from_json
+
+
+@dataclass(frozen=True, slots=True)
+class Refuse(Staying):
+    """Texts that match a pattern as a whole meant what the new version cannot tell: for a reason, none is migrated."""
+
+    at: str
+    pattern: str
+    reason: str
+
+    def apply(self, document: Document, facts: Facts) -> None:
+        for holder, key in holders(document, self.at, whole=True):
+            text = holder[key]
+            if isinstance(text, str) and re.fullmatch(self.pattern, text):
+                raise UnknownVersionError(
+                    f"{text[:80]!r}: {self.reason}",
+                    location=self.at,
+                    hint="convert the native checkpoint again",
+                    code="CKP1011",
+                )
 
 
 @dataclass(frozen=True, slots=True)

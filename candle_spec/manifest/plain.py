@@ -28,12 +28,12 @@ class Findings:
     Attributes:
         not_json: Values that no JSON text holds; a schema cannot be asked about such a document.
         problems: Numbers that JSON readers do not agree about.
-        whole: Places of floats without a fraction, which only the schema can judge.
+        whole: Whether there are floats without a fraction, which only the schema can judge.
     """
 
     not_json: list[Problem] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
-    whole: list[Path] = field(default_factory=list)
+    whole: bool = False
 
 
 def scan(document: Any) -> Findings:
@@ -98,7 +98,7 @@ def _value(value: Any, trail: Any, found: Findings) -> None:
         hint = f'write {{"$float": "{value!r}"}} where the schema takes tagged numbers'
         found.not_json.append(_wrong(_path(trail), f"{value!r} is not a JSON number", hint))
     elif value.is_integer():
-        found.whole.append(_path(trail))
+        found.whole = True
 
 
 def _path(trail: Any) -> Path:
@@ -114,35 +114,39 @@ def _wrong(path: Iterable[Any], message: str, hint: str = "", code: str = "CKP10
     return Problem(code, Severity.ERROR, message, Location(pointer=text), hint)
 
 
-def integers_with_fraction(
-    document: Any, whole: Iterable[Path], wrong_types: Callable[[Any], set[Path]]
-) -> list[Problem]:
+def integers_with_fraction(document: Any, wrong_types: Callable[[Any], set[Path]]) -> list[Problem]:
     """Return a problem for each whole float that stands where the schema wants an integer.
 
     Args:
         document: The document.
-        whole: Places of its floats without a fraction.
         wrong_types: Gives the places of a document whose type the schema refuses: each whole float is given a
             fraction, in a copy, and the schema is asked once.
     """
-    import copy
-
-    changed = [document]
-    own: set[int] = {id(changed)}
-    values: dict[Path, float] = {}
-    for path in whole:
-        target: Any = changed
-        for part in (0, *path)[:-1]:
-            if id(target[part]) not in own:  # copy what is changed, share the rest
-                target[part] = copy.copy(target[part])
-                own.add(id(target[part]))
-            target = target[part]
-        last = (0, *path)[-1]
-        values[path] = target[last]
-        target[last] = 0.5
-    refused = wrong_types(changed[0])
+    refused = {path: _at(document, path) for path in wrong_types(_with_fractions(document))}
     return [
         _wrong(path, f"{value!r} has a fraction, but an integer stands here", f"write {int(value)}")
-        for path, value in values.items()
-        if path in refused
+        for path, value in refused.items()
+        if type(value) is float and value.is_integer()
     ]
+
+
+def _with_fractions(document: Any) -> Any:
+    """Return a copy of a document in which no float is whole."""
+    made = [document]
+    waiting: list[Any] = [made]
+    while waiting:
+        holder = waiting.pop()
+        for key, item in holder.items() if type(holder) is dict else enumerate(holder):
+            if type(item) is float:
+                if item.is_integer():
+                    holder[key] = 0.5
+            elif type(item) is dict or type(item) is list:
+                holder[key] = item.copy()
+                waiting.append(holder[key])
+    return made[0]
+
+
+def _at(document: Any, path: Path) -> Any:
+    for part in path:
+        document = document[part]
+    return document

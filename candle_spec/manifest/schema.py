@@ -66,7 +66,7 @@ def _in_file(problem: Problem, file: str) -> Problem:
 
 
 def _asked(
-    document: Any, schema: str, selection: versions.Selection, engine: Engine, numbers: list[Problem], whole: list[Path]
+    document: Any, schema: str, selection: versions.Selection, engine: Engine, numbers: list[Problem], whole: bool
 ) -> Iterator[Problem]:
     """What the schema, the rule for numbers and the schemas of extensions find."""
     version = selection.version or collection.CURRENT
@@ -77,7 +77,7 @@ def _asked(
     ]
     yield from found
     if whole:
-        numbers = numbers + integers_with_fraction(document, whole, _wrong_types(schema, version, engine))
+        numbers = numbers + integers_with_fraction(document, _wrong_types(schema, version, engine))
     faulty = {problem.location.pointer for problem in found}
     yield from (problem for problem in numbers if problem.location.pointer not in faulty)
     if schema == "checkpoint" and isinstance(document, dict):

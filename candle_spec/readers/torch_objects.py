@@ -113,13 +113,15 @@ class TorchObjects:
     def _packed(
         self, dtype: str, shape: tuple[int, ...], strides: tuple[int, ...], offset: int
     ) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        """Return shape and strides in bytes of values that share bytes, row by row of the last axis."""
-        if offset or not shape or (strides != _row_major(shape) and 0 not in shape):
+        """Return shape and strides of the bytes that values share: torch fills them one after the other.
+
+        Its storage has more, a byte for what is left over of each row, which nothing is in.
+        """
+        if offset or (strides != _row_major(shape) and 0 not in shape):
             raise UnsupportedFormatError(
                 f"a view of {dtype} values that share bytes is not read", location=self.location
             )
-        packed = (*shape[:-1], -(-shape[-1] // PER_BYTE[dtype]))
-        return packed, _row_major(packed)
+        return (-(-math.prod(shape) // PER_BYTE[dtype]),), (1,)
 
     def storage(self, node: Any) -> Storage:
         """Return the storage that a record refers to, or makes of bytes in the pickle itself."""

@@ -12,7 +12,8 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -44,11 +45,18 @@ DAMAGED: Final = (
 """What :mod:`zipfile` raises for archives that are damaged."""
 
 
-def entry_names(path: Path) -> list[str] | None:
+def entry_names(path: Path) -> tuple[str, ...] | None:
     """Return the names in an archive, ``None`` for one that is damaged or none; nothing else of it is looked at."""
+    found = path.stat()
+    return _names(path, (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns))
+
+
+@lru_cache(maxsize=1)
+def _names(path: Path, version: tuple[int, ...]) -> tuple[str, ...] | None:
+    """See :func:`entry_names`: every format that is a zip archive asks for the names of the same file."""
     try:
         with zipfile.ZipFile(path) as archive:
-            return archive.namelist()[: limits.ZIP_ENTRIES]
+            return tuple(archive.namelist()[: limits.ZIP_ENTRIES])
     except DAMAGED as error:
         if _is_real(error):
             raise
@@ -126,10 +134,10 @@ class ZipArchive:
             _check_name(info, self.path)
             window.seek(info.header_offset)
             entries[info.filename] = self._entry(info, window.read(_LOCAL_HEADER), self._size)
-        self._check_overlap(entries, archive.start_dir)
+        self._check_overlap(entries, self._start + archive.start_dir)
         self.lead = min((info.header_offset for info in infos), default=0)
         """Bytes before the first entry: those of something else, for example of another archive."""
-        return {name: replace(entry, offset=self._start + entry.offset) for name, entry in entries.items()}
+        return entries
 
     def _entry(self, info: zipfile.ZipInfo, header: bytes, file_size: int) -> Entry:
         if len(header) < _LOCAL_HEADER or header[:4] != ZIP:
@@ -151,10 +159,10 @@ class ZipArchive:
                 location=str(self.path),
             )
         packed, size = info.compress_size, info.file_size
-        return Entry(info.filename, offset, packed, size, stored, crc=info.CRC, modified=_modified(info))
+        return Entry(info.filename, self._start + offset, packed, size, stored, crc=info.CRC, modified=_modified(info))
 
     def _check_overlap(self, entries: Mapping[str, Entry], directory: int) -> None:
-        position = 0
+        position = self._start
         for entry in sorted(entries.values(), key=lambda entry: entry.offset):
             if entry.offset < position or entry.offset + entry.packed > directory:
                 raise UnsafeContentError(f"the entry {entry.name!r} overlaps another", location=str(self.path))

@@ -11,7 +11,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from candle_spec.digests import Progress, digest_file, digest_range, no_progress
+from candle_spec.digests import Progress, digest_file, no_progress
+from candle_spec.weights import array_digests
 
 if TYPE_CHECKING:
     from concurrent.futures import Future, ThreadPoolExecutor
@@ -36,7 +37,8 @@ class Digests:
         self._known = known
         self._jobs = jobs
         self._progress = progress
-        self._running: dict[str | tuple[str, str], Future[str]] = {}
+        self._running: dict[str, Future[str]] = {}
+        self._arrays: dict[tuple[str, str], Future[dict[str, str]]] = {}
 
     @cached_property
     def _pool(self) -> ThreadPoolExecutor:
@@ -52,10 +54,10 @@ class Digests:
 
     def start_arrays(self, path: str, header: Header) -> None:
         """Begin the digests of all arrays of a weights file."""
-        for key, entry in header.entries.items():
-            if (path, key) not in self._running and (path, key) not in self._known:
-                job = self._pool.submit(digest_range, self._root / path, entry.offset, entry.size, self._progress)
-                self._running[path, key] = job
+        wanted = (entry for key, entry in header.entries.items() if (path, key) not in self._known)
+        for lot in array_digests.lots(entry for entry in wanted if (path, entry.key) not in self._arrays):
+            job = array_digests.start(self._pool, self._root / path, lot, self._progress)
+            self._arrays |= {(path, entry.key): job for entry in lot}
 
     def file(self, path: str) -> str:
         """Return the digest of a file."""
@@ -64,11 +66,13 @@ class Digests:
 
     def array(self, path: str, header: Header, key: str) -> str:
         """Return the digest of an array."""
-        if (path, key) not in self._known and (path, key) not in self._running:
+        if (path, key) in self._known:
+            return self._known[path, key]
+        if (path, key) not in self._arrays:
             self.start_arrays(path, header)
-        return self._known.get((path, key)) or self._running[path, key].result()
+        return self._arrays[path, key].result()[key]
 
     def close(self) -> None:
         """Stop what is still running."""
-        if self._running:
+        if self._running or self._arrays:
             self._pool.shutdown(wait=True, cancel_futures=True)

@@ -15,7 +15,7 @@ from candle_spec.errors import CandleSpecError, CorruptFileError, MissingPathErr
 from candle_spec.problems import Location, Problem, Severity
 from candle_spec.validation.catalogue import problem
 from candle_spec.validation.checkpoint_digests import Digests
-from candle_spec.weights.safetensors import Header
+from candle_spec.weights.safetensors import Header, read_header
 
 SAFETENSORS: Final = "application/vnd.safetensors"
 
@@ -58,7 +58,10 @@ class Context:
         self.checked: dict[str, int] = {}
         self.headers: dict[str, Header] = {}
         self.altered: set[str] = set()
+        self._read: dict[str, Header] = {}
         self._side_faults: dict[str, list[Problem]] = {}
+        self._plain: dict[str, bool] = {}
+        self._last: tuple[str, Any] = ("", None)
         self.digests = Digests(root, options.jobs, options.known_digests, options.progress)
 
     @cached_property
@@ -90,6 +93,16 @@ class Context:
         """The manifest without inventory and file list, whose texts the schema leaves no freedom."""
         return {key: value for key, value in self.manifest.items() if key not in ("weights", "files")}
 
+    def header(self, path: str) -> Header:
+        """Return the header of a weights file, read once.
+
+        Raises:
+            CorruptFileError: It breaks a rule of the format.
+        """
+        if path not in self._read:
+            self._read[path] = read_header(self.root / path)
+        return self._read[path]
+
     def side_document(self, path: str) -> Any:
         """Parse a JSON file of the checkpoint.
 
@@ -97,22 +110,27 @@ class Context:
             MissingPathError: It is not here: missing, withheld, behind a link, or a pointer to what was not fetched.
             CorruptFileError: It is no JSON of this format (``CKP4030``).
         """
-        from candle_spec.canonical import load_file
+        from candle_spec.canonical import load_file_with_note
 
+        if self._last[0] == path:  # several rules ask, one after the other
+            return self._last[1]
         if not self.readable(path):
             raise MissingPathError(f"the file {path!r} is not here", location=path)
         try:
-            return load_file(self.root / path, location=path)
+            document, self._plain[path] = load_file_with_note(self.root / path, location=path)
         except CandleSpecError as error:
             message = f"it is no JSON of this format: {error.message}"
             raise CorruptFileError(message, location=error.location, hint=error.hint, code="CKP4030") from error
+        self._last = (path, document)
+        return document
 
     def side_faults(self, path: str, schema: str, document: Any, *, version: str | None = None) -> list[Problem]:
         """Return what its schema finds wrong with a side document, once; ``version`` of one that states none."""
         from candle_spec.manifest import check
 
         if path not in self._side_faults:
-            found = check(document, schema=schema, version=version, file=path)
+            plain = self._plain.get(path, False)
+            found = check(document, schema=schema, version=version, file=path, plain=plain)
             self._side_faults[path] = [fault for fault in found if fault.severity is Severity.ERROR]
         return self._side_faults[path]
 

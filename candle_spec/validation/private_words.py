@@ -17,12 +17,17 @@ SECRETS: Final = (
 )
 """What is never sent anywhere."""
 
+_SIGNS: Final = ("PRIVATE KEY", "A", "_", "hf_", "sk-", ".eyJ", "://")
+"""For each of them what stands in every one of its kind."""
+
 EMAIL: Final = re.compile(r"[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})+")
 
 HOME_FOLDER: Final = (
     "a path of somebody's home folder",
     re.compile(r"(?:^|[\s\"'=:(])(/home/|/Users/|[A-Za-z]:\\{1,2}Users\\{1,2})[A-Za-z0-9._-]+"),
 )
+
+_HOME_SIGNS: Final = ("/home/", "/Users/", ":\\")
 
 PERSONAL: Final = (
     HOME_FOLDER,
@@ -39,8 +44,16 @@ PERSONAL: Final = (
 
 def secrets_in(text: str) -> Iterator[tuple[int, str]]:
     """Yield position and kind of every secret in a text."""
-    for what, pattern in SECRETS:
+    for (what, pattern), sign in zip(SECRETS, _SIGNS, strict=True):
+        if sign not in text:  # a text is long, and an expression slow where it may begin with any letter
+            continue
         yield from ((match.start(), what) for match in pattern.finditer(text))
+
+
+def home_folder_in(text: str) -> list[str]:
+    """Return the kind of a personal path, once, if there is one in a text."""
+    what, pattern = HOME_FOLDER
+    return [what] if any(sign in text for sign in _HOME_SIGNS) and pattern.search(text) else []
 
 
 def personal_in(text: str, allowed: frozenset[str] = frozenset()) -> Iterator[tuple[int, str]]:

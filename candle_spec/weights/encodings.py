@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from candle_spec import limits
-from candle_spec.errors import CorruptFileError, LimitExceededError
+from candle_spec.errors import CandleSpecError, CorruptFileError, LimitExceededError
 from candle_spec.weights.dtypes import WIDE, to_numpy, wide_float
 
 if TYPE_CHECKING:
@@ -62,9 +62,12 @@ def decode(
 
     Raises:
         CorruptFileError: A part is missing or does not fit.
+        LimitExceededError: Almost all of the array would be padding.
     """
     try:
         found = _logical(dtype, shape, encoding, params, parts)
+    except CandleSpecError:
+        raise
     except (KeyError, ValueError, TypeError, IndexError) as error:
         raise CorruptFileError(f"the parts of a tensor stored as {encoding} do not fit: {error}") from error
     return EncodedArray(dtype, shape, encoding, params, parts) if found is None else found

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from candle_spec import limits
-from candle_spec.errors import CorruptFileError, LimitExceededError
+from candle_spec.errors import CandleSpecError, CorruptFileError, LimitExceededError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -43,6 +43,8 @@ def as_native(array: Any, attributes: Mapping[str, Any]) -> Any:
     try:
         dtype = np.dtype(stated)
         found = _converted(array, dtype)
+    except CandleSpecError:
+        raise
     except (TypeError, ValueError, SyntaxError, UnicodeEncodeError) as error:
         raise CorruptFileError(f"an array cannot have the dtype {stated[:50]!r}: {error}") from error
     if found is None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import mmap
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from candle_spec.errors import InvalidInputError, UnsupportedFormatError
 from candle_spec.weights.dtypes import STORED, to_numpy
@@ -19,8 +19,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-# Names of torch's dtypes: https://docs.pytorch.org/docs/stable/tensor_attributes.html#torch-dtype
-_TORCH = {
+TORCH: Final = {
     "BOOL": "bool",
     "U8": "uint8",
     "I8": "int8",
@@ -42,6 +41,7 @@ _TORCH = {
     "F8_E8M0": "float8_e8m0fnu",
     "F4": "float4_e2m1fn_x2",
 }
+"""Names of torch's dtypes: https://docs.pytorch.org/docs/stable/tensor_attributes.html#torch-dtype"""
 
 
 class SafetensorsFile:
@@ -107,7 +107,7 @@ class SafetensorsFile:
 
         torch = require("torch", extra="torch", purpose="give tensors of torch")
         entry = self.entry(key)
-        shape, dtype = _torch_shape(entry), getattr(torch, _TORCH[entry.dtype])
+        shape, dtype = _torch_shape(entry), getattr(torch, TORCH[entry.dtype])
         if not entry.size:
             return torch.empty(shape, dtype=dtype)
         flat = torch.frombuffer(self.buffer(key), dtype=torch.uint8)
@@ -119,7 +119,7 @@ class SafetensorsFile:
 
 def _torch_shape(entry: Entry) -> tuple[int, ...]:
     """Return the shape of torch's tensor."""
-    if entry.dtype in _TORCH and entry.dtype != "F4":
+    if entry.dtype in TORCH and entry.dtype != "F4":
         return entry.shape
     if entry.dtype == "F4" and entry.shape and entry.shape[-1] % 2 == 0:
         return (*entry.shape[:-1], entry.shape[-1] // 2)

@@ -26,7 +26,7 @@ _TEXT: Final = re.compile(
     r"|[<>](?:[iu][248]|[fc](?:2|4|8|12|16|24|32)|U[0-9]{1,8}|[mM]8(?:\[[0-9a-zA-Z/]{1,20}\])?)"
 )
 _WIDE: Final = re.compile(r"[<>](f12|f16|c24|c32)")
-_OLD: Final = re.compile(r"\('([^']{1,20})', \(([0-9]{1,8}(?:, [0-9]{1,8})*),?\)\)")
+_OLD: Final = re.compile(r"\('([<|][^']{1,20})', \(([0-9]{1,8},|[0-9]{1,8}(?:, [0-9]{1,8})+)\)\)")
 """How 1.0.0-dev.1 wrote an array in a record, whose bytes it kept as they stood."""
 
 _MEMBERS: Final = {"name", "dtype", "offset", "shape", "title", "fields", "float"}
@@ -86,6 +86,8 @@ class Column:
         column = records[self.name]
         if self.is_number:
             column = column.astype(self.base.newbyteorder("<"), copy=False)
+        elif self.base.names and self.base.itemsize:  # of records NumPy copies the fields, not what lies between them
+            column = column.view(np.dtype((np.void, self.base.itemsize)))
         return np.frombuffer(np.ascontiguousarray(column).tobytes(), np.uint8)
 
 
@@ -155,7 +157,7 @@ def record_dtype(params: Mapping[str, Any]) -> np.dtype[Any]:
 def _record(fields: Any, size: Any, depth: int) -> np.dtype[Any]:
     import numpy as np
 
-    if not isinstance(fields, list) or not fields or type(size) is not int or not 0 < size <= _ITEM or depth > _DEPTH:
+    if not isinstance(fields, list) or not fields or type(size) is not int or not 0 <= size <= _ITEM or depth > _DEPTH:
         raise ValueError("fields must be a list, item_size a number of bytes")
     table: dict[str, list[Any]] = {"names": [], "formats": [], "offsets": [], "titles": []}
     for row in fields:
@@ -182,7 +184,7 @@ def _field(row: Mapping[str, Any], depth: int) -> np.dtype[Any]:
     if not isinstance(text, str) or not isinstance(shape, list) or not all(type(n) is int and n >= 0 for n in shape):
         raise ValueError("dtype must be text, shape a list of sizes")
     if (old := _OLD.fullmatch(text)) and row.keys() == {"name", "dtype", "offset"}:
-        text, shape = old[1], [int(n) for n in old[2].split(", ")]
+        text, shape = old[1], [int(n) for n in old[2].rstrip(",").split(", ")]
     base = _base(text, row.get("float"))
     if "fields" in row:
         if not text.startswith("|V"):
@@ -225,6 +227,8 @@ def records(shape: tuple[int, ...], params: Mapping[str, Any], parts: Mapping[st
     size = math.prod(shape) * dtype.itemsize
     if size > max(_SMALL, _PADDED * sum(part.nbytes for part in parts.values())):
         raise LimitExceededError(f"records of {size} bytes, of which hardly any are stored")
+    if not size:
+        return np.zeros(shape, dtype)
     items = np.zeros((*shape, dtype.itemsize), np.uint8)
     for column in record_columns(params):
         part, kind = parts[column.name], column.base if column.is_number else np.dtype(np.uint8)

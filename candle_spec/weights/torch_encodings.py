@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from candle_spec.errors import UnsupportedFormatError
+from candle_spec.errors import CandleSpecError, UnsupportedFormatError
 from candle_spec.optional import require
 
 _COMPLEX: Final = {"C128": "complex128", "C32": "complex32"}
@@ -31,6 +31,8 @@ def decode_torch(
     torch = require("torch", extra="torch", purpose="give tensors of torch")
     try:
         made = _made(torch, dtype, shape, encoding, params, parts)
+    except CandleSpecError:
+        raise
     except (RuntimeError, KeyError, ValueError, TypeError, IndexError) as error:
         raise UnsupportedFormatError(
             f"torch has no such tensor stored as {encoding}: {error}", hint='ask for framework="numpy"'
@@ -64,7 +66,11 @@ def _made(
 
 def _complex(torch: Any, dtype: str, pairs: Any) -> Any:
     """Return complex numbers of pairs along the last axis."""
-    return pairs.reshape(-1).view(torch.uint8).view(getattr(torch, _COMPLEX[dtype])).reshape(pairs.shape[:-1])
+    kind = getattr(torch, _COMPLEX[dtype])
+    flat = pairs.reshape(-1)
+    if flat.data_ptr() % kind.itemsize:  # a pair stands where its numbers may; torch's own code crashes on such
+        flat = flat.clone()
+    return flat.view(torch.uint8).view(kind).reshape(pairs.shape[:-1])
 
 
 def _quantized(
@@ -81,5 +87,8 @@ def _quantized(
             shape, scales=scales.clone(), zero_points=zeros.clone(), axis=int(params["axis"]), dtype=quantized
         )
     # The quantised values are copied as they are: quantising the floats again could round differently.
-    made.untyped_storage().copy_(values.contiguous().untyped_storage())
+    whole = torch.empty(0, dtype=torch.uint8).set_(made.untyped_storage())
+    given = values.reshape(-1).view(torch.uint8)
+    whole[: len(given)] = given
+    whole[len(given) :] = 0  # of those that share bytes, torch has a byte more for a row
     return made

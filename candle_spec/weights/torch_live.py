@@ -138,13 +138,13 @@ def _quantized(leaf: Leaf, torch: Any, tensor: Any) -> Leaf:
 
 
 def _integers(leaf: Leaf, torch: Any, tensor: Any, params: dict[str, Any]) -> Part:
-    """Return the integers of a quantised tensor; those that share bytes as torch keeps them, row by row."""
+    """Return the integers of a quantised tensor; of those that share bytes, the bytes that torch fills."""
     stored = _QUANTIZED[leaf.dtype]
     if leaf.dtype not in PER_BYTE:
         return Part(stored, leaf.shape, _bytes(torch, tensor.int_repr()))
-    if not leaf.shape or tensor.storage_offset() or not tensor.is_contiguous():
+    if tensor.storage_offset() or not tensor.is_contiguous():
         raise UnsupportedFormatError(f"a view of {leaf.dtype} values that share bytes cannot be saved")
     params |= {"bits": 8 // PER_BYTE[leaf.dtype], "order": "low-first"}
-    shape = (*leaf.shape[:-1], -(-leaf.shape[-1] // PER_BYTE[leaf.dtype]))
+    size = -(-math.prod(leaf.shape) // PER_BYTE[leaf.dtype])
     whole = torch.empty(0, dtype=torch.uint8, device=tensor.device).set_(tensor.untyped_storage())
-    return Part(stored, shape, _bytes(torch, whole[: math.prod(shape)]))
+    return Part(stored, (size,), _bytes(torch, whole[:size]))

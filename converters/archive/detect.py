@@ -72,7 +72,7 @@ def _start(path: Path, packed: str) -> bytes:
 def _looks_inside(file: NativeFile, kind: str) -> bool | None:
     """Whether names of checkpoints are in an archive; ``None`` for surely not, ``False`` where not all was seen."""
     if kind == "zip":
-        return _judge([name for name in entry_names(file.path) or [] if not name.endswith("/")])
+        return _judge([name for name in entry_names(file.path) or () if not name.endswith("/")])
     if not kind.startswith("tar"):
         return _looks_like_one(file, kind)
     packed, names = kind.partition(".")[2], []

@@ -38,5 +38,5 @@ def detect(source: Source) -> Detection | None:
 def _may_be_one(file: NativeFile) -> bool:
     with file.path.open("rb") as opened:
         if opened.read(len(ZIP)) == ZIP:
-            return CONFIG in (entry_names(file.path) or [])
+            return CONFIG in (entry_names(file.path) or ())
         return hdf5_at(opened, file.size) is not None

@@ -201,7 +201,7 @@ def is_archive(source: Source) -> bool:
         return False
     if first_bytes(source.files[0].path, len(ZIP)) != ZIP:
         return False
-    names = set(entry_names(source.files[0].path) or [])
+    names = set(entry_names(source.files[0].path) or ())
     return CONFIG in names and bool(names & {METADATA, WEIGHTS})
 
 

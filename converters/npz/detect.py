@@ -26,7 +26,7 @@ def detect(source: Source) -> Detection | None:
         return None
     if head.startswith(NPY):
         return Detection(85, "NumPy array") if _fills_its_file(file.path) else None
-    names = [name for name in entry_names(file.path) or [] if not name.endswith("/")]
+    names = [name for name in entry_names(file.path) or () if not name.endswith("/")]
     return Detection(85, "NumPy archive") if names and all(name.endswith(ENDING) for name in names) else None
 
 

@@ -138,7 +138,8 @@ def _items(array: ArrayNode) -> npt.NDArray[Any]:
     if _row_major(array.shape, array.strides):
         return flat
     steps = tuple(step * array.dtype.itemsize for step in array.strides)
-    return np.lib.stride_tricks.as_strided(flat, array.shape, steps).reshape(-1)
+    whole = flat.view(np.dtype((np.void, array.dtype.itemsize)))  # of records NumPy copies the fields alone
+    return np.lib.stride_tricks.as_strided(whole, array.shape, steps).reshape(-1).view(array.dtype)
 
 
 def _fixed_strings(array: ArrayNode) -> Stored:

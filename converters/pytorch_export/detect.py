@@ -14,7 +14,7 @@ _OLD: Final = ("serialized_exported_program.json", "serialized_state_dict.pt", "
 def detect(source: Source) -> Detection | None:
     """Recognise the archive by its entry ``archive_format``, or the names of its first version."""
     file = only_file(source)
-    names = (entry_names(file.path) or []) if file is not None else []
+    names = (entry_names(file.path) or ()) if file is not None else []
     short = {name.rpartition("/")[2] for name in names}
     known = "archive_format" in short or bool(short & set(_OLD))
     return Detection(92, "PyTorch exported program") if known else None

@@ -13,7 +13,7 @@ from candle_spec.readers.zip_archive import ZipArchive, entry_names
 def detect(source: Source) -> Detection | None:
     """Recognise the archive by its schema."""
     file = only_file(source)
-    if file is None or SCHEMA not in (entry_names(file.path) or []):
+    if file is None or SCHEMA not in (entry_names(file.path) or ()):
         return None
     try:
         archive = ZipArchive(file.path)

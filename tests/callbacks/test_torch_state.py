@@ -13,6 +13,7 @@ from candle_spec.checkpoint.contents import Contents, Framework
 from candle_spec.errors import InvalidInputError, UnsupportedFormatError
 from candle_spec.series.saves.training_state import TrainingState
 from candle_spec.series.series import Series
+from candle_spec.validation import validate
 
 torch = pytest.importorskip("torch")
 pytestmark = pytest.mark.framework
@@ -201,6 +202,11 @@ def test_wrappers_leave_no_trace_in_names():
     assert [t.name for t in plain] == [t.name for t in wrapped]
 
 
+def channels(dtype, floats=False, shape=(3, 5)):
+    zeros = torch.rand(shape[0]) if floats else torch.arange(shape[0])
+    return torch.quantize_per_channel(torch.randn(*shape), torch.rand(shape[0]) + 0.01, zeros, 0, dtype)
+
+
 KINDS = {
     "complex128": lambda: torch.tensor([1 + 2j, 3 - 1j], dtype=torch.complex128),
     "complex64_strided": lambda: torch.arange(6.0).to(torch.complex64).reshape(2, 3).T,
@@ -220,7 +226,33 @@ KINDS = {
     "sparse_csr": lambda: torch.tensor([[0.0, 1.0], [2.0, 0.0]]).to_sparse_csr(),
     "sparse_csc": lambda: torch.tensor([[0.0, 1.0], [2.0, 0.0]]).to_sparse_csc(),
     "sparse_bsr": lambda: torch.eye(4).to_sparse_bsr((2, 2)),
+    "sparse_bsc": lambda: torch.eye(4).to_sparse_bsc((2, 1)),
+    "sparse_hybrid": lambda: torch.arange(12.0).reshape(2, 3, 2).to_sparse(1),
+    "sparse_not_coalesced": lambda: torch.sparse_coo_tensor([[1, 1, 0]], torch.ones(3), (3,)),
+    "sparse_pairs": lambda: torch.tensor([[0, 1 + 2j], [3j, 0]], dtype=torch.complex128).to_sparse(),
+    "sparse_csr_pairs": lambda: torch.tensor([[0, 1 + 2j], [3j, 0]], dtype=torch.complex128).to_sparse_csr(),
+    "sparse_small_indices": lambda: torch.sparse_csr_tensor(
+        torch.tensor([0, 1, 2], dtype=torch.int32), torch.tensor([1, 0], dtype=torch.int32), torch.ones(2), (2, 2)
+    ),
+    "quantised_float_zero_points": lambda: channels(torch.quint8, floats=True),
+    "quantised_wide": lambda: torch.quantize_per_tensor(torch.randn(3, 2), 0.1, 3, torch.qint32),
+    "four_bits": lambda: channels(torch.quint4x2, floats=True),
+    "four_bits_of_one_scale": lambda: torch.quantize_per_tensor(torch.randn(3, 5), 0.1, 3, torch.quint4x2),
+    "two_bits": lambda: channels(torch.quint2x4, floats=True),
+    "float4": lambda: torch.arange(6, dtype=torch.uint8).reshape(2, 3).view(torch.float4_e2m1fn_x2),
+    "float4_strided": lambda: torch.arange(6, dtype=torch.uint8).view(torch.float4_e2m1fn_x2).reshape(2, 3).T,
+    "complex32_strided": lambda: torch.arange(6.0).reshape(2, 3).T.to(torch.complex32),
+    "complex128_conjugate": lambda: torch.tensor([1 + 2j, -0.0 + 1j], dtype=torch.complex128).conj(),
 }
+BYTES = {torch.float4_e2m1fn_x2: torch.uint8, torch.complex32: torch.int32}
+
+
+def values(tensor):
+    """Return all values of a tensor of any kind as a dense tensor that torch can compare."""
+    if tensor.is_quantized:
+        return tensor.dequantize()
+    dense = tensor if tensor.layout == torch.strided else tensor.to_dense()
+    return dense.resolve_conj().contiguous().view(BYTES.get(dense.dtype, dense.dtype))
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -234,7 +266,14 @@ def test_every_kind_of_tensor_has_the_digest_of_the_converter(kind, tmp_path):
         ours = series.save(TrainingState(1, contents))
     assert ours.manifest["weights"]["state_digest"] == converted["state_digest"]
     back = candle_spec.load(ours.path).tensor("model", "w", framework="torch")
-    assert back.dtype == value["model_state_dict"]["w"].dtype
+    tensor = value["model_state_dict"]["w"]
+    assert (back.dtype, back.layout, back.shape) == (tensor.dtype, tensor.layout, tensor.shape)
+    if tensor.layout == torch.sparse_coo:
+        assert back.is_coalesced() == tensor.is_coalesced()
+    if tensor.is_quantized:
+        assert back.qscheme() == tensor.qscheme()
+    assert torch.equal(values(back), values(tensor))
+    assert validate(ours.path).errors == []
 
 
 @pytest.mark.parametrize("value", [object(), len, torch.float32, {"deep": [lambda: 1]}])

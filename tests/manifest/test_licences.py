@@ -65,7 +65,7 @@ def test_a_second_engine_agrees(words: list[str]) -> None:
     text, licensing = " ".join(words), get_spdx_licensing()
     try:
         parsed = licensing.parse(text, strict=True)
-    except (ParseError, ExpressionError, IndexError, TypeError):  # the last two where parentheses hold nothing
+    except (ParseError, ExpressionError, IndexError, TypeError, AssertionError):  # the last three are its own faults
         parsed = None
     sound = parsed is not None and set(licensing.unknown_license_keys(parsed)) <= {"LicenseRef-x"}
     assert (licence_fault(text) == "") == sound

@@ -26,6 +26,7 @@ from candle_spec.manifest.changes import (
     changed,
     moved,
 )
+from candle_spec.manifest.inventory_changes import Refuse
 from candle_spec.manifest.migrations import NO_FILES, Step, chain, migrate, ordered, steps
 
 A = Step("1.0.0", "1.1.0", {"checkpoint": [Rename("/model/task_name", "task")]})
@@ -191,6 +192,7 @@ CASES: list[tuple[Change, dict[str, Any], dict[str, Any]]] = [
     (RemoveNowhere("/g/*/root", "/t"), {"t": "p", "g": [{"root": "/there"}]}, {"t": "p", "g": [{"root": "/there"}]}),
     (RemoveNowhere("/g/*/root", "/t"), {"t": "gone", "g": [{"root": "/no"}]}, {"t": "gone", "g": [{"root": "/no"}]}),
     (RemoveNowhere("/g/*/root", "/t"), {"g": [{"root": "/no"}]}, {"g": [{"root": "/no"}]}),
+    (Refuse("/t/*/d", "F128|X.*", "no"), {"t": [{"d": "F12"}, {"d": 3}, 7]}, {"t": [{"d": "F12"}, {"d": 3}, 7]}),
     (AddUnpackedDigest("/r"), {"r": {"path": "p", "size": 3}}, {"r": {"path": "p", "size": 3, "digest": "p of 3"}}),
     (AddUnpackedDigest("/r"), {"r": {"path": "gone", "size": 3}}, {"r": {"path": "gone", "size": 3}}),
     (AddUnpackedDigest("/r"), {"r": {"path": "p", "size": "many"}}, {"r": {"path": "p", "size": "many"}}),

@@ -19,13 +19,13 @@ from hypothesis import strategies as st
 from candle_spec.atomic import Staging
 from candle_spec.checkpoint.folder_writer import FolderWriter
 from candle_spec.errors import CandleSpecError
-from candle_spec.weights.reader import _TORCH, SafetensorsFile
+from candle_spec.weights.reader import TORCH, SafetensorsFile
 from candle_spec.weights.safetensors import layout, parse_header
 from candle_spec.weights.shards import plan_group
 from candle_spec.weights.sources import MemoryBytes, TensorSource, plain
 from candle_spec.weights.writer import StreamedFiles
 
-NAMES = {str(getattr(torch, name)): code for code, name in _TORCH.items()}
+NAMES = {str(getattr(torch, name)): code for code, name in TORCH.items()}
 
 
 def source(name: str, tensor: torch.Tensor) -> TensorSource:
@@ -47,7 +47,7 @@ def write(folder: Path, tensors: dict[str, torch.Tensor], shard_bytes: int = 10*
 
 def zoo() -> dict[str, torch.Tensor]:
     """Every dtype, odd names, empty and 0-d tensors."""
-    whole = {code: getattr(torch, name) for code, name in _TORCH.items() if code != "F4"}
+    whole = {code: getattr(torch, name) for code, name in TORCH.items() if code != "F4"}
     tensors = {code: torch.arange(6).reshape(2, 3).float().to(dtype) for code, dtype in whole.items()}
     tensors["F4"] = torch.arange(6, dtype=torch.uint8).reshape(2, 3).view(torch.float4_e2m1fn_x2)
     tensors |= {"": torch.ones(1), 'a/b:0 "é"\n\t\\': torch.ones(2), "z": torch.zeros(0, 3), "s": torch.tensor(2.0)}

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from candle_spec.checkpoint.folder_writer import FolderWriter
-from candle_spec.conversion.certificate import certify, compare_checksums, complete, prove_originals
+from candle_spec.conversion.certificate import certify, compare_checksums, complete, prove_originals, start_checks
 from candle_spec.conversion.contract import Native
 from candle_spec.problems import Problem
 from candle_spec.weights.shards import GroupPlan
@@ -39,7 +39,7 @@ class Certifier:
         """Write residue and extents, prove them, and return the certificate."""
         made = certify(self.native, plans, writer, without_original=self.without_original)
         proofs = prove_originals(made, writer.path, self.pool)
-        self.warnings = compare_checksums(self.native, list(self.pool.map(lambda check: check(), self.native.checks)))
+        self.warnings = compare_checksums(self.native, start_checks(self.native, self.pool))
         complete(made, proofs, plans, writer)
         self.residue = sum(record.size for record in writer.records if record.role == "residue")
         return made.to_json()

@@ -16,7 +16,6 @@ same files always give the same result; ``$schema`` and ``schema_version`` are s
 
 from __future__ import annotations
 
-import copy
 import importlib
 import pkgutil
 import re
@@ -27,7 +26,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
-from candle_spec import limits
+from candle_spec import limits, pointer
 from candle_spec.errors import CorruptFileError, InvalidInputError, UnknownVersionError
 from candle_spec.manifest import changes as kinds
 from candle_spec.manifest import collection
@@ -186,7 +185,7 @@ def migrate(
     source = document.get("schema_version")
     if not isinstance(source, str) or not collection.VERSION.fullmatch(source):
         raise UnknownVersionError("the document states no version", hint="schema_version is missing or malformed")
-    result: Document = copy.deepcopy(dict(document))
+    result: Document = pointer.copied(dict(document))
     for step in chain(source, to, known):
         if result.get("$schema") != step.schema_id(schema):
             message = f"'$schema' is {result.get('$schema')!r}, not {step.schema_id(schema)!r}"

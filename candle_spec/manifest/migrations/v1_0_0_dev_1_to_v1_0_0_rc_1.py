@@ -17,7 +17,7 @@ from candle_spec.manifest.changes import (
     Rename,
 )
 from candle_spec.manifest.code_changes import Describe, MarkCode, NameCode
-from candle_spec.manifest.inventory_changes import CoverTensors, Recount, RemoveUntrue
+from candle_spec.manifest.inventory_changes import CoverTensors, Recount, Refuse, RemoveUntrue
 
 FROM: Final = "1.0.0-dev.1"
 TO: Final = "1.0.0-rc.1"
@@ -54,8 +54,24 @@ _CODE: Final = (
 )
 """Names of files of program code and pickles."""
 
+
+def _tensors(at: str) -> tuple[Change, ...]:
+    """Tensors that were stored in a way in which they could not be read everywhere, or were read wrongly."""
+    return (
+        Refuse(f"{at}/*/dtype", "F128", "whether these floats have 80 or 128 bits was not said"),
+        Refuse(f"{at}/*/dtype", "F4_E2M1", "these floats were stored as they are no longer"),
+        Refuse(f"{at}/*/dtype", "QU[24]", "these integers were stored with bytes that are not theirs"),
+        Refuse(
+            f"{at}/*/encoding/params/fields/*/dtype",
+            r"\((?!'[<|][^']*', ).*|>([fc](12|16|24|32)|V.*)",
+            "the items of this field may stand in another byte order than it says",
+        ),
+    )
+
+
 CHANGES: Final[Mapping[str, tuple[Change, ...]]] = {
     "checkpoint": (
+        *_tensors("/weights/tensors"),
         Rename("/conformsTo", "conforms_to"),
         Rename("/identifier", "identifiers"),
         Rename("/base_model", "base_models"),
@@ -85,7 +101,7 @@ CHANGES: Final[Mapping[str, tuple[Change, ...]]] = {
     "series": (),
     "series-intent": (),
     "state-tree": (),
-    "tensors": (),
+    "tensors": _tensors("/tensors"),
 }
 
 

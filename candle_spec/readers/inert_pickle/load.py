@@ -57,7 +57,11 @@ def load(
     machine = Machine(memoryview(data).cast("B"), start, location, spans, embedded)
     for _ in range(limits.PICKLE_OPCODES):
         position = machine.at
-        code = machine.take(1)[0]
+        if position < machine.end:  # as machine.byte(), of which a call for each opcode would be felt
+            code = machine.data[position]
+            machine.at = position + 1
+        else:
+            code = machine.byte()
         try:
             if code == _STOP:
                 return Loaded(machine.pop(), tuple(machine.globals), tuple(machine.persistent), machine.at)

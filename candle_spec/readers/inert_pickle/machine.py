@@ -12,7 +12,8 @@ from candle_spec.readers.inert_pickle.stream import Stream
 MARK: Final = object()
 """Stands on the stack where an opcode that takes many items begins."""
 
-_LONG_BYTES: Final = 1 << 12
+_LONG_BYTES: Final = 1780
+"""Bytes of the longest integer that is read: Python itself prints no number of more than 4,300 digits."""
 _SPAN: Final = 64
 """Bytes from which on a byte string is left where it stands, if that is asked for."""
 
@@ -41,6 +42,8 @@ class Machine(Stream):
         self._spans = spans
         self._embedded = embedded
         self._stack: list[Any] = []
+        self.push: Callable[[Any], None] = self._stack.append
+        """Puts a value on top."""
 
     def pop(self) -> Any:
         """Take the value on top."""
@@ -67,10 +70,6 @@ class Machine(Stream):
             items.append(item)
         items.reverse()
         return items
-
-    def push(self, value: Any) -> None:
-        """Put a value on top."""
-        self._stack.append(value)
 
     def memoize(self, index: int) -> None:
         """Remember the value on top under a number."""
@@ -103,7 +102,7 @@ class Machine(Stream):
         if isinstance(target, Mapping):
             target.pairs.extend(pairs)
         elif isinstance(target, Call):
-            target.items.pairs.extend(pairs)
+            target.set_items(pairs)
         else:
             raise ValueError(f"items set on a {type(target).__name__}")
 
@@ -115,7 +114,7 @@ class Machine(Stream):
         elif isinstance(target, SetNode):
             target.items.extend(items)
         elif isinstance(target, Call):
-            target.elements.extend(items)
+            target.add_elements(items)
         else:
             raise ValueError(f"elements added to a {type(target).__name__}")
 
@@ -127,7 +126,7 @@ class Machine(Stream):
             # An object without a constructor call of its own: keep target and state together.
             target = Call(target, ())
             self._stack[-1] = target
-        target.states.append(state)
+        target.add_state(state)
         if self._embedded is None:
             return
         found = self._embedded(target, self.at)

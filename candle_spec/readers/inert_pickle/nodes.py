@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,20 +38,33 @@ class Mapping:
         result: list[tuple[Any, Any]] = []
         places: dict[tuple[str, str], int] = {}
         for key, value in self.pairs:
-            # Only keys of plain types can be equal; the type is part of the comparison, but for 1 == True == 1.0.
-            plain = isinstance(key, (str, bytes, int, float, bool))
-            number = isinstance(key, (int, float))
-            identity = (
-                "number" if number else type(key).__name__,
-                repr(float(key) if number and abs(key) < 2**53 else key),
-            )
-            if plain and identity in places:
-                result[places[identity]] = (result[places[identity]][0], value)
-                continue
-            if plain:
-                places[identity] = len(result)
+            identity = _identity(key)
+            if identity is not None:
+                place = places.setdefault(identity, len(result))
+                if place < len(result):
+                    result[place] = (result[place][0], value)
+                    continue
             result.append((key, value))
         return result
+
+
+def _identity(key: Any) -> tuple[str, str] | None:
+    """Return what equal keys have in common; ``None`` for a key that equals no other, as it is of no plain type."""
+    if isinstance(key, str):
+        return "str", key
+    if isinstance(key, (int, float)):  # 1 == True == 1.0
+        return "number", repr(float(key) if abs(key) < 2**53 else key)
+    return (type(key).__name__, repr(key)) if isinstance(key, bytes) else None
+
+
+_EMPTY: Final = Mapping()
+
+
+def _extended(items: Sequence[Any], more: list[Any]) -> list[Any]:
+    """Add to a list, or begin one: no copy for each of many additions."""
+    found = items if isinstance(items, list) else list(items)
+    found.extend(more)
+    return found
 
 
 @dataclass(eq=False, slots=True)
@@ -72,14 +86,31 @@ class Call:
         states: Arguments of BUILD, in order.
         items: Pairs set on the result.
         elements: Elements appended or added to the result.
+
+    The last three are empty in nearly all of the many calls of a file, which share what is empty: they grow by
+    :meth:`add_state`, :meth:`set_items` and :meth:`add_elements` alone.
     """
 
     function: Any
     args: Any
     kwargs: Any = None
-    states: list[Any] = field(default_factory=list)
-    items: Mapping = field(default_factory=Mapping)
-    elements: list[Any] = field(default_factory=list)
+    states: Sequence[Any] = ()
+    items: Mapping = _EMPTY
+    elements: Sequence[Any] = ()
+
+    def add_state(self, state: Any) -> None:
+        """Note an argument of BUILD."""
+        self.states = _extended(self.states, [state])
+
+    def set_items(self, pairs: list[tuple[Any, Any]]) -> None:
+        """Note pairs that are set on the result."""
+        if self.items is _EMPTY:
+            self.items = Mapping()
+        self.items.pairs.extend(pairs)
+
+    def add_elements(self, elements: list[Any]) -> None:
+        """Note elements that are appended or added to the result."""
+        self.elements = _extended(self.elements, elements)
 
     @property
     def path(self) -> str:

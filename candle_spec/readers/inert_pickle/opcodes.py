@@ -51,7 +51,7 @@ def _frame(machine: Machine) -> None:
 
 
 def _protocol(machine: Machine) -> None:
-    if machine.take(1)[0] > _PROTOCOL:
+    if machine.byte() > _PROTOCOL:
         raise ValueError("a pickle protocol newer than 5")
 
 
@@ -89,8 +89,7 @@ def _single_item(machine: Machine) -> None:
 
 def _tuple(count: int) -> Callable[[Machine], None]:
     def handler(machine: Machine) -> None:
-        items = [machine.pop() for _ in range(count)]
-        machine.push(tuple(reversed(items)))
+        machine.push(tuple(reversed([machine.pop() for _ in range(count)])))
 
     return handler
 
@@ -107,7 +106,7 @@ HANDLERS: Final[dict[int, Callable[[Machine], Any]]] = {
     ord("F"): lambda m: m.push(float(m.line())),
     ord("I"): lambda m: m.push(_decimal(m.line())),
     ord("J"): lambda m: m.push(m.number("i")),
-    ord("K"): lambda m: m.push(m.number("B")),
+    ord("K"): lambda m: m.push(m.byte()),
     ord("L"): lambda m: m.push(int(_decimal(m.line().removesuffix(b"L")))),
     ord("M"): lambda m: m.push(m.number("H")),
     ord("N"): _constant(lambda: None),
@@ -116,7 +115,7 @@ HANDLERS: Final[dict[int, Callable[[Machine], Any]]] = {
     ord("R"): lambda m: m.call(),
     ord("S"): lambda m: m.push(_quoted(m.line())),
     ord("T"): lambda m: m.old_text(m.number("i")),
-    ord("U"): lambda m: m.old_text(m.number("B")),
+    ord("U"): lambda m: m.old_text(m.byte()),
     ord("V"): lambda m: m.push(m.line().decode("raw-unicode-escape")),
     ord("X"): lambda m: m.text(m.number("I")),
     ord("a"): lambda m: m.add([m.pop()]),
@@ -125,13 +124,13 @@ HANDLERS: Final[dict[int, Callable[[Machine], Any]]] = {
     ord("d"): _dict_from_mark,
     ord("e"): lambda m: m.add(m.marked()),
     ord("g"): lambda m: m.get(int(m.line())),
-    ord("h"): lambda m: m.get(m.number("B")),
+    ord("h"): lambda m: m.get(m.byte()),
     ord("i"): _inst,
     ord("j"): lambda m: m.get(m.number("I")),
     ord("l"): lambda m: m.push(m.marked()),
     ord("o"): _obj,
     ord("p"): lambda m: m.memoize(_put_text(m.line())),
-    ord("q"): lambda m: m.memoize(m.number("B")),
+    ord("q"): lambda m: m.memoize(m.byte()),
     ord("r"): lambda m: m.memoize(m.number("I")),
     ord("s"): _single_item,
     ord("t"): lambda m: m.push(tuple(m.marked())),
@@ -142,7 +141,7 @@ HANDLERS: Final[dict[int, Callable[[Machine], Any]]] = {
     ord("G"): lambda m: m.push(struct.unpack(">d", m.take(8))[0]),
     0x80: _protocol,
     0x81: lambda m: m.call(),
-    0x82: lambda m: _extension(m, m.number("B")),
+    0x82: lambda m: _extension(m, m.byte()),
     0x83: lambda m: _extension(m, m.number("H")),
     0x84: lambda m: _extension(m, m.number("i")),
     0x85: _tuple(1),
@@ -150,11 +149,11 @@ HANDLERS: Final[dict[int, Callable[[Machine], Any]]] = {
     0x87: _tuple(3),
     0x88: _constant(lambda: True),
     0x89: _constant(lambda: False),
-    0x8A: lambda m: m.long(m.take(m.number("B"))),
+    0x8A: lambda m: m.long(m.take(m.byte())),
     0x8B: lambda m: m.long(m.take(m.number("i"))),
     ord("B"): lambda m: m.binary(m.number("I")),
-    ord("C"): lambda m: m.binary(m.number("B")),
-    0x8C: lambda m: m.text(m.number("B")),
+    ord("C"): lambda m: m.binary(m.byte()),
+    0x8C: lambda m: m.text(m.byte()),
     0x8D: lambda m: m.text(m.number("Q")),
     0x8E: lambda m: m.binary(m.number("Q")),
     0x8F: _constant(SetNode),

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import struct
+from typing import Final
 
 from candle_spec import limits
 from candle_spec.errors import CorruptFileError, LimitExceededError, TruncatedFileError
+
+_FORMS: Final = {form: struct.Struct("<" + form) for form in "BHIQi"}
 
 
 class Stream:
@@ -14,6 +17,7 @@ class Stream:
     Attributes:
         data: The stream, or a file that holds it.
         at: Position of the next byte.
+        end: Position up to which it is read.
         location: The file in words, for errors.
     """
 
@@ -21,7 +25,7 @@ class Stream:
         self.data = data
         self.at = start
         self.location = location
-        self._end = min(len(data), start + limits.PICKLE_BYTES)
+        self.end = min(len(data), start + limits.PICKLE_BYTES)
 
     def take(self, count: int) -> memoryview:
         """Return the next bytes.
@@ -30,28 +34,39 @@ class Stream:
             TruncatedFileError: There are not so many.
             LimitExceededError: They are beyond what is read of one pickle.
         """
-        if count < 0 or count > self._end - self.at:
+        if count < 0 or count > self.end - self.at:
             if 0 <= count <= len(self.data) - self.at:
                 raise LimitExceededError(f"a pickle of more than {limits.PICKLE_BYTES} bytes", location=self.location)
-            raise self.cut_off(f"the pickle ends early: {count} bytes wanted, {self._end - self.at} left", self.at)
+            raise self.cut_off(f"the pickle ends early: {count} bytes wanted, {self.end - self.at} left", self.at)
         self.at += count
         return self.data[self.at - count : self.at]
 
+    def byte(self) -> int:
+        """Return the next byte."""
+        if self.at >= self.end:
+            self.take(1)  # says why there is none
+        self.at += 1
+        return self.data[self.at - 1]
+
     def number(self, form: str) -> int:
         """Return the next little-endian integer, by its letter in :mod:`struct`."""
-        return int(struct.unpack("<" + form, self.take(struct.calcsize(form)))[0])
+        known = _FORMS[form]
+        if known.size > self.end - self.at:
+            self.take(known.size)  # says why there is none
+        self.at += known.size
+        return int(known.unpack_from(self.data, self.at - known.size)[0])
 
     def line(self) -> bytes:
         """Return what stands before the next line feed, and pass over it."""
         window = 1 << 12
         begin = self.at
         while True:
-            chunk = bytes(self.data[begin : min(begin + window, self._end)])
+            chunk = bytes(self.data[begin : min(begin + window, self.end)])
             newline = chunk.find(b"\n")
             if newline >= 0:
                 self.at = begin + newline + 1
                 return chunk[:newline]
-            if begin + window >= self._end:
+            if begin + window >= self.end:
                 raise self.cut_off("the pickle ends inside a line", begin)
             window *= 4
 
@@ -60,7 +75,7 @@ class Stream:
         if size > len(self.data) - self.at:
             raise self.cut_off(f"the pickle ends early: {size} bytes wanted, {len(self.data) - self.at} left", self.at)
         self.at += size
-        self._end = min(len(self.data), self._end + size)
+        self.end = min(len(self.data), self.end + size)
         return self.data[self.at - size : self.at]
 
     def corrupt(self, message: str, position: int) -> CorruptFileError:

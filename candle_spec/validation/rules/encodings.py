@@ -81,8 +81,7 @@ def _quantized(tensor: Tensor) -> str:
         if packing := {"bits", "order"} & tensor.params.keys():
             return f"{tensor.dtype} has no {sorted(packing)}"
         return _part(tensor, "values", _QUANTIZED[tensor.dtype], shape)
-    shape = (*shape[:-1], -(-shape[-1] * bits // 8)) if shape else (1,)
-    return _packing_fault(tensor) or _part(tensor, "values", "U8", shape)
+    return _packing_fault(tensor) or _part(tensor, "values", "U8", (-(-math.prod(shape) * bits // 8),))
 
 
 def _scales_fault(tensor: Tensor, shape: tuple[int, ...]) -> str:

@@ -12,7 +12,6 @@ from candle_spec.errors import CandleSpecError
 from candle_spec.paths import folded, leaving, path_fault
 from candle_spec.problems import Level, Problem
 from candle_spec.validation.context import BY_HEADER, SAFETENSORS, Context, at
-from candle_spec.weights.safetensors import read_header
 
 
 def paths(context: Context) -> Iterator[Problem]:
@@ -131,9 +130,9 @@ def _start_arrays(context: Context, records: list[dict[str, Any]]) -> None:
     """Let the digests of level L4 run beside those of the files."""
     for record in records:
         if record["media_type"] == SAFETENSORS and record["path"] not in context.altered:
-            # What is wrong with a header is said by level L4, which reads it again.
+            # What is wrong with a header is said by level L4.
             with suppress(CandleSpecError):
-                context.digests.start_arrays(record["path"], read_header(context.root / record["path"]))
+                context.digests.start_arrays(record["path"], context.header(record["path"]))
 
 
 def _comparable(context: Context, record: dict[str, Any]) -> bool:

@@ -12,7 +12,7 @@ from candle_spec.checkpoint.code_files import START, kind_of_code
 from candle_spec.checkpoint.contents import code_in_words
 from candle_spec.problems import Problem, Severity
 from candle_spec.validation.context import Context, at
-from candle_spec.validation.private_words import HOME_FOLDER, personal_in, secrets_in
+from candle_spec.validation.private_words import home_folder_in, personal_in, secrets_in
 
 _PEOPLE: Final = re.compile(r"/(creators|contributors|contact|funding)(/|$)")
 _LONGEST: Final = 10_000
@@ -59,8 +59,8 @@ def _looks_like_code(context: Context, path: str) -> str:
 
 def privacy(context: Context) -> Iterator[Problem]:
     """Texts of the manifest hold no personal path, address or token, but where people are named on purpose."""
-    for place, value in pointer.leaves(context.words):
-        if not isinstance(value, str) or len(value) > _LONGEST or "sha256:" in value[:7] or _PEOPLE.match(place):
+    for place, value in pointer.texts(context.words):
+        if len(value) > _LONGEST or "sha256:" in value[:7] or _PEOPLE.match(place):
             continue
         if not _TELLING.search(value):
             continue
@@ -75,8 +75,7 @@ def private_state(context: Context) -> Iterator[Problem]:
             continue
         with (context.root / record["path"]).open("rb") as file:
             text = file.read(_STATE_BYTES).decode("utf-8", "replace")
-        home, folder = HOME_FOLDER
-        found = [*([home] if folder.search(text) else ()), *(what for _, what in secrets_in(text))]
+        found = [*home_folder_in(text), *(what for _, what in secrets_in(text))]
         for what in dict.fromkeys(found):
             yield at("CKP5020", f"the state holds {what}", file=record["path"])
 

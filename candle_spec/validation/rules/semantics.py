@@ -94,9 +94,9 @@ def moment_of(text: str) -> datetime | None:
 
 def identifiers(context: Context) -> Iterator[Problem]:
     """Identifiers have the shape and the check digits of their scheme."""
-    for place, value in pointer.leaves(context.words):
+    for place, value in pointer.texts(context.words):
         scheme = "ror" if place.endswith("_ror") else place.rpartition("/")[2]
-        if scheme in ("orcid", "ror") and isinstance(value, str) and (fault := fault_of(scheme, value)):
+        if scheme in ("orcid", "ror") and (fault := fault_of(scheme, value)):
             yield at("CKP2001", fault, pointer=place)
     for pattern in (
         "/identifiers/*",

@@ -28,8 +28,8 @@ _NAMED: Final = {"state-tree": "/training_state/state_tree", "tensor-inventory":
 def documents_in(manifest: dict[str, Any]) -> Iterator[tuple[str, str]]:
     """Yield every place that names a document, and its path."""
     words = {key: value for key, value in manifest.items() if key not in ("weights", "files")}
-    for place, value in pointer.leaves(words):
-        if place.endswith(f"/{TAG}") and isinstance(value, str):
+    for place, value in pointer.texts(words):
+        if place.endswith(f"/{TAG}"):
             yield place, value
 
 

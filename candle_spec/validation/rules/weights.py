@@ -22,7 +22,6 @@ from candle_spec.validation.rules.parameters import count_of
 from candle_spec.weights.dtypes import DTYPES
 from candle_spec.weights.encodings import PARTS
 from candle_spec.weights.native_places import is_place
-from candle_spec.weights.safetensors import read_header
 
 _MOST_FAULTS: Final = 20
 """Faults shown of one side document: the first ones tell."""
@@ -38,7 +37,7 @@ def headers(context: Context) -> Iterator[Problem]:
         if path in context.altered:
             continue  # a header is compared before it is parsed
         try:
-            header = read_header(context.root / path)
+            header = context.header(path)
         except CandleSpecError as error:
             yield from_error(error, path, "CKP4000")
             continue

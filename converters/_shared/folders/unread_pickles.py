@@ -35,7 +35,7 @@ def _pickles_in(file: NativeFile) -> list[InertPickle]:
     if is_legacy(head):
         pickles = read_legacy(file.path).pickles
     elif head.startswith(ZIP):
-        names = entry_names(file.path) or []
+        names = entry_names(file.path) or ()
         inside = any(name.rpartition("/")[2] == "data.pkl" and name.count("/") <= 1 for name in names)
         pickles = read_zip(file.path).pickles if inside else []
     elif file.size and confidence(file.path)[0] >= _SURE:
