@@ -20,11 +20,16 @@ sys.path.insert(0, str(ROOT))
 
 from candle_spec.canonical import pretty  # noqa: E402
 from candle_spec.checkpoint.manifest_file import manifest_digest  # noqa: E402
+from candle_spec.errors import CandleSpecError  # noqa: E402
+from candle_spec.validation import validate  # noqa: E402
+from tests.conformance import reader  # noqa: E402
+from tests.conformance.decode import decoded, written  # noqa: E402
 from tests.conformance.faults import FAULTS  # noqa: E402
 from tests.conformance.further import FURTHER  # noqa: E402
 from tests.conformance.further_encodings import FURTHER_ENCODINGS  # noqa: E402
 from tests.conformance.further_files import FURTHER_FILES  # noqa: E402
 from tests.conformance.made import VERSION, Made, later, two_shards  # noqa: E402
+from tests.conformance.plain import canonical, sha_json  # noqa: E402
 
 
 def make(target: Path) -> None:
@@ -56,13 +61,37 @@ def make(target: Path) -> None:
 
 
 def expected(folder: Path) -> dict[str, Any]:
-    """Return what a reader finds in a valid checkpoint: its digests, and those of the native files it gives back."""
+    """Return what a reader finds in a valid checkpoint: its digests, those of native files, and of values."""
     manifest = json.loads((folder / "candle-checkpoint.json").read_bytes())
     conversion = manifest.get("conversion", {"restore": {}, "native": {"files": []}})
     digests = {record["path"]: record["digest"] for record in conversion["native"]["files"]}
     originals = [row for row in conversion["restore"].get("originals", []) if (folder / row["residue"]).is_file()]
     found = {name: manifest["weights"][name] for name in ("content_digest", "values_digest", "state_digest")}
-    return {**found, "natives": {row["native"]: digests[row["native"]] for row in originals}}
+    natives = {row["native"]: digests[row["native"]] for row in originals}
+    return {**found, "natives": natives, "values": values(folder, manifest["weights"])}
+
+
+def values(folder: Path, weights: dict[str, Any]) -> dict[str, str]:
+    """Return digests of the values of encoded tensors, as JSON of the form that spec.md shows them in."""
+    inventory = [json.loads((folder / path).read_bytes()) for path in weights.get("inventory", [])]
+    tensors = [tensor for side in [weights, *inventory] for tensor in side.get("tensors", []) if "encoding" in tensor]
+    found = {}
+    for tensor in tensors:
+        encoding, parts = tensor["encoding"], {}
+        for name, part in encoding["parts"].items():
+            parts[name] = reader.header((folder / part["file"]).read_bytes())[part["key"]]
+        shown = decoded(encoding["name"], tensor["dtype"], tensor["shape"], encoding.get("params", {}), parts)
+        found[canonical([tensor["group"], tensor["name"]])] = sha_json(written(shown))
+    return found
+
+
+def broken(folder: Path) -> dict[str, str]:
+    """Return the requirement that a checkpoint breaks, and the code of the check that finds it."""
+    try:
+        codes = sorted({problem.code for problem in validate(folder).errors})
+    except CandleSpecError as error:
+        codes = [error.code]
+    return {"requirement": folder.name[:6], "code": " ".join(codes)}
 
 
 def expectations(target: Path) -> None:
@@ -74,8 +103,9 @@ def expectations(target: Path) -> None:
         inside = folder.is_relative_to(target)
         name = folder.relative_to(target if inside else HERE.parent).as_posix()
         valid[name if inside else f"../{name}"] = expected(folder)
-    invalid = {f"invalid/{path.name}": path.name[:6] for path in sorted((target / "invalid").iterdir())}
-    (target / "expectations.json").write_bytes(pretty({"version": VERSION, "valid": valid, "invalid": invalid}))
+    invalid = {f"invalid/{path.name}": broken(path) for path in sorted((target / "invalid").iterdir())}
+    document = {"version": VERSION, "valid": dict(sorted(valid.items())), "invalid": invalid}
+    (target / "expectations.json").write_bytes(pretty(document))
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ import zlib from "node:zlib";
 import Ajv2020 from "ajv/dist/2020.js";
 import { Broken, canonical, nameBytes, need, parse, prefixed, sha, shaJson } from "./json.mjs";
 import * as conventions from "./conventions.mjs";
-import { check, decode } from "./encodings.mjs";
+import { check, decode, written } from "./encodings.mjs";
 import { isProgram } from "./programs.mjs";
 
 const BASE = "https://w3id.org/candle-spec/schemas/";
@@ -249,9 +249,8 @@ class Reader {
   /** The digests of the values of the encoded tensors that are here: JSON of them as section 7 shows them. */
   values() {
     const here = ({ encoding }) => encoding && Object.values(encoding.parts).every(({ file }) => this.arrays.has(file));
-    const written = (_, value) => (typeof value === "bigint" ? { $int: String(value) } : value);
     const rows = this.tensors.filter(here).map((tensor) => [canonical([tensor.group, tensor.name]), decode(tensor, this.#parts(tensor))]);
-    return Object.fromEntries(rows.map(([name, value]) => [name, shaJson(finite(JSON.parse(JSON.stringify(value, written))))]));
+    return Object.fromEntries(rows.map(([name, value]) => [name, shaJson(written(value))]));
   }
 
   #stored(tensor, about, name) {
