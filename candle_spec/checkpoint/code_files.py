@@ -5,7 +5,10 @@ from __future__ import annotations
 import io
 import pickletools
 import re
+import zlib
 from typing import Any, Final
+
+from candle_spec.checkpoint.archive_names import names_inside
 
 START: Final = 1 << 16
 """Bytes from the start of a file that are looked at."""
@@ -27,6 +30,13 @@ _STARTS: Final = (
     (b"\xca\xfe\xba\xbe", "a program for macOS or Java"),
     (b"\0asm", "a program for WebAssembly"),
 )
+_WORD: Final = rb"[A-Za-z_][A-Za-z0-9_]*"
+_DOTTED: Final = _WORD + rb"(\." + _WORD + rb")*([ \t]+as[ \t]+" + _WORD + rb")?"
+_IMPORT: Final = re.compile(
+    rb"import[ \t]+" + _DOTTED + rb"([ \t]*,[ \t]*" + _DOTTED + rb")*[ \t]*(#.*)?"
+    rb"|from[ \t]+(\.+|\.*" + _WORD + rb"(\." + _WORD + rb")*)[ \t]+import[ \t]+[(*A-Za-z_].*"
+)
+_QUOTES: Final = (b'"""', b"'''")
 _PROTOCOLS: Final = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
 _IMPORTS: Final = frozenset("GLOBAL INST STACK_GLOBAL EXT1 EXT2 EXT4".split())
 _CALLS: Final = frozenset("REDUCE BUILD INST OBJ NEWOBJ NEWOBJ_EX".split())
@@ -46,15 +56,38 @@ def kind_of_code(name: str, start: bytes) -> str:
         name: Its name.
         start: Its first :data:`START` bytes, or all of them where it has fewer.
     """
+    return _by_name(name) or _by_bytes(start) or _packed(start)
+
+
+def _by_name(name: str) -> str:
     last = name.lower().rpartition("/")[2]
     if is_source(last) or last.endswith(_PROGRAMS):
         return "program code by its name"
-    if last.endswith(_PICKLES):
-        return "a pickle by its name"
+    return "a pickle by its name" if last.endswith(_PICKLES) else ""
+
+
+def _by_bytes(start: bytes) -> str:
     for magic, what in _STARTS:
         if start.startswith(magic):
             return what
-    return "a pickle" if is_pickle(start) else ""
+    if is_pickle(start):
+        return "a pickle"
+    if begins_as_python(start):
+        return "Python source"
+    inner = next(filter(_by_name, names_inside(start)), "")
+    return f"an archive with {inner!r}" if inner else ""
+
+
+def _packed(start: bytes) -> str:
+    """Return what kind of code a file holds that is compressed by gzip."""
+    if not start.startswith(b"\x1f\x8b"):
+        return ""
+    try:
+        inner = zlib.decompressobj(zlib.MAX_WBITS | 16).decompress(start, START)
+    except zlib.error:
+        return ""
+    found = _by_bytes(inner)
+    return f"{found} compressed" if found else ""
 
 
 def is_pickle(start: bytes) -> bool:
@@ -79,6 +112,20 @@ def is_pickle(start: bytes) -> bool:
         return not stack and (protocol or imported or file.tell() == len(start))
     except ValueError:  # an opcode that is none, or an argument that is not whole
         return protocol and len(start) >= START and file.tell() == len(start)
+
+
+def begins_as_python(start: bytes) -> bool:
+    """Whether the first line that is neither blank nor a comment nor in a docstring is an import of Python."""
+    closing = b""
+    for line in start.removeprefix(b"\xef\xbb\xbf").split(b"\n"):
+        text = line.removesuffix(b"\r").rstrip(b" \t")
+        if closing:
+            closing = b"" if text.endswith(closing) else closing
+        elif text.startswith(_QUOTES):
+            closing = b"" if len(text) > 5 and text.endswith(text[:3]) else text[:3]
+        elif text and not text.startswith(b"#"):
+            return _IMPORT.fullmatch(text) is not None
+    return False
 
 
 def _stack_after(opcode: Any, stack: list[bool]) -> bool:

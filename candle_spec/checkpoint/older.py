@@ -8,6 +8,7 @@ from typing import Any
 
 from candle_spec.canonical import load_file
 from candle_spec.checkpoint import manifest_file
+from candle_spec.checkpoint.code_files import START, kind_of_code
 from candle_spec.checkpoint.layout import pointer_target, resolve
 from candle_spec.checkpoint.residue import unpacked
 from candle_spec.digests import digest_blocks, digest_range
@@ -56,6 +57,14 @@ class FilesOf:
             return None
         entries = document.get("tensors") if isinstance(document, dict) else None
         return entries if isinstance(entries, list) else None
+
+    def is_code(self, path: str) -> bool | None:
+        """Return whether a file is program code or a pickle."""
+        file = self._file(path)
+        if file is None:
+            return None
+        with file.open("rb") as content:
+            return bool(kind_of_code(path, content.read(START)))
 
     def _file(self, path: str) -> Path | None:
         """Return a file, or ``None`` where it is withheld, missing, or not fetched."""

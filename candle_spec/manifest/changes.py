@@ -37,6 +37,10 @@ class Facts(Protocol):
         """Return the entries of a file of the inventory."""
         ...
 
+    def is_code(self, path: str) -> bool | None:
+        """Return whether a file is program code or a pickle."""
+        ...
+
 
 class Change(Protocol):
     """One difference between two versions of a document."""

@@ -44,7 +44,7 @@ class NameCode(Staying):
     Attributes:
         at: The list of entries.
         where: Values that the row of a file has.
-        named: The names of files of code.
+        named: The names of files of code, for those that are not here.
         kind: The kind of the new entries.
     """
 
@@ -61,18 +61,18 @@ class NameCode(Staying):
             known = {entry.get("path") for entry in entries if isinstance(entry, dict)}
             for row in _files(document):
                 path, fits = row.get("path"), all(row.get(name) == value for name, value in self.where.items())
-                if fits and path not in known and re.fullmatch(self.named, str(path)):
+                if fits and path not in known and _is_code(str(path), self.named, facts):
                     entries.append({"path": path, "kind": self.kind})
 
 
 @dataclass(frozen=True, slots=True)
 class MarkCode(Staying):
-    """A file with the name of code has the role of code, unless it has one that says so.
+    """A file that is code has the role of code, unless it has one that says what it is.
 
     Attributes:
         at: The rows of files.
         role: The role.
-        named: The names of files of code.
+        named: The names of files of code, for those that are not here.
         but: Roles that stay.
     """
 
@@ -86,8 +86,13 @@ class MarkCode(Staying):
             row = holder[key]
             if not isinstance(row, dict) or row.get("role") in self.but:
                 continue
-            if re.fullmatch(self.named, str(row.get("path"))):
+            if _is_code(str(row.get("path")), self.named, facts):
                 row["role"] = self.role
+
+
+def _is_code(path: str, named: str, facts: Facts) -> bool:
+    known = facts.is_code(path)
+    return re.fullmatch(named, path) is not None if known is None else known
 
 
 def _files(document: Document) -> Iterator[dict[str, Any]]:

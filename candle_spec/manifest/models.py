@@ -1745,7 +1745,7 @@ class Weights(View):
     """
     content_digest: str = Field(..., title="Content digest")
     """
-    Identity of the model: of the names, types, shapes and digests of its tensors, or of its payload files.
+    Identity of the model: of the names, types, shapes and digests of its tensors, or of its payload files and the tensors of the model beside them.
     """
     values_digest: str | None = Field(None, title="Values digest")
     """

@@ -154,9 +154,12 @@ def _dtype(descr: Any, depth: int) -> np.dtype[Any]:
     names: list[str] = []
     formats: list[np.dtype[Any]] = []
     offsets: list[int] = []
+    titles: list[str | None] = []
     position = 0
     for field in descr:
-        name = field[0][1] if isinstance(field[0], tuple) else field[0]
+        title, name = field[0] if isinstance(field[0], tuple) else (None, field[0])
+        if not isinstance(title, str | None):
+            raise ValueError("no title of a field")
         inner = _dtype(field[1], depth + 1)
         if len(field) == 3:
             inner = np.dtype((inner, _shape(field[2])))
@@ -164,8 +167,9 @@ def _dtype(descr: Any, depth: int) -> np.dtype[Any]:
             names.append(name)
             formats.append(inner)
             offsets.append(position)
+            titles.append(title)
         position += inner.itemsize
-    return np.dtype({"names": names, "formats": formats, "offsets": offsets, "itemsize": position})
+    return np.dtype({"names": names, "formats": formats, "offsets": offsets, "titles": titles, "itemsize": position})
 
 
 def _shape(shape: Any) -> tuple[int, ...]:

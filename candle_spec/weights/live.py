@@ -141,11 +141,11 @@ def _numbers(leaf: Leaf, array: npt.NDArray[Any], private: bool) -> Leaf:
     import numpy as np
 
     dtype = from_numpy(array.dtype).name
+    if not DTYPES[dtype].in_place and dtype != "C128":
+        return _raw(leaf, array, dtype, "big" if array.dtype.str.startswith(">") else "little", private)
     little = array if array.dtype.byteorder != ">" else array.astype(array.dtype.newbyteorder("<"))
     if not little.flags.c_contiguous and not array.ndim:
         little = np.ascontiguousarray(little)
-    if not DTYPES[dtype].in_place and dtype != "C128":
-        return _raw(leaf, little, dtype, "little", private or little is not array)
     data: Bytes = LiveBytes(little, private or little is not array) if little.nbytes else MemoryBytes(b"")
     if DTYPES[dtype].in_place:
         return replace(leaf, dtype=dtype, parts={"": Part(dtype, leaf.shape, data)})

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Final
 
 from candle_spec import limits
 from candle_spec.canonical import loads
 from candle_spec.conversion.contract import Group, Native, NativeFile, NativeFormat, Part, SideFile, Source
+from candle_spec.converters._shared.names import free_name
 from candle_spec.converters._shared.source_files import file_named
 from candle_spec.converters.coreml import MANIFEST
+from candle_spec.converters.coreml.learned import learned_arrays
 from candle_spec.errors import CorruptFileError, LimitExceededError, UnsupportedFormatError
 from candle_spec.paths import portable_name
+from candle_spec.readers import protobuf
 from candle_spec.weights.dtypes import item_size
 from candle_spec.weights.sources import FileBytes, TensorSource, plain, total_size
 
@@ -46,11 +50,18 @@ def read(source: Source) -> Native:
     for file in source.files:
         if file.name.endswith(_WEIGHTS):
             native.tensors += list(_arrays(file, len(native.tensors)))
+    for file in source.files:
+        if not package or file.name.endswith(".mlmodel"):
+            with protobuf.open_message(file.path) as message:
+                taken = {tensor.name for tensor in native.tensors}
+                for tensor in learned_arrays(message):
+                    native.tensors.append(replace(tensor, name=free_name(tensor.name, taken)))
+                    taken.add(native.tensors[-1].name)
     native.parts = [Part("model", "kept", "the files, verbatim", size=sum(file.size for file in source.files))]
     if native.tensors:
         native.groups = [Group("derived", "derived")]
         size = total_size(native.tensors)
-        reason = "in the order of the file; the payload beside them is the model"
+        reason = "of the file of weights in its order, of the model by its fields; the payload beside them is the model"
         native.parts.append(Part("arrays", "transformed", reason, len(native.tensors), size))
     return native
 

@@ -65,4 +65,5 @@ def _add_topology(native: Native, graph: Bytes) -> None:
         return
     native.side_files.append(SideFile(SKELETON, graph, "application/x-onnx", "topology"))
     native.fields.append(Field("/model/topology", [{"kind": "onnx-graph", "path": SKELETON}], "file", "graph"))
-    native.parts.append(Part("topology", "kept", "the graph without the values of its tensors", size=graph.size))
+    reason = "the graph with the lists of its nodes, without the values of its tensors"
+    native.parts.append(Part("topology", "kept", reason, size=graph.size))

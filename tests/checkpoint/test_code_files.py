@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import collections
+import gzip
 import io
 import os
 import pickle
 import pickletools
+import tarfile
+import zipfile
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -132,3 +136,75 @@ def test_no_sources(name: str) -> None:
 )
 def test_programs_by_their_bytes(start: bytes) -> None:
     assert kind_of_code("weights.bin", start)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "import os\n\nos.system('true')\n",
+        "# -*- coding: utf-8 -*-\n\nfrom os import system\n",
+        '"""What it does."""\nimport os, sys as s  # both\n',
+        "'''\nWhat\nit does.\n'''\r\nfrom . import (a,\r\n",
+        "\ufeffimport torch.nn as nn\n",
+        "from __future__ import annotations",
+    ],
+)
+def test_python_without_its_suffix(text: str) -> None:
+    assert kind_of_code("notes", text.encode()) == "Python source"
+    assert kind_of_code("notes.gz", gzip.compress(text.encode())) == "Python source compressed"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "import the model first\n",
+        "from Paris\n",
+        "important\n",
+        "# notes\nTo run it:\n\nimport torch\n",
+        '"""never closed\nimport os\n',
+        "imports,exports\n1,2\n",
+        "from,to\n",
+        '{"import": 1}',
+    ],
+)
+def test_texts_that_are_no_python(text: str) -> None:
+    assert kind_of_code("notes", text.encode()) == ""
+
+
+def _zip(*names: str) -> bytes:
+    data = io.BytesIO()
+    with zipfile.ZipFile(data, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in names:
+            archive.writestr(name, b"x" * 1000)
+    return data.getvalue()
+
+
+def _tar(*names: str) -> bytes:
+    data = io.BytesIO()
+    with tarfile.open(fileobj=data, mode="w") as archive:
+        for name in names:
+            about = tarfile.TarInfo(name)
+            about.size = 1000
+            archive.addfile(about, io.BytesIO(b"x" * 1000))
+    return data.getvalue()
+
+
+@pytest.mark.parametrize("make", [_zip, _tar, lambda *names: gzip.compress(_tar(*names))], ids=["zip", "tar", "tar.gz"])
+def test_what_an_archive_names(make: Callable[..., bytes]) -> None:
+    assert "an archive with 'archive/data.pkl'" in kind_of_code("scaler.bin", make("a.txt", "archive/data.pkl"))
+    assert kind_of_code("genes.bin", make("genes.txt", "weights/w.npy")) == ""
+
+
+def test_a_model_of_torch_by_any_name() -> None:
+    assert (
+        kind_of_code("weights.bin", _zip("archive/data.pkl", "archive/data/0")) == "an archive with 'archive/data.pkl'"
+    )
+
+
+@pytest.mark.parametrize("data", [b"PK\3\4" * 16_000, b"\x1f\x8b" + b"\0" * 99, b"PK\3\4", _tar("a.txt")[:300]])
+def test_archives_that_are_none(data: bytes) -> None:
+    assert kind_of_code("x.bin", data) == ""
+
+
+def test_what_is_packed_is_not_unpacked_whole() -> None:
+    assert kind_of_code("x.gz", gzip.compress(bytes(50_000_000))[:START]) == ""

@@ -15,6 +15,8 @@ from candle_spec.validation import validate
 from tests.helpers.checkpoints import make, read_manifest, write_manifest
 from tests.helpers.kept import copied
 
+pytestmark = pytest.mark.slow
+
 TEXT = b"tree\nversion=v4\n"
 ROW = ["booster", "text/plain", len(TEXT), f"sha256:{hashlib.sha256(TEXT).hexdigest()}"]
 OTHER = "sha256:" + "ab" * 32

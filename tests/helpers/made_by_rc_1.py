@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import struct
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -76,7 +77,7 @@ def numpy_encodings(path: Path) -> None:
         data=np.array([b"ab", b"c"]),
         records=records,
         dates=np.array(["2026-01-02", "2026-01-03"], dtype="datetime64[D]"),
-        wide=np.arange(3, dtype=np.longdouble),
+        wide=np.frombuffer(b"".join(struct.pack("<QHxxxxxx", 0xC0 << 56, 0x4000 + n) for n in range(3)), np.longdouble),
         pairs=np.arange(4, dtype=np.complex128),
     )
 
@@ -115,6 +116,7 @@ def training(path: Path) -> None:
     """Write a training's file: a network deep in it, its average, a large setting, a long history, odd names."""
     import torch
 
+    torch.manual_seed(0)
     network = torch.nn.Linear(3, 2)
     state = {"arguments": {"width": 2}, "state_dict": network.state_dict()}
     torch.save(

@@ -144,6 +144,9 @@ class Told:
     def is_place(self, path: str, root: str) -> bool | None:
         return None if path == "gone" else root == "/there"
 
+    def is_code(self, path: str) -> bool | None:
+        return None
+
     def tensors(self, path: str) -> list[Any] | None:
         return None
 

@@ -36,6 +36,9 @@ class Apart:
     def is_place(self, path: str, root: str) -> None:
         return None
 
+    def is_code(self, path: str) -> bool | None:
+        return None
+
     def tensors(self, path: str) -> list[Any] | None:
         return {"a": ROWS[:2], "b": ROWS[2:]}.get(path)
 

@@ -100,6 +100,7 @@ def test_damaged_messages_are_refused_alike(data: bytes, draw: st.DataObject) ->
     assert [row for item in runs(window(data), JOINED) for row in elements(item)] == expected
 
 
+@pytest.mark.slow
 def test_long_runs_are_whole() -> None:
     """Runs that are longer than what is looked at in one go, with elements across its ends."""
     random = np.random.default_rng(0)

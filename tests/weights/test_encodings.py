@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.lib.recfunctions import repack_fields
 
 import candle_spec
 from candle_spec import limits
@@ -50,6 +51,7 @@ RECORD = np.dtype(
     ],
     align=True,
 )
+EXTENDED = ("bf16", "e5m2", "i4")
 
 
 def numbered() -> np.ndarray:
@@ -77,6 +79,9 @@ ARRAYS: dict[str, np.ndarray] = {
     "wide": np.arange(5, dtype=np.longdouble) / 3,
     "big wide": (np.arange(5, dtype=np.longdouble) / 3).astype(np.dtype(np.longdouble).newbyteorder(">")),
     "records": numbered(),
+    "records that NumPy knows": repack_fields(
+        numbered()[[name for name in RECORD.names or () if name not in EXTENDED]]
+    ),
     "records in columns": numbered().T,
     "one record": numbered()[0, 0:1].reshape(()),
     "no records": numbered()[:0],
@@ -101,6 +106,31 @@ def test_arrays_come_back(tmp_path: Path) -> None:
         back = found[name]
         assert (back.dtype, back.dtype.str, back.shape) == (array.dtype, array.dtype.str, array.shape), name
         assert back.tobytes() == np.ascontiguousarray(array).tobytes(), name
+
+
+def test_a_tensor_has_one_identity_saved_from_memory_or_converted(tmp_path: Path) -> None:
+    """But of ml_dtypes, of which NumPy's files keep the bytes alone."""
+    arrays = {name: array for name, array in ARRAYS.items() if _is_npy(array.dtype)}
+    assert arrays.keys() > {"records that NumPy knows", "big wide", "no text"}
+    np.savez(tmp_path / "m.npz", **arrays)
+    tensors = {entry.name: entry for entry in candle_spec.convert(tmp_path / "m.npz", tmp_path / "c").tensors}
+    with Series.create_or_open(tmp_path / "s") as series:
+        live = [array_leaf(array).named("model", name) for name, array in arrays.items()]
+        path = series.save(TrainingState(1, Contents(Framework("numpy"), [Group("model", "model")], live))).path
+    for saved in candle_spec.load(path).tensors:
+        found = tensors[saved.name]
+        assert (saved.dtype, saved.params, saved.digest) == (found.dtype, found.params, found.digest), saved.name
+    loaded = candle_spec.load(tmp_path / "c").state_dict(framework="numpy")
+    for name, array in arrays.items():
+        assert (loaded[name].dtype.str, loaded[name].dtype) == (array.dtype.str, array.dtype)
+        assert loaded[name].tobytes() == np.ascontiguousarray(array).tobytes(), name
+
+
+def _is_npy(dtype: np.dtype[Any]) -> bool:
+    try:
+        return bool(np.lib.format.descr_to_dtype(np.lib.format.dtype_to_descr(dtype)) == dtype)
+    except TypeError:
+        return False
 
 
 def test_views_of_the_same_bytes_in_another_dtype_are_another_tensor() -> None:

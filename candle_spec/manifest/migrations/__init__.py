@@ -69,6 +69,9 @@ class _Nothing:
     def tensors(self, path: str) -> None:
         """No file is here."""
 
+    def is_code(self, path: str) -> None:
+        """No file is here."""
+
 
 _HEAD: Final = 4096
 _STATED: Final = re.compile(rb'"schema_version"\s*:\s*"([^"]{1,40})"')

@@ -54,6 +54,12 @@ _CODE: Final = (
 )
 """Names of files of program code and pickles."""
 
+_NO_CODE: Final = (
+    *("code", "topology", "residue", "weights", "training-state"),
+    *("index", "tensor-inventory", "state-tree", "extents"),
+)
+"""Roles that stay: what has them is named, or is no code whatever its first bytes look like."""
+
 
 def _tensors(at: str) -> tuple[Change, ...]:
     """Tensors that were stored in a way in which they could not be read everywhere, or were read wrongly."""
@@ -88,7 +94,7 @@ CHANGES: Final[Mapping[str, tuple[Change, ...]]] = {
         RemoveUntrue("/model/precision", _PARAMETERS, _INTEGERS),
         Describe("/security/embedded_code/*", _KINDS, other="other"),
         NameCode("/security/embedded_code", {"role": "topology"}, _CODE, kind="torchscript"),
-        MarkCode("/files/*", "code", _CODE, but=("code", "topology")),
+        MarkCode("/files/*", "code", _CODE, but=_NO_CODE),
         Rename("/conversion/native/files/*/sha256", "digest"),
         Remove("/conversion/proof/equal"),
         Remove("/conversion/restore/originals/*/residue_size"),

@@ -42,8 +42,8 @@ def code(context: Context) -> Iterator[Problem]:
     named = {entry.get("path") for entry in declared}
     for record in context.files():
         path = record["path"]
-        if path in context.headers or not context.readable(path):
-            continue  # safetensors, which cannot be code whatever its length field looks like; or not here
+        if path in context.headers or record["role"] == "residue" or not context.readable(path):
+            continue  # safetensors, which cannot be code whatever its length field looks like; inert; or not here
         context.count("files")
         what = _looks_like_code(context, path)
         if what and record["role"] != "code" and not (record["role"] == "topology" and path in named):

@@ -6,6 +6,7 @@ import json
 import struct
 from pathlib import Path
 
+from tests.helpers.native.coreml_models import FILES
 from tests.helpers.native.small import ARRAY
 
 
@@ -20,7 +21,12 @@ def package(folder: Path) -> None:
     (folder / "Manifest.json").write_text(json.dumps({"fileFormatVersion": "1.0.0", "itemInfoEntries": entries}))
 
 
+def learned(folder: Path) -> None:
+    (folder / "m").write_bytes(bytes.fromhex(FILES["machine"]))
+
+
 FUZZED = {
+    "coreml-learned": ("m", learned),
     "coreml": ("Manifest.json", package),
     "coreml-weights": ("Data/com.apple.CoreML/weights/weight.bin", package),
 }

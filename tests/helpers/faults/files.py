@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import gzip
+import io
 import os
 import pickle
 import shutil
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -172,6 +175,13 @@ ROLES = ("weights", "training-state", "residue", "extents", "payload", "x-own")
 LEAVING = ("../genes.txt", "artifacts/../genes.txt", "..", "/etc/passwd", "C:/genes.txt", "\\genes.txt", "c:genes.txt")
 
 
+def _zipped(name: str, data: bytes) -> bytes:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr(name, data)
+    return packed.getvalue()
+
+
 class _Call:
     def __reduce__(self) -> Any:
         return print, ("hello",)
@@ -240,6 +250,9 @@ FOLDER_FAULTS: tuple[Fault, ...] = (
             "Makefile",
         )
     ),
+    Fault("CKP5002", "Python source by another name", "plain", _added("notes", b"import os\n\nos.system('true')\n")),
+    Fault("CKP5002", "a pickle in a zip", "plain", _added("scaler.zip", _zipped("data.pkl", pickle.dumps([1])))),
+    Fault("CKP5002", "a compressed pickle", "plain", _added("scaler.gz", gzip.compress(pickle.dumps({"mean": 1})))),
     Fault("CKP5002", "a program of the web", "plain", _added("add.bin", b"\0asm\1\0\0\0")),
     Fault("CKP5002", "a topology that is code", "plain", _added("topology/net.py", role="topology")),
     Fault("CKP5002", "an archive of pickles", "plain", _added("scaler.joblib", b"\x78\x9c")),
