@@ -209,6 +209,7 @@ FURTHER_FILES: list[Row] = [
     ("CS-051", "entry-with-less", without("w", "shape")),
     ("CS-053", "overlap", overlap),
     ("CS-054", "sizes-below-0", entry_of("w", shape=[-2, -2])),
+    ("CS-056", "half-a-byte", entry_of("w", dtype="F4", shape=[31])),
     ("CS-060", "index-names-a-stranger", index_names_a_stranger),
     ("CS-060", "index-exchanges", index_of({"b": 1, "w": 2})),
     ("CS-063", "array-not-named", one_more_array),

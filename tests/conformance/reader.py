@@ -60,8 +60,9 @@ def header(data: bytes) -> dict[str, tuple[str, list[int], bytes]]:
     for key, entry in sorted(entries.items(), key=lambda row: row[1]["data_offsets"]):
         begin, end = entry["data_offsets"]
         need(all(type(n) is int and n >= 0 for n in (begin, end, *entry["shape"])), "CS-054")
-        need(entry["dtype"] in BITS, "CS-056")
-        need((end - begin) * 8 == math.prod(entry["shape"]) * BITS[entry["dtype"]], "CS-054")
+        bits = math.prod(entry["shape"]) * BITS.get(entry["dtype"], 1)
+        need(entry["dtype"] in BITS and bits % 8 == 0, "CS-056")
+        need((end - begin) * 8 == bits, "CS-054")
         need(begin == position, "CS-053")
         found[key], position = (entry["dtype"], entry["shape"], data[8 + length + begin : 8 + length + end]), end
     need(8 + length + position == len(data), "CS-055")

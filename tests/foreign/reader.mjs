@@ -83,6 +83,7 @@ function header(bytes) {
   for (const [name, { dtype, shape, data_offsets: [begin, end] }] of ordered) {
     need(dtype in BITS, "CS-056");
     need([begin, end, ...shape].every((n) => Number.isSafeInteger(n) && n >= 0), "CS-054", name);
+    need((product(shape) * BITS[dtype]) % 8 === 0, "CS-056", name);
     need((end - begin) * 8 === product(shape) * BITS[dtype], "CS-054", name);
     need(begin === position, "CS-053", name);
     arrays.set(name, { dtype, shape, begin: 8 + length + begin, bytes: bytes.subarray(8 + length + begin, 8 + length + end) });
