@@ -13,9 +13,10 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Run:
-    """Seconds and peak resident memory (MB) of one process."""
+    """Seconds, seconds of processor time and peak resident memory (MB) of one process."""
 
     seconds: float
+    processor: float
     memory: float
 
 
@@ -31,6 +32,11 @@ class Subject:
     @property
     def seconds(self) -> float:
         return statistics.median(run.seconds for run in self.runs)
+
+    @property
+    def processor(self) -> float:
+        """The least of the runs: what others do on the machine only adds to it."""
+        return min(run.processor for run in self.runs)
 
     @property
     def memory(self) -> float:
@@ -70,7 +76,7 @@ def _run(command: Sequence[str]) -> Run:
     if process.stderr:
         process.stderr.close()
     process.returncode = 0
-    return Run(seconds, _megabytes(usage))
+    return Run(seconds, usage.ru_utime + usage.ru_stime, _megabytes(usage))
 
 
 def _megabytes(usage: resource.struct_rusage) -> float:
@@ -101,6 +107,19 @@ def faster(what: str, subject: Subject, peer: Subject, least: float) -> Row:
         f"{ratio:.1f}x faster",
         f"≥ {least}x",
         ratio >= least,
+    )
+
+
+def passes(what: str, subject: Subject, once: Subject, limit: float) -> Row:
+    """A line that counts processor time in passes of ``once`` over the bytes."""
+    ratio = subject.processor / once.processor
+    return Row(
+        f"{what}, processor time",
+        f"{subject.processor:.2f} s",
+        f"{once.name}: {once.processor:.2f} s",
+        f"{ratio:.2f} passes",
+        f"≤ {limit}",
+        ratio <= limit,
     )
 
 

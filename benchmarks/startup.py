@@ -28,13 +28,13 @@ def rows(folder: Path, rounds: int) -> list[Row]:
     alternate([empty, version, inspect], max(rounds, 3) * 3)
     extra = statistics.median(a.seconds - b.seconds for a, b in zip(inspect.runs, empty.runs, strict=True))
     return [
-        at_most("`candle-spec --version`", version, empty, 4),
+        at_most("`candle-spec --version`", version, empty, 2),
         Row(
             f"`inspect` of a {small.stat().st_size / 1000:.0f} KB file",
             f"{inspect.seconds * 1000:.0f} ms",
             f"python -c pass: {empty.seconds * 1000:.0f} ms",
             f"{extra * 1000:.0f} ms more",
-            "≤ 150 ms more",
-            extra <= 0.150,
+            "≤ 120 ms more",
+            extra <= 0.120,
         ),
     ]

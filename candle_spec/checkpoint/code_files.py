@@ -49,14 +49,15 @@ def is_source(name: str) -> bool:
     return last.endswith(_SOURCES) or _RECIPES.match(last) is not None
 
 
-def kind_of_code(name: str, start: bytes) -> str:
+def kind_of_code(name: str, start: bytes, *, packed: bool = True) -> str:
     """Return what kind of code a file is; nothing if it looks like none.
 
     Args:
         name: Its name.
         start: Its first :data:`START` bytes, or all of them where it has fewer.
+        packed: Whether to look into what gzip compressed.
     """
-    return _by_name(name) or _by_bytes(start) or _packed(start)
+    return _by_name(name) or _by_bytes(start) or (_packed(start) if packed else "")
 
 
 def _by_name(name: str) -> str:

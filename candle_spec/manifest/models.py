@@ -1264,11 +1264,11 @@ class Encoding(View):
     """
     params: dict[str, Any] | None = Field(None, title="Parameters")
     """
-    Parameters of the encoding.
+    Parameters that the table of encodings in spec.md gives the encoding, and no others: axis, bits, blocksize, byte_order, coalesced, fields, item_size, order, scheme, text, width.
     """
     parts: dict[str, Part] = Field(..., title="Parts")
     """
-    The stored arrays by the names that the encoding gives them.
+    The stored arrays by the names that the table of encodings in spec.md gives them: values, and where the encoding has them scales and zero_points, indices, compressed and plain, bytes and offsets; of records the names of the fields.
     """
 
 

@@ -7,7 +7,7 @@ The functions that rebuild tensors are those of ``torch/_utils.py``
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -23,12 +23,18 @@ FROM_BYTES: Final = "torch.storage._load_from_bytes"
 
 _TENSOR: Final = {"_rebuild_tensor", "_rebuild_tensor_v2", "_rebuild_tensor_v3", "_rebuild_qtensor"}
 _REFUSED: Final = {
-    "_rebuild_wrapper_subclass": "a tensor subclass without bytes of its own",
-    "_rebuild_nested_tensor": "a nested tensor",
     "_rebuild_device_tensor_from_numpy": "a tensor of a foreign device",
     "_rebuild_device_tensor_from_cpu_tensor": "a tensor of a foreign device",
     "_rebuild_xla_tensor": "a tensor of a foreign device",
 }
+_WRAPPER: Final = "_rebuild_wrapper_subclass"
+_STATES: Final[Mapping[str, Mapping[int, tuple[str, ...]]]] = {
+    "_rebuild_parameter": {0: ()},
+    "_rebuild_parameter_with_state": {0: ()},
+    "_rebuild_from_type_v2": {3: ()},
+    "_rebuild_nested_tensor": {0: ("buffer",), 1: ("sizes",), 2: ("strides",), 3: ("offsets",)},
+}
+"""Arguments in which the tensors stand of which a tensor consists, and the names that these are given there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +70,45 @@ class TorchObjects:
                 raise
             raise CorruptFileError(f"a malformed record of {name}: {error}", location=self.location) from error
 
+    def composed(self, node: Any) -> Mapping[int, tuple[str, ...]] | None:
+        """Return in which arguments of a record the tensors stand of which its tensor consists, and their names there.
+
+        Subclasses that wrap tensors (those of quantised and 8-bit trainings) keep them in their attributes, by name; a
+        nested tensor has its buffer. ``None`` for any other record: it is a tensor by itself, or none.
+
+        Raises:
+            UnsupportedFormatError: It is a part of a tensor, of which other processes hold the rest.
+        """
+        if not isinstance(node, Call) or not isinstance(node.function, Global) or not isinstance(node.args, tuple):
+            return None
+        module, name = node.function.module, node.function.name
+        if module not in ("torch._utils", "torch._tensor") or name not in _STATES or not node.args:
+            return None
+        first = node.args[0]
+        if name == "_rebuild_from_type_v2":
+            if not isinstance(first, Global) or first.name != _WRAPPER or len(node.args) < 4:
+                return None
+            self._whole(*node.args[1:4])
+        elif name != "_rebuild_nested_tensor" and self.composed(first) is None:
+            return None
+        return _STATES[name]
+
+    def _whole(self, kind: Any, made_of: Any, state: Any) -> None:
+        """Refuse the piece that one process has of a distributed tensor."""
+        held = state if isinstance(state, tuple) else (state,)  # that of an object with slots has two dictionaries
+        found = (each.get("_local_tensor") for each in held if isinstance(each, Pairs))
+        local = next((each for each in found if each is not None), None)
+        if not isinstance(kind, Global) or kind.name != "DTensor" or not isinstance(made_of, tuple) or local is None:
+            return
+        piece, whole = self.tensor(local), sizes_of(made_of[2]) if len(made_of) > 2 else ()
+        if piece is not None and piece.shape != whole:
+            raise UnsupportedFormatError(
+                f"a tensor of {list(whole)} is here in part only, {list(piece.shape)}: other processes hold the rest "
+                f"({kind.path})",
+                location=self.location,
+                hint="save it whole (DTensor.full_tensor), or convert the folder that all processes wrote",
+            )
+
     def _tensor(self, name: str, args: Any) -> View | None:
         if name in _REFUSED:
             raise UnsupportedFormatError(
@@ -75,7 +120,8 @@ class TorchObjects:
                 return inner
             return replace(inner, requires_grad=args[1] is True, parameter=True)
         if name == "_rebuild_from_type_v2":
-            return self.tensor(Call(args[0], args[2]))
+            wraps = isinstance(args[0], Global) and args[0].name == _WRAPPER
+            return None if wraps else self.tensor(Call(args[0], args[2]))
         if name == "_rebuild_sparse_tensor":
             return self._sparse(args[0], args[1])
         return self._strided(name, args) if name in _TENSOR else None

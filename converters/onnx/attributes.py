@@ -12,7 +12,7 @@ from typing import Final
 from candle_spec.converters.onnx.lists import FLOAT, INT, LISTS, SINGLE, STRING, Listed
 from candle_spec.converters.onnx.tensor_proto import text_of
 from candle_spec.errors import CorruptFileError
-from candle_spec.readers.protobuf import Field, Window
+from candle_spec.readers.protobuf import Field, Window, fields
 from candle_spec.readers.protobuf_runs import Run, runs
 
 GRAPHS: Final = (6, 11)
@@ -49,17 +49,22 @@ class Attribute:
         return found if found is not None or number is None else Listed(number, count=1)
 
 
-def read_attribute(window: Window) -> Attribute:
+def read_attribute(window: Window, *, with_lists: bool = True) -> Attribute:
     """Read an ``AttributeProto``; no numbers are read.
+
+    Args:
+        window: Its message.
+        with_lists: Whether its lists are wanted, and single values.
 
     Raises:
         CorruptFileError: It breaks its layout.
         LimitExceededError: The elements of a list are scattered over it.
     """
     found = Attribute()
-    for item in runs(window, LISTS):
+    for item in runs(window, LISTS) if with_lists else fields(window):
         if item.number in LISTS or item.number in SINGLE:
-            found.lists.setdefault(item.number, Listed(item.number)).add(item)
+            if with_lists:
+                found.lists.setdefault(item.number, Listed(item.number)).add(item)
         elif isinstance(item, Run):
             continue  # nothing else is joined
         elif item.number == 1:

@@ -154,7 +154,7 @@ class _Walk:
 
     def attribute(self, window: Window, folder: str, node: _Node) -> None:
         """Walk an ``AttributeProto``."""
-        found = read_attribute(window)
+        found = read_attribute(window, with_lists=roles.may_have_data(node.domain, node.operator, window.size))
         name = f"{node.name}.{found.name}" if node.name else found.name
         # What uses the value of a constant says more of it than the node does.
         role = roles.of_attribute(node.domain, node.operator, found.name) if not node.result else None

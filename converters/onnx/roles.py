@@ -54,7 +54,12 @@ class Role:
 
 def is_data(domain: str, operator: str, count: int) -> bool:
     """Whether a list of an attribute is data, by its operator and its number of elements; an empty one is none."""
-    return count > 0 and (domain == ML or (domain in _MAIN and operator in _DATA) or count > _SETTINGS)
+    return count > 0 and may_have_data(domain, operator, count)
+
+
+def may_have_data(domain: str, operator: str, size: int) -> bool:
+    """Whether a list may be data in an attribute of so many bytes, each of which may be an element."""
+    return domain == ML or (domain in _MAIN and operator in _DATA) or size > _SETTINGS
 
 
 def is_constant(domain: str, operator: str) -> bool:

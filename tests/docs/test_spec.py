@@ -27,6 +27,7 @@ def test_vectors() -> None:
         ("tied", "F32", [2, 2], digests.digest_bytes(w)),
         ("b", "I64", [2], digests.digest_bytes(b)),
     ]
+    payload = [("booster", "text/plain", 3, digests.digest_bytes(b"abc"))]
     computed = {
         "bytes": digests.digest_bytes(b""),
         "F32 [2,2]": digests.digest_bytes(w),
@@ -39,6 +40,8 @@ def test_vectors() -> None:
         "files": digests.digest_file_list(
             [("b.h5", 3, digests.digest_bytes(b"abc")), ("a.json", 0, digests.digest_bytes(b""))]
         ),
+        "payload": digests.payload_digest(payload),
+        "mixed:": digests.payload_digest(payload, rows),
     }
     assert len(found) == len(computed)
     for what, (_, digest) in found.items():

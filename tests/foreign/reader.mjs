@@ -39,6 +39,11 @@ const product = (shape) => shape.reduce((size, n) => size * n, 1);
 const sum = (sizes) => sizes.reduce((total, n) => total + n, 0);
 const equal = (one, other) => canonical(one) === canonical(other);
 const byName = (rows) => rows.map((row) => [nameBytes(row[0]), row]).sort((a, b) => Buffer.compare(a[0], b[0])).map(([, row]) => row);
+const compared = (one, other) => {
+  if (!Array.isArray(one)) return one < other ? -1 : one > other ? 1 : 0;
+  const differs = one.findIndex((item, i) => i >= other.length || compared(item, other[i]) !== 0);
+  return differs < 0 ? one.length - other.length : differs >= other.length ? 1 : compared(one[differs], other[differs]);
+};
 const row = (about) => [about.dtype, about.shape, about.digest];
 const isModel = (group) => group.split(".")[0] === "model";
 const key = (place) => canonical(place);
@@ -319,9 +324,9 @@ class Reader {
     if (weights.kind === "payload") {
       const files = weights.payload.map(({ role, path: name }) => [role, this.files.get(name)]);
       const kept = files.map(([role, file]) => [role, file.media_type, file.size, file.digest]);
-      rows = [...kept.sort((a, b) => (canonical(a) < canonical(b) ? -1 : 1)), ...rows];
+      rows = [...kept.sort(compared), ...rows];
     }
-    const bare = this.models.map(row).sort((a, b) => (canonical([a[2], a[0], a[1]]) < canonical([b[2], b[0], b[1]]) ? -1 : 1));
+    const bare = this.models.map(row).sort((a, b) => compared([a[2], a[0], a[1]], [b[2], b[0], b[1]]));
     const state = byName(this.tensors.map((tensor) => [prefixed(`${tensor.group}/`, tensor.name), ...row(tensor)]));
     const made = { content_digest: shaJson(rows), values_digest: shaJson(bare), state_digest: shaJson(state) };
     need(weights.content_digest === made.content_digest, "CS-068");

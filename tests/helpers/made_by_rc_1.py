@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import shutil
 import struct
 import tempfile
@@ -112,6 +113,17 @@ def booster(path: Path) -> None:
     xgboost.train({"max_depth": 2}, data, 2).save_model(path)
 
 
+def pipeline(path: Path) -> None:
+    """Write a pickled pipeline: a booster, whose text is the payload, behind a scaler, whose numbers are tensors."""
+    import lightgbm
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    x = np.random.default_rng(0).normal(size=(60, 3))
+    booster = lightgbm.LGBMRegressor(n_estimators=2, num_leaves=4, n_jobs=1, verbose=-1)
+    path.write_bytes(pickle.dumps(make_pipeline(StandardScaler(), booster).fit(x, x.sum(axis=1))))
+
+
 def training(path: Path) -> None:
     """Write a training's file: a network deep in it, its average, a large setting, a long history, odd names."""
     import torch
@@ -137,6 +149,7 @@ NATIVES = {
     "encoded-onnx": (".onnx", onnx_encodings),
     "orders": (".npz", numpy_orders),
     "payload": (".ubj", booster),
+    "pipeline": (".pkl", pipeline),
     "training": (".pt", training),
 }
 

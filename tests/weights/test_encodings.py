@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from numpy.lib.recfunctions import repack_fields
 
 import candle_spec
 from candle_spec import limits
@@ -27,73 +26,7 @@ from candle_spec.weights.packing import ORDERS, fields, packed, unpacked
 from candle_spec.weights.records import described, record_columns
 from candle_spec.weights.safetensors import layout
 from candle_spec.weights.strings import is_unicode, stored_strings
-
-INNER = np.dtype([("x", "<i2"), ("y", ">f4", (2,))])
-RECORD = np.dtype(
-    [
-        ("bytes", "S8"),
-        ("big", ">f8"),
-        ("pair", "<i8", (2,)),
-        ("pairs", ">u2", (2, 1)),
-        ("record", INNER),
-        ("records", INNER, (2,)),
-        ("text", ">U3"),
-        ("bf16", ml_dtypes.bfloat16),
-        ("e5m2", ml_dtypes.float8_e5m2),
-        ("i4", ml_dtypes.int4),
-        ("wide", np.longdouble),
-        ("complex", ">c16"),
-        ("wide complex", np.clongdouble),
-        ("day", ">M8[D]"),
-        ("flag", "?"),
-        ("opaque", "V5"),
-        (("title", "titled"), "<f2"),
-    ],
-    align=True,
-)
-EXTENDED = ("bf16", "e5m2", "i4")
-
-
-def numbered() -> np.ndarray:
-    """Return records whose fields are no zeros; what lies between fields is."""
-    made = np.zeros((3, 2), RECORD)
-    for name in ("big", "pair", "bf16", "e5m2", "i4", "wide", "complex", "wide complex", "titled"):
-        made[name] = np.arange(6).reshape(3, 2, *([1] if name == "pair" else []))
-    made["bytes"], made["text"], made["opaque"], made["day"] = b"ab", "äö", b"\0\1", np.datetime64("2020-02-03")
-    made["record"]["y"] = 1.5
-    return made
-
-
-ARRAYS: dict[str, np.ndarray] = {
-    "big": np.arange(6.0).astype(">f8").reshape(2, 3),
-    "bytes of one size": np.array([[b"abc", b""], [b"\xff", b"\0a"]]),
-    "no bytes": np.zeros((0, 3), "S3"),
-    "text": np.array(["größe", "", "\U0001f600"]),
-    "big text": np.array(["a", "bc"], ">U5"),
-    "no text": np.array([0x110000, 0xD800, 65], "<u4").view("<U1"),
-    "big no text": np.array([0xDFFF, 66], ">u4").view(">U1"),
-    "days": np.array(["2021-05-06", "NaT"], "M8[D]"),
-    "days backwards": np.arange(10).astype("<M8[s]")[::-3],
-    "an hour": np.array("2020-01-01T00", "M8[h]"),
-    "spans": np.array([1, 2], ">m8[25ns]"),
-    "wide": np.arange(5, dtype=np.longdouble) / 3,
-    "big wide": (np.arange(5, dtype=np.longdouble) / 3).astype(np.dtype(np.longdouble).newbyteorder(">")),
-    "records": numbered(),
-    "records that NumPy knows": repack_fields(
-        numbered()[[name for name in RECORD.names or () if name not in EXTENDED]]
-    ),
-    "records in columns": numbered().T,
-    "one record": numbered()[0, 0:1].reshape(()),
-    "no records": numbered()[:0],
-    "opaque": np.array([b"ab", b"c"], "V4"),
-    "complex": (np.arange(4) * (1 + 2j)).reshape(2, 2).T,
-    "big complex": (np.arange(4) * (1 + 2j)).astype(">c16"),
-    "bf16": np.arange(3, dtype=ml_dtypes.bfloat16),
-    **{
-        name: np.array([1, 0, 1], to_numpy(name))
-        for name in ("F8_E3M4", "F8_E4M3B11FNUZ", "I4", "U4", "I2", "U2", "F6_E2M3", "F4")
-    },
-}
+from tests.helpers.arrays import ARRAYS, same
 
 
 def test_arrays_come_back(tmp_path: Path) -> None:
@@ -103,9 +36,7 @@ def test_arrays_come_back(tmp_path: Path) -> None:
     assert validate(path).errors == []
     found = candle_spec.load(path).state_dict(framework="numpy")
     for name, array in ARRAYS.items():
-        back = found[name]
-        assert (back.dtype, back.dtype.str, back.shape) == (array.dtype, array.dtype.str, array.shape), name
-        assert back.tobytes() == np.ascontiguousarray(array).tobytes(), name
+        assert same(found[name], array), name
 
 
 def test_a_tensor_has_one_identity_saved_from_memory_or_converted(tmp_path: Path) -> None:
@@ -122,8 +53,7 @@ def test_a_tensor_has_one_identity_saved_from_memory_or_converted(tmp_path: Path
         assert (saved.dtype, saved.params, saved.digest) == (found.dtype, found.params, found.digest), saved.name
     loaded = candle_spec.load(tmp_path / "c").state_dict(framework="numpy")
     for name, array in arrays.items():
-        assert (loaded[name].dtype.str, loaded[name].dtype) == (array.dtype.str, array.dtype)
-        assert loaded[name].tobytes() == np.ascontiguousarray(array).tobytes(), name
+        assert same(loaded[name], array), name
 
 
 def _is_npy(dtype: np.dtype[Any]) -> bool:

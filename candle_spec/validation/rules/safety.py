@@ -42,19 +42,19 @@ def code(context: Context) -> Iterator[Problem]:
     named = {entry.get("path") for entry in declared}
     for record in context.files():
         path = record["path"]
-        if path in context.headers or record["role"] == "residue" or not context.readable(path):
-            continue  # safetensors, which cannot be code whatever its length field looks like; inert; or not here
+        if path in context.headers or not context.readable(path):
+            continue  # safetensors, which cannot be code whatever its length field looks like; or not here
         context.count("files")
-        what = _looks_like_code(context, path)
+        what = _looks_like_code(context, path, record["role"])
         if what and record["role"] != "code" and not (record["role"] == "topology" and path in named):
             yield at("CKP5002", f"{path!r} is {what}, but is not declared as code", file=path)
     for index, entry in enumerate(declared):
         yield at("CKP5003", code_in_words(entry), pointer=f"/security/embedded_code/{index}")
 
 
-def _looks_like_code(context: Context, path: str) -> str:
+def _looks_like_code(context: Context, path: str, role: str) -> str:
     with (context.root / path).open("rb") as file:
-        return kind_of_code(path, file.read(START))
+        return kind_of_code(path, file.read(START), packed=role != "residue")  # what a residue holds is inert
 
 
 def privacy(context: Context) -> Iterator[Problem]:

@@ -145,6 +145,7 @@ def _fields(names: Any, fields: Any, size: Any, depth: int) -> np.dtype[Any] | N
         return None
     formats: list[np.dtype[Any]] = []
     offsets: list[int] = []
+    titles: list[str | None] = []
     for name in names:
         about = fields.get(name) if isinstance(name, str) else None
         if not isinstance(about, tuple) or len(about) < 2 or type(about[1]) is not int or about[1] < 0:
@@ -154,7 +155,8 @@ def _fields(names: Any, fields: Any, size: Any, depth: int) -> np.dtype[Any] | N
             return None
         formats.append(inner)
         offsets.append(about[1])
-    fields_of = {"names": list(names), "formats": formats, "offsets": offsets, "itemsize": size}
+        titles.append(about[2] if len(about) > 2 and isinstance(about[2], str) else None)
+    fields_of = {"names": list(names), "formats": formats, "offsets": offsets, "titles": titles, "itemsize": size}
     made: np.dtype[Any] = np.dtype(fields_of)  # type: ignore[call-overload]
     return made
 

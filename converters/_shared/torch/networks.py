@@ -30,7 +30,8 @@ class TorchContent:
         self._arrays, self._holders, self._kept = holders(root, self._is_array)
 
     def _is_array(self, node: Any) -> bool:
-        return self._objects.tensor(node) is not None or numpy_objects.array_of(node) is not None
+        whole = self._objects.tensor(node) is not None or numpy_objects.array_of(node) is not None
+        return whole or self._objects.composed(node) is not None
 
     def members(self, node: Any) -> Members | None:
         """Return what is in a dictionary, a list, or an object by its attributes."""

@@ -146,17 +146,19 @@ class Walk:
 
     def _object(self, node: Call, at: str, path: tuple[str, ...]) -> dict[str, Any]:
         """An object of any other class: named, with all that it would have been given."""
-        beside = self._beside
-        self._beside = beside and node.path.startswith(_SCRIPT_LISTS)
+        beside, names = self._beside, self.objects.composed(node)
+        self._beside = beside and (node.path.startswith(_SCRIPT_LISTS) or names is not None)
         tree: dict[str, Any] = {"$object": node.path or "computed"}
         if not isinstance(node.function, Global):
             tree["function"] = self.tree(node.function, f"{at}/function", (*path, "function"))
         if node.args != ():
             items = node.args if isinstance(node.args, (tuple, list)) else [node.args]
             # A GraphModule is made by a function that is given the module's attributes.
-            inside = path if node.path == GRAPH_MODULE else (*path, "args")
+            given = dict.fromkeys(range(len(items)), ()) if node.path == GRAPH_MODULE else names or {}
             tree["args"] = [
-                self.tree(item, f"{at}/args/{i}", inside if inside == path else (*inside, str(i)))
+                self._pair(item, f"{at}/args/{i}", path)
+                if given.get(i) == () and isinstance(item, tuple)
+                else self.tree(item, f"{at}/args/{i}", (*path, *given.get(i, ("args", str(i)))))
                 for i, item in enumerate(items)
             ]
         if node.kwargs is not None:
@@ -169,6 +171,10 @@ class Walk:
             tree["elements"] = self.tree(node.elements, f"{at}/elements", path)
         self._beside = beside
         return tree
+
+    def _pair(self, states: tuple[Any, ...], at: str, path: tuple[str, ...]) -> dict[str, Any]:
+        """The state of an object with slots: two dictionaries of attributes."""
+        return {"$tuple": [self.tree(state, f"{at}/$tuple/{i}", path) for i, state in enumerate(states)]}
 
     def _state(self, node: Call, at: str, path: tuple[str, ...]) -> Any:
         """The state of an object, or its states in order."""
@@ -202,7 +208,8 @@ class Walk:
     def _module_state(self, state: Mapping, at: str, path: tuple[str, ...]) -> dict[str, Any]:
         """A module's attributes: its parameters, buffers and children are named as in its state dict."""
         rows = []
-        left_out = set(filter(_is_text, _of_set(state.get("_non_persistent_buffers_set")) or []))
+        passing = _of_set(state.get("_non_persistent_buffers_set")) or []
+        left_out = {name for name in passing if isinstance(name, str)}
         for index, (key, value) in enumerate(state.unique()):
             place = f"{at}/$dict/{index}/1"
             inside = path if key in _MODULE_PARTS else (*path, key_text(key, index))
@@ -220,7 +227,7 @@ class Walk:
     ) -> dict[str, Any]:
         rows = []
         for i, (key, value) in enumerate(pairs):
-            with self._attribute(beside=_is_text(key) and key in left_out):
+            with self._attribute(beside=isinstance(key, str) and key in left_out):
                 rows.append((self.tree(key), self.tree(value, f"{at}/$dict/{i}/1", (*path, key_text(key, i)), role)))
         self._places[id(node)] = at
         self._keep.append(node)
@@ -269,10 +276,6 @@ def _of_set(node: Any) -> list[Any] | None:
     if isinstance(node, Call) and node.path in _SETS and isinstance(node.args, tuple) and len(node.args) == 1:
         return node.args[0] if isinstance(node.args[0], list) else None
     return None
-
-
-def _is_text(key: Any) -> bool:
-    return isinstance(key, str)
 
 
 def key_text(key: Any, position: int) -> str:
