@@ -68,12 +68,13 @@ def _key(key: Any, trail: Any, found: Findings) -> None:
     if not isinstance(key, str):
         found.not_json.append(_wrong(_path(trail), f"the key {key!r} is not a string", "write it in quotes"))
     elif not _is_unicode(key):
-        found.not_json.append(_wrong(_path(trail), f"the key {key!r} is not Unicode"))
+        found.not_json.append(_wrong(_path(trail), f"the key {key!r} is not Unicode", code="CKP0006"))
 
 
 def _text(text: str, trail: Any, found: Findings) -> None:
     if not _is_unicode(text):
-        found.not_json.append(_wrong(_path(trail), "the text is not Unicode: it holds half of a surrogate pair"))
+        message = "the text is not Unicode: it holds half of a surrogate pair"
+        found.not_json.append(_wrong(_path(trail), message, code="CKP0006"))
 
 
 def _is_unicode(text: str) -> bool:
@@ -108,9 +109,9 @@ def _path(trail: Any) -> Path:
     return tuple(reversed(parts))[1:]
 
 
-def _wrong(path: Iterable[Any], message: str, hint: str = "") -> Problem:
+def _wrong(path: Iterable[Any], message: str, hint: str = "", code: str = "CKP1003") -> Problem:
     text = pointer.join([str(part) for part in path]).encode("utf-8", "backslashreplace").decode("utf-8")
-    return Problem("CKP1003", Severity.ERROR, message, Location(pointer=text), hint)
+    return Problem(code, Severity.ERROR, message, Location(pointer=text), hint)
 
 
 def integers_with_fraction(document: Any, wrong_types: Callable[[Any], set[Path]]) -> list[Problem]:

@@ -172,7 +172,7 @@ def _row(key: str, value: Any, location: str) -> tuple[str, str, tuple[int, ...]
         raise _corrupt(f"the data_offsets of {key!r} are not two positions", location, "CKP4005")
     size = whole_bytes(dtype, tuple(shape))
     if size is None:
-        raise _corrupt(f"the {dtype} elements of {key!r} do not fill whole bytes", location, "CKP4005")
+        raise _corrupt(f"the {dtype} elements of {key!r} do not fill whole bytes", location, "CKP4007")
     if offsets[1] - offsets[0] != size:
         raise _corrupt(
             f"{key!r} takes {offsets[1] - offsets[0]} bytes, but its shape and dtype need {size}", location, "CKP4005"

@@ -2,100 +2,30 @@
 
 import base64
 import gzip
-import hashlib
 import io
 import json
 import math
 import re
 import sys
 import zlib
-from calendar import monthrange
-from decimal import Decimal
 from functools import reduce
 from pathlib import Path
 from typing import Any
 
-BASE = "https://w3id.org/candle-spec/schemas/"
-SCHEMAS = Path(__file__).resolve().parents[2] / "schemas"
-BYTE = "BOOL U8 I8 F8_E4M3 F8_E5M2 F8_E4M3FNUZ F8_E5M2FNUZ F8_E8M0"
-WIDTHS = {4: "F4", 6: "F6_E2M3 F6_E3M2", 8: BYTE, 16: "U16 I16 F16 BF16", 32: "U32 I32 F32", 64: "U64 I64 F64 C64"}
-BITS = {name: width for width, names in WIDTHS.items() for name in names.split()}
-PARTS = {"complex_pairs": {"values"}, "quantized": {"values", "scales", "zero_points"}, "strings": {"bytes", "offsets"}}
-PARTS |= {f"sparse_{n}": {"compressed", "plain", "values"} for n in ("csr", "csc", "bsr", "bsc")}
-PARTS |= {"sparse_coo": {"indices", "values"}, "packed": {"values"}, "raw": {"values"}}
-STORABLE = re.compile(r'(?i)(?!(con|prn|aux|nul|com\d|lpt\d)(\.|$))[^\x00-\x1f\x7f<>:"|?*\\]+(?<![. ])')
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT))
+
+from tests.conformance import sound  # noqa: E402
+from tests.conformance.places import BITS, documents, is_place, moved  # noqa: E402
+from tests.conformance.plain import Broken, children, need, ordered, parse, sha, sha_json, text  # noqa: E402
+from tests.conformance.values import folded, is_program, measured, parameters, storable, words  # noqa: E402
+
+BASE, SCHEMAS = "https://w3id.org/candle-spec/schemas/", ROOT / "schemas"
 TAGS = "int float complex str bytes dict list tuple set frozenset tensor scalar global object ref".split()
-LICENCE = re.compile(r"(Apache-2\.0|MIT|BSD-3-Clause|CC-BY-4\.0|LicenseRef-[A-Za-z0-9.-]+)")  # of SPDX, those here
 KINDS: dict[str, Any] = {"object": dict, "array": list, "string": str, "integer": int, "number": (int, float)}
 LATER = re.compile(r"evaluations/(0|[1-9][0-9]{0,8})\.(json|sig)")
-NO_NUMBERS = ("BOOL", "STR", "BYTES", "STRUCT")
-MANIFEST, CODE = "candle-checkpoint.json", (".py", ".so", ".dll", ".exe", ".sh", ".pkl")
-
-
-class Broken(Exception):
-    """A requirement is broken; the argument is its id."""
-
-
-def need(holds: object, requirement: str) -> None:
-    if not holds:
-        raise Broken(requirement)
-
-
-def sha(data: bytes) -> str:
-    return "sha256:" + hashlib.sha256(data).hexdigest()
-
-
-def canonical(value: Any) -> str:
-    if isinstance(value, dict):
-        members = sorted(value.items(), key=lambda member: member[0].encode("utf-16-be"))
-        return "{" + ",".join(f"{canonical(key)}:{canonical(item)}" for key, item in members) + "}"
-    if isinstance(value, list):
-        return "[" + ",".join(map(canonical, value)) + "]"
-    if not isinstance(value, float):
-        return json.dumps(value, ensure_ascii=False)
-    if value == 0 or 1e-6 <= abs(value) < 1e21:
-        return f"{Decimal(repr(value)):f}".removesuffix(".0").replace("-0", "0" if value == 0 else "-0")
-    mantissa, _, exponent = repr(value).partition("e")
-    return f"{mantissa.removesuffix('.0')}e{'-' if exponent[0] == '-' else '+'}{exponent.lstrip('+-0')}"
-
-
-def sha_json(value: Any) -> str:
-    return sha(canonical(value).encode())
-
-
-def text(name: Any) -> str:
-    return name if isinstance(name, str) else bytes.fromhex(name["$str"]).decode("utf-16-be", "surrogatepass")
-
-
-def tagged(name: str) -> Any:
-    units = name.encode("utf-16-be", "surrogatepass")
-    return name if units.decode("utf-16-be", "replace") == name else {"$str": units.hex()}
-
-
-def ordered(rows: list[list[Any]]) -> list[list[Any]]:
-    found = sorted(rows, key=lambda row: row[0].encode("utf-8", "surrogatepass"))
-    return [[tagged(row[0]), *row[1:]] for row in found]
-
-
-def children(node: Any) -> list[Any]:
-    return list(node.values()) if isinstance(node, dict) else node if isinstance(node, list) else []
-
-
-def once(members: list[tuple[str, Any]], requirement: str) -> Any:
-    return need(len(dict(members)) == len(members), requirement) or dict(members)
-
-
-def parse(data: bytes, twice: str = "CS-005", wrong: str = "CS-004") -> Any:
-    need(not data.startswith(b"\xef\xbb\xbf"), "CS-003")
-    hooks: Any = {"object_pairs_hook": lambda m: once(m, twice), "parse_constant": lambda _: need(0, "CS-007")}
-    try:
-        document = json.loads(data.decode(), **hooks)
-    except ValueError as error:
-        raise Broken("CS-003" if isinstance(error, UnicodeDecodeError) else wrong) from None
-    level, depth = [document], 0
-    while level := [child for parent in level for child in children(parent)]:
-        need((depth := depth + 1) <= 256, "CS-006")
-    return document
+MANIFEST, RESERVED = "candle-checkpoint.json", ("candle-checkpoint.json", "candle-checkpoint.sig")
+SAFETENSORS = "application/vnd.safetensors"
 
 
 def check(value: Any, at: dict[str, Any], root: dict[str, Any]) -> None:
@@ -105,6 +35,7 @@ def check(value: Any, at: dict[str, Any], root: dict[str, Any]) -> None:
         at = reduce(lambda node, part: node[part], filter(None, fragment.split("/")), root)
     if isinstance(at.get("type"), str) and at["type"] in KINDS:
         need(isinstance(value, KINDS[at["type"]]) and not isinstance(value, bool), "CS-012")
+    need(not isinstance(value, int) or -(2**53) < value < 2**53, "CS-012")
     need(not isinstance(value, list) or len(value) >= at.get("minItems", 0), "CS-012")
     if isinstance(value, dict):
         need(set(at.get("required", [])) <= set(value), "CS-010")
@@ -117,6 +48,7 @@ def check(value: Any, at: dict[str, Any], root: dict[str, Any]) -> None:
 
 def header(data: bytes) -> dict[str, tuple[str, list[int], bytes]]:
     length = int.from_bytes(data[:8], "little")
+    need(len(data) >= 8, "CS-050")
     need(length <= 100_000_000, "CS-058")
     need(8 + length <= len(data), "CS-050")
     entries = parse(data[8 : 8 + length], "CS-052", "CS-051")
@@ -127,30 +59,44 @@ def header(data: bytes) -> dict[str, tuple[str, list[int], bytes]]:
     position, found = 0, {}
     for key, entry in sorted(entries.items(), key=lambda row: row[1]["data_offsets"]):
         begin, end = entry["data_offsets"]
-        need(entry["dtype"] in BITS, "CS-056")
-        need((end - begin) * 8 == math.prod(entry["shape"]) * BITS[entry["dtype"]], "CS-054")
+        need(all(type(n) is int and n >= 0 for n in (begin, end, *entry["shape"])), "CS-054")
+        bits = math.prod(entry["shape"]) * BITS.get(entry["dtype"], 1)
+        need(entry["dtype"] in BITS and bits % 8 == 0, "CS-056")
+        need((end - begin) * 8 == bits, "CS-054")
         need(begin == position, "CS-053")
         found[key], position = (entry["dtype"], entry["shape"], data[8 + length + begin : 8 + length + end]), end
     need(8 + length + position == len(data), "CS-055")
     return found
 
 
+def obey(document: Any, schema: str, requirement: str = "CS-073") -> None:
+    """Check a document by a schema of which every fault breaks one requirement."""
+    try:
+        check(document, {"$ref": f"{BASE}{schema}"}, {})
+    except Broken:
+        raise Broken(requirement) from None
+
+
 def files(root: Path, manifest: dict[str, Any]) -> None:
     seen: dict[str, str] = {}
+    embedded = {entry.get("path") for entry in manifest.get("security", {}).get("embedded_code", [])}
     for record in manifest["files"]:
         path, parts = record["path"], record["path"].split("/")
         need(not path.startswith("/") and ".." not in parts, "CS-034")
-        need(all(STORABLE.fullmatch(part) for part in parts), "CS-037")
-        need(path not in (MANIFEST, "candle-checkpoint.sig"), "CS-040")
-        need(path.lower() not in seen, "CS-038" if seen.get(path.lower()) == path else "CS-036")
-        seen[path.lower()] = path
+        need(storable(path), "CS-037")
+        need(path.lower() not in RESERVED, "CS-040")
+        need(folded(path) not in seen, "CS-038" if seen.get(folded(path)) == path else "CS-036")
+        seen[folded(path)] = path
+        is_weights = record["role"] in ("weights", "training-state") and record["media_type"] == SAFETENSORS
+        need(is_weights or "header" not in record, "CS-028")
         if "withheld" not in record:
             need((root / path).is_file(), "CS-030")
             need((root / path).stat().st_size == record["size"], "CS-031")
             data = (root / path).read_bytes()
             first, entire = record.get("header", {"size": 0, "digest": sha(b"")}), record.get("digest", sha(data))
             need(sha(data[: first["size"]]) == first["digest"] and sha(data) == entire, "CS-032")
-            need(record["role"] == "code" or not path.endswith(CODE), "CS-081")
+            declared = record["role"] == "code" or (record["role"] == "topology" and path in embedded)
+            need(is_weights or declared or not is_program(path, data), "CS-081")
     known = {*seen.values(), MANIFEST, "candle-checkpoint.sig"}
     for found in root.rglob("*"):
         need(not found.is_symlink(), "CS-035")
@@ -163,10 +109,7 @@ def beside(root: Path, manifest: dict[str, Any]) -> None:
     """What lies beside the manifest unlisted: later evaluations, signatures."""
     for path in sorted(root.glob("evaluations/*.json")):
         document = parse(path.read_bytes(), "CS-043", "CS-043")
-        try:
-            check(document, {"$ref": f"{BASE}evaluation/{document['schema_version']}"}, {})
-        except (Broken, KeyError):
-            raise Broken("CS-043") from None
+        obey(document, f"evaluation/{document.get('schema_version', manifest['schema_version'])}", "CS-043")
         need(document["digest"] == sha_json({k: v for k, v in document.items() if k != "digest"}), "CS-044")
         need(document["content_digest"] == manifest["weights"]["content_digest"], "CS-045")
     for path in [root / "candle-checkpoint.sig", *root.glob("evaluations/*.sig")]:
@@ -183,6 +126,18 @@ def beside(root: Path, manifest: dict[str, Any]) -> None:
             need(signed.is_file() and sha(signed.read_bytes()) == f"sha256:{resource['digest']}", "CS-085")
 
 
+def parts_of(tensor: dict[str, Any], stored: dict[str, Any]) -> dict[str, Any]:
+    return {name: stored[part["file"]][part["key"]] for name, part in tensor["encoding"]["parts"].items()}
+
+
+def encoded(tensor: dict[str, Any], stored: dict[str, Any]) -> None:
+    name, params = tensor["encoding"]["name"], tensor["encoding"].get("params", {})
+    try:
+        sound.check(name, tensor["dtype"], tensor["shape"], params, parts_of(tensor, stored))
+    except sound.Unsound:
+        raise Broken("CS-071") from None
+
+
 def weights(root: Path, manifest: dict[str, Any], tensors: list[dict[str, Any]]) -> dict[str, Any]:
     about, groups = manifest["weights"], manifest["weights"].get("groups", [])
     need(len({g["id"] for g in groups if g["id"].split(".")[0] == g["kind"]}) == len(groups), "CS-029")
@@ -190,6 +145,7 @@ def weights(root: Path, manifest: dict[str, Any], tensors: list[dict[str, Any]])
     need(all(len(group["files"]) < 2 or "index" in group for group in groups), "CS-049")
     for group in (group for group in groups if "index" in group):
         index, shards = parse((root / group["index"]).read_bytes()), {file: stored[file] for file in group["files"]}
+        obey(index, f"shard-index/{manifest['schema_version']}")
         need(all(key in shards.get(file, ()) for key, file in index["weight_map"].items()), "CS-060")
         need(all(key in index["weight_map"] for shard in shards.values() for key in shard), "CS-061")
         sizes = (len(array[2]) for shard in shards.values() for array in shard.values())
@@ -199,8 +155,7 @@ def weights(root: Path, manifest: dict[str, Any], tensors: list[dict[str, Any]])
     for tensor in tensors:
         alias, target = "alias_of" in tensor, names.get(tuple(tensor.get("alias_of", ())), tensor)
         need(not alias or ("alias_of" not in target and row(target) == row(tensor)), "CS-066")
-        encoding = tensor.get("encoding", {"name": "structured", "parts": {} if alias else {"": tensor}})
-        need(encoding["name"] == "structured" or set(encoding["parts"]) == PARTS.get(encoding["name"]), "CS-071")
+        encoding = tensor.get("encoding", {"name": "", "parts": {} if alias else {"": tensor}})
         for part in encoding["parts"].values():
             place = part["file"], part.get("key", tensor["name"])
             need(place[1] in stored[place[0]] and place not in claimed, "CS-063")
@@ -211,13 +166,21 @@ def weights(root: Path, manifest: dict[str, Any], tensors: list[dict[str, Any]])
         parts = {name: row(part) for name, part in encoding["parts"].items()}
         made = sha_json({"encoding": encoding["name"], "params": encoding.get("params", {}), "parts": parts})
         need("encoding" not in tensor or tensor["digest"] == made, "CS-067")
+        if "encoding" in tensor:
+            encoded(tensor, stored)
     need(set(claimed) == {(file, key) for file, rows in stored.items() for key in rows}, "CS-063")
+    need({t["group"] for t in tensors} <= {group["id"] for group in groups}, "CS-070")
     for group in groups:
-        own = [n for of, n in claimed.values() if of == group["id"]], [t for t in tensors if t["group"] == group["id"]]
-        need((group["tensor_count"], group["size"]) == (len(own[1]), sum(own[0])), "CS-070")
+        own, places = (
+            [t for t in tensors if t["group"] == group["id"]],
+            [p for p in claimed if claimed[p][0] == group["id"]],
+        )
+        size, used = sum(claimed[place][1] for place in places), {file for file, _ in places}
+        found = len(own), size, sum(math.prod(t["shape"]) for t in parameters(own))
+        need((group["tensor_count"], group["size"], group["parameter_count"]) == found, "CS-070")
+        need(used == set(group["files"]) or (not own and len(group["files"]) == 1), "CS-070")
     models = [t for t in tensors if t["group"].split(".")[0] == "model"]
-    solid = [t for t in models if "alias_of" not in t and t["dtype"] not in NO_NUMBERS]
-    counted = [t for t in solid if t.get("role", "parameter") == "parameter"]
+    counted = parameters(models)
     count, dtypes = sum(math.prod(t["shape"]) for t in counted), {t["dtype"] for t in counted}
     precision = set(manifest["model"].get("precision", dtypes))
     need({d for d in dtypes if not re.fullmatch(r"[IU]\d+", d)} <= precision <= dtypes, "CS-079")
@@ -241,21 +204,39 @@ def row(about: dict[str, Any]) -> list[Any]:
     return [about["dtype"], about["shape"], about["digest"]]
 
 
+def uses(manifest: dict[str, Any]) -> None:
+    """What the manifest names is listed, with the role of its use; a state tree or an inventory is named."""
+    listed, about = {record["path"]: record for record in manifest["files"]}, manifest["weights"]
+    state, ids = manifest.get("training_state", {}), [group["id"] for group in about.get("groups", [])]
+    originals = manifest.get("conversion", {}).get("restore", {}).get("originals", [])
+    trees, inventory = [state["state_tree"]] if "state_tree" in state else [], about.get("inventory", [])
+    rows = [("state-tree", trees), ("tensor-inventory", inventory), ("document", documents(manifest))]
+    rows += [(role, [original[role] for original in originals]) for role in ("residue", "extents")]
+    rows += [("index", [group["index"] for group in about.get("groups", []) if "index" in group])]
+    need(all(listed.get(path, {}).get("role") == role for role, paths in rows for path in paths), "CS-028")
+    for record in (listed.get(path, {}) for group in about.get("groups", []) for path in group["files"]):
+        need(record.get("role") in ("weights", "training-state") and record["media_type"] == SAFETENSORS, "CS-028")
+    named = {path: role for role, paths in rows[:2] for path in paths}
+    need(
+        all(
+            named.get(path) == r["role"]
+            for path, r in listed.items()
+            if r["role"] in ("state-tree", "tensor-inventory")
+        ),
+        "CS-028",
+    )
+    need(
+        all(part.get("group", ids[0] if ids else "") in [*ids, ""] for part in state.get("parts", {}).values()),
+        "CS-028",
+    )
+
+
 def meaning(root: Path, manifest: dict[str, Any], tensors: list[dict[str, Any]]) -> None:
-    for year, month, day in (map(int, text[:10].split("-")) for text in manifest["dates"].values()):
-        need(day <= monthrange(year, month)[1], "CS-021")
-    for orcid in (person["orcid"] for person in manifest.get("creators", []) if "orcid" in person):
-        total = sum(int(digit) << (15 - i) for i, digit in enumerate(orcid.replace("-", "")[:15]))
-        need("0123456789X"[(12 - total % 11) % 11] == orcid[-1], "CS-020")
-    need(all(LICENCE.fullmatch(text) for text in manifest.get("license", {}).values()), "CS-087")
-    terms = {t["id"]: t for t in json.loads((SCHEMAS / "vocabularies/metrics.json").read_bytes())["terms"]}
-    for entry in manifest.get("evaluations", []):
-        term, interval, value = terms.get(entry["metric"]["id"], {}), entry.get("interval", {}), entry["value"]
-        need(interval.get("lower", value) <= value <= interval.get("upper", value), "CS-022")
-        need(term.get("range", {}).get("min", value) <= value <= term.get("range", {}).get("max", value), "CS-023")
-        need(entry["metric"].get("direction", term.get("direction")) == term.get("direction"), "CS-024")
+    words(manifest)
+    measured(manifest.get("evaluations", []))
     for stated in (each["feature_list"] for each in manifest.get("inputs", []) if "feature_list" in each):
         lines = (root / stated["path"]).read_bytes().replace(b"\r\n", b"\n").removesuffix(b"\n")
+        need(lines.decode(errors="replace").encode() == lines, "CS-078")
         need((lines.count(b"\n") + 1, sha(lines)) == (stated["count"], stated.get("digest", sha(lines))), "CS-078")
     native = manifest.get("conversion", {}).get("native", {"files": []})
     rows = ordered([[record["path"], record["size"], record["digest"]] for record in native["files"]])
@@ -268,9 +249,12 @@ def meaning(root: Path, manifest: dict[str, Any], tensors: list[dict[str, Any]])
     sealed = sha_json({key: value for key, value in manifest.items() if key != "manifest_digest"})
     need(manifest.get("manifest_digest", sealed) == sealed, "CS-026")
     need(all(source["pointer"].split("/")[1] in manifest for source in manifest.get("field_sources", [])), "CS-027")
-    need("state_tree" not in state or roles.get(state["state_tree"]) == "state-tree", "CS-028")
+    for path in documents({name: value for name, value in manifest.items() if name not in ("files", "weights")}):
+        need(not documents(parse((root / path).read_bytes(), "CS-073", "CS-073")), "CS-073")
     known = {(t["group"], t["name"]) for t in tensors}
     open_nodes = [parse((root / path).read_bytes())["tree"] for path, role in roles.items() if role == "state-tree"]
+    for tree, group in ((tree, group) for tree in open_nodes for group in manifest["weights"].get("groups", [])):
+        need(is_place(tree, group.get("root", "")), "CS-070")
     while open_nodes:
         node = open_nodes.pop()
         tags = [key for key in node if key.startswith("$")] if isinstance(node, dict) else []
@@ -279,24 +263,20 @@ def meaning(root: Path, manifest: dict[str, Any], tensors: list[dict[str, Any]])
         open_nodes += children(node)
 
 
-def moved(data: bytes, dtype: str, shape: list[int], extent: dict[str, Any]) -> bytes:
-    """The bytes of an array as the native file has them: in its order of axes, and of the bytes of its numbers."""
-    width, size = BITS[dtype] // 8, extent.get("swap", 1)
-    steps = [(shape[axis], math.prod(shape[axis + 1 :]) * width) for axis in extent.get("order", range(len(shape)))]
-    starts = reduce(lambda found, step: [at + step[1] * i for at in found for i in range(step[0])], steps, [0])
-    items = (data[at : at + width] for at in starts)
-    return b"".join(item[i : i + size][:: -1 if size > 1 else 1] for item in items for i in range(0, width, size))
-
-
 def natives(root: Path, manifest: dict[str, Any], arrays: dict[str, Any]) -> None:
     """Splice the native files, and compare them with the certificate."""
     conversion = manifest.get("conversion", {})
-    digests = {record["path"]: record["digest"] for record in conversion.get("native", {"files": []})["files"]}
+    listed = conversion.get("native", {"files": []})["files"]
+    digests, sizes = ({record["path"]: record[name] for record in listed} for name in ("digest", "size"))
     for original in conversion.get("restore", {}).get("originals", []):
         need(original["native"] in digests, "CS-077")
         if not (root / original["residue"]).is_file() or not (root / original["extents"]).is_file():
             continue
         about = parse((root / original["extents"]).read_bytes())
+        obey(about, f"extents/{about['schema_version']}")
+        need((about["native"], about["residue"]["path"]) == (original["native"], original["residue"]), "CS-073")
+        lengths = sum(extent["length"] for extent in about["extents"])
+        need(about["size"] == sizes[original["native"]] == about["residue"]["size"] + lengths, "CS-073")
         try:
             with gzip.open(root / original["residue"]) as opened:
                 rest = opened.read(about["residue"]["size"] + 1)
@@ -309,8 +289,11 @@ def natives(root: Path, manifest: dict[str, Any], arrays: dict[str, Any]) -> Non
             out += residue.read(extent["offset"] - len(out))
             at, key = root / extent["file"], extent.get("key")
             dtype, shape, data = ("U8", [], at.read_bytes()) if key is None else arrays[extent["file"]][key]
-            data = moved(data, dtype, shape, extent) if {"order", "swap"} & set(extent) else data
-            out += data[extent.get("start", 0) :][: extent["length"]]
+            whole = not {"order", "swap"} & set(extent)
+            data = data if whole else moved(data, dtype, shape, extent)
+            piece = data[extent.get("start", 0) :][: extent["length"]]
+            need(len(piece) == extent["length"] and (whole or piece == data), "CS-073")
+            out += piece
         exact, made = conversion["restore"]["byte_exact"] == "proven", sha(bytes(out + residue.read()))
         need(not exact or made == digests[original["native"]], "CS-075")
 
@@ -325,7 +308,10 @@ def read(root: Path) -> dict[str, Any]:
     files(root, manifest)
     beside(root, manifest)
     about = manifest["weights"]
+    uses(manifest)
     sides = [parse((root / path).read_bytes()) for path in about.get("inventory", ())] or [about]
+    for side in sides if "inventory" in about else []:
+        obey(side, f"tensors/{side.get('schema_version')}")
     tensors = [{**tensor, "name": text(tensor["name"])} for side in sides for tensor in side.get("tensors", [])]
     for tensor in (tensor for tensor in tensors if "alias_of" in tensor):
         tensor["alias_of"] = tensor["alias_of"][0], text(tensor["alias_of"][1])

@@ -10,7 +10,6 @@ const unicode = vocabulary("unicode");
 const [licences, exceptions] = ["licenses", "exceptions"].map((kind) => new Set(vocabulary("licences")[kind].map((name) => name.toLowerCase())));
 const OWN = /^(DocumentRef-[A-Za-z0-9.-]+:)?LicenseRef-[A-Za-z0-9.-]+$/;
 const DEVICES = /^(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³])(\.|$)/i;
-const PROGRAMS = /\.(py|so|dll|exe|sh|pkl|R|ipynb|jl|cu|wasm)$|(^|\/)Dockerfile$/;
 const PARTS_OF_TRAINING = ["scheduler", "scaler", "rng", "sampler"];
 
 const assigned = (code) => {
@@ -32,14 +31,13 @@ const storablePart = (part) =>
   Buffer.byteLength(part) <= 255 && [...part].every((letter) => assigned(letter.codePointAt(0)));
 
 export const storable = (name) => name.normalize("NFC") === name && name.split("/").every(storablePart);
-export const isProgram = (name) => PROGRAMS.test(name);
 
 /** Values of the manifest that a schema cannot judge. */
 export function check(manifest, metrics) {
   visit(manifest, (name, value) => {
     if (typeof value !== "string") return;
     if (name === "orcid") need(orcid(value), "CS-020", value);
-    if (name === "ror") need(ror(value), "CS-020", value);
+    if (name === "ror" || name.endsWith("_ror")) need(ror(value), "CS-020", value);
     if (/^\d{4}-\d{2}-\d{2}(T[\d:.]+Z)?$/.test(value)) need(exists(value), "CS-021", value);
   });
   for (const { scheme, value } of manifest.identifiers ?? []) need(identifier(scheme, value), "CS-020", value);

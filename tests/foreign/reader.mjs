@@ -3,9 +3,8 @@
 //     node reader.mjs FOLDER…
 //
 // prints a line of JSON for each checkpoint at or below the folders: its digests and those of the native files that it
-// gives back, or the requirement that it breaks. Left to others: integers written with a fraction (CS-012), pointers of
-// Git LFS and git-annex, programs by their content (CS-081: by suffix here), values of encoded tensors (CS-071: names of
-// parts), series.
+// gives back, or the requirement that it breaks; with --values, the digests of the values of its encoded tensors, too.
+// Left to others: integers written with a fraction (CS-012), pointers of Git LFS and git-annex, the records of series.
 import { createHash } from "node:crypto";
 import fs from "node:fs";
 import path from "node:path";
@@ -14,6 +13,8 @@ import zlib from "node:zlib";
 import Ajv2020 from "ajv/dist/2020.js";
 import { Broken, canonical, nameBytes, need, parse, prefixed, sha, shaJson } from "./json.mjs";
 import * as conventions from "./conventions.mjs";
+import { check, decode, written } from "./encodings.mjs";
+import { isProgram } from "./programs.mjs";
 
 const BASE = "https://w3id.org/candle-spec/schemas/";
 const SCHEMAS = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "../../schemas");
@@ -30,12 +31,6 @@ const UNLISTED = [
 const BITS = {
   BOOL: 8, U8: 8, I8: 8, U16: 16, I16: 16, U32: 32, I32: 32, U64: 64, I64: 64, F16: 16, BF16: 16, F32: 32, F64: 64, C64: 64,
   F8_E4M3: 8, F8_E5M2: 8, F8_E4M3FNUZ: 8, F8_E5M2FNUZ: 8, F8_E8M0: 8, F6_E2M3: 6, F6_E3M2: 6, F4: 4,
-};
-const COMPRESSED = ["compressed", "plain", "values"];
-const PARTS = {
-  complex_pairs: ["values"], packed: ["values"], raw: ["values"], quantized: ["scales", "values", "zero_points"],
-  strings: ["bytes", "offsets"], sparse_coo: ["indices", "values"], sparse_csr: COMPRESSED, sparse_csc: COMPRESSED,
-  sparse_bsr: COMPRESSED, sparse_bsc: COMPRESSED, structured: null,
 };
 const NOT_NUMERIC = ["BOOL", "STR", "BYTES", "STRUCT"];
 
@@ -92,6 +87,8 @@ function header(bytes) {
   const ordered = Object.entries(entries).sort(([, a], [, b]) => a.data_offsets[0] - b.data_offsets[0] || a.data_offsets[1] - b.data_offsets[1]);
   for (const [name, { dtype, shape, data_offsets: [begin, end] }] of ordered) {
     need(dtype in BITS, "CS-056");
+    need([begin, end, ...shape].every((n) => Number.isSafeInteger(n) && n >= 0), "CS-054", name);
+    need((product(shape) * BITS[dtype]) % 8 === 0, "CS-056", name);
     need((end - begin) * 8 === product(shape) * BITS[dtype], "CS-054", name);
     need(begin === position, "CS-053", name);
     arrays.set(name, { dtype, shape, begin: 8 + length + begin, bytes: bytes.subarray(8 + length + begin, 8 + length + end) });
@@ -131,6 +128,7 @@ class Reader {
     need(!("requires" in this.manifest), "CS-019");
     conventions.check(this.manifest, loaded("vocabularies/metrics.json"));
     this.#seal();
+    this.embedded = new Set((this.manifest.security?.embedded_code ?? []).map((entry) => entry.path));
     this.#listed();
     this.#uses();
     this.#inventory();
@@ -180,16 +178,20 @@ class Reader {
     const bytes = this.bytes(name);
     need(!first || sha(bytes.subarray(0, first.size)) === first.digest, "CS-032", name);
     need(!digest || sha(bytes) === digest, "CS-032", name);
-    need(role === "code" || !conventions.isProgram(name), "CS-081", name);
     if (isWeights) this.arrays.set(name, header(bytes));
+    const declared = role === "code" || (role === "topology" && this.embedded.has(name));
+    need(isWeights || declared || !isProgram(name, bytes), "CS-081", name);
   }
 
-  /** What the manifest names must be listed, with the role of its use. */
+  /** What the manifest names must be listed, with the role of its use; a state tree or an inventory must be named. */
   #uses() {
     const use = (name, ...roles) => need(name === undefined || roles.includes(this.files.get(name)?.role), "CS-028", name);
     const { weights, conversion = {}, training_state: state = {}, inputs = [] } = this.manifest;
     for (const group of weights.groups ?? []) {
-      for (const name of group.files) use(name, "weights", "training-state");
+      for (const name of group.files) {
+        use(name, "weights", "training-state");
+        need(this.files.get(name).media_type === "application/vnd.safetensors", "CS-028", name);
+      }
       use(group.index, "index");
     }
     for (const name of weights.inventory ?? []) use(name, "tensor-inventory");
@@ -198,6 +200,10 @@ class Reader {
       use(residue, "residue");
       use(extents, "extents");
     }
+    const named = { "state-tree": [state.state_tree], "tensor-inventory": weights.inventory ?? [] };
+    for (const [name, { role }] of this.files) need(!(role in named) || named[role].includes(name), "CS-028", name);
+    const ids = (weights.groups ?? []).map(({ id }) => id);
+    for (const { group } of Object.values(state.parts ?? {})) need(group === undefined || ids.includes(group), "CS-028", group);
     for (const { path: name } of weights.payload ?? []) need(this.files.has(name), "CS-028", name);
     for (const { feature_list: list } of inputs.filter((input) => input.feature_list)) this.#features(list);
   }
@@ -235,10 +241,22 @@ class Reader {
   }
 
   #encoded(tensor, { name, params = {}, parts }) {
-    need(name in PARTS && (PARTS[name] === null || equal(Object.keys(parts).sort(), PARTS[name])), "CS-071", name);
     for (const part of Object.values(parts)) this.#stored(tensor, part, part.key);
+    check(tensor, this.#parts(tensor));
     const rows = Object.fromEntries(Object.entries(parts).map(([part, about]) => [part, row(about)]));
     need(tensor.digest === shaJson({ encoding: name, params, parts: rows }), "CS-067");
+  }
+
+  #parts({ encoding: { parts } }) {
+    const bytes = ({ file, key: name }) => this.arrays.get(file)?.get(name).bytes;
+    return Object.fromEntries(Object.entries(parts).map(([part, about]) => [part, { ...about, bytes: bytes(about) }]));
+  }
+
+  /** The digests of the values of the encoded tensors that are here: JSON of them as section 7 shows them. */
+  values() {
+    const here = ({ encoding }) => encoding && Object.values(encoding.parts).every(({ file }) => this.arrays.has(file));
+    const rows = this.tensors.filter(here).map((tensor) => [canonical([tensor.group, tensor.name]), decode(tensor, this.#parts(tensor))]);
+    return Object.fromEntries(rows.map(([name, value]) => [name, shaJson(written(value))]));
   }
 
   #stored(tensor, about, name) {
@@ -247,7 +265,7 @@ class Reader {
     const away = this.files.get(about.file)?.withheld !== undefined;
     const array = this.arrays.get(about.file)?.get(name);
     need(array || away, "CS-063");
-    this.claimed.set(place, { group: tensor.group, away, size: (product(about.shape) * BITS[about.dtype]) / 8 });
+    this.claimed.set(place, { group: tensor.group, file: about.file, away, size: (product(about.shape) * BITS[about.dtype]) / 8 });
     if (away) return;
     need(array.dtype === about.dtype && equal(array.shape, about.shape), "CS-065");
     need(sha(array.bytes) === about.digest, "CS-067");
@@ -265,6 +283,9 @@ class Reader {
       const size = sum([...this.claimed.values()].filter((claim) => claim.group === group.id).map((claim) => claim.size));
       need(group.tensor_count === own.length && group.size === size, "CS-070");
       need(group.parameter_count === this.#count(own), "CS-070");
+      const used = new Set([...this.claimed.values()].filter((claim) => claim.group === group.id).map((claim) => claim.file));
+      need(group.files.every((name) => used.has(name) || (!own.length && group.files.length === 1)), "CS-070", "files");
+      need([...used].every((name) => group.files.includes(name)), "CS-070", "files");
     }
     const ids = new Set(groups.map(({ id }) => id));
     need(this.tensors.every(({ group }) => ids.has(group)), "CS-070");
@@ -419,16 +440,24 @@ class Reader {
   }
 }
 
-export function* checkpoints(folder) {
+/** The checkpoints at or below a folder, links left out; the folder itself if there is none. */
+export function checkpoints(folder) {
+  const found = [...within(folder)];
+  return found.length ? found : [folder];
+}
+
+function* within(folder) {
   if (fs.existsSync(path.join(folder, MANIFEST))) return yield folder;
   for (const entry of fs.readdirSync(folder, { withFileTypes: true })) {
-    if (entry.isDirectory()) yield* checkpoints(path.join(folder, entry.name));
+    if (entry.isDirectory()) yield* within(path.join(folder, entry.name));
   }
 }
 
-export function verdict(folder) {
+export function verdict(folder, { values = false } = {}) {
   try {
-    return { path: folder, ...new Reader(path.resolve(folder)).read() };
+    const reader = new Reader(path.resolve(folder));
+    const found = { path: folder, ...reader.read() };
+    return values ? { ...found, values: reader.values() } : found;
   } catch (error) {
     if (!(error instanceof Broken)) throw error;
     return { path: folder, broken: error.id, why: error.message };
@@ -436,7 +465,8 @@ export function verdict(folder) {
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  for (const argument of process.argv.slice(2)) {
-    for (const folder of checkpoints(argument)) console.log(JSON.stringify(verdict(folder)));
+  const values = process.argv[2] === "--values";
+  for (const argument of process.argv.slice(values ? 3 : 2)) {
+    for (const folder of checkpoints(argument)) console.log(JSON.stringify(verdict(folder, { values })));
   }
 }

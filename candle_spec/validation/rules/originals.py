@@ -18,15 +18,15 @@ def originals(context: Context) -> Iterator[Problem]:
     native = {record["path"]: record for record in pointer.get(context.manifest, "/conversion/native/files") or []}
     for original in pointer.get(context.manifest, "/conversion/restore/originals") or []:
         path = original["extents"]
-        if not context.readable(path):
-            continue
+        if original["native"] not in native or not context.readable(path):
+            continue  # said elsewhere
         try:
             document = context.side_document(path)
         except CandleSpecError:  # the schema check of this document says so
             continue
         if context.side_faults(path, "extents", document):
             continue
-        yield from _same_file(document, original, native.get(original["native"], {}), path)
+        yield from _same_file(document, original, native[original["native"]], path)
         yield from _extents(context, document, path)
         yield from _residue(context, document["residue"], path)
 
@@ -44,7 +44,7 @@ def _residue(context: Context, about: dict[str, Any], path: str) -> Iterator[Pro
 def _same_file(
     document: dict[str, Any], original: dict[str, Any], record: dict[str, Any], path: str
 ) -> Iterator[Problem]:
-    said = {"native": original["native"], "size": record.get("size"), "digest": record.get("digest")}
+    said = {"native": original["native"], "size": record["size"], "digest": record["digest"]}
     for name, value in said.items():
         if document[name] != value:
             message = f"{name} is {document[name]!r}, the certificate says {value!r}"

@@ -89,7 +89,7 @@ TEXT_FAULTS: tuple[Fault, ...] = (
     Fault("CKP0008", "no manifest", "plain", lambda root, _: (root / MANIFEST).unlink()),
     Fault("CKP1003", "a list", "plain", _text(lambda data: b"[" + data + b"]")),
     Fault("CKP1003", "null", "plain", _text(lambda data: b"null")),
-    Fault("CKP1003", "half a surrogate pair", "plain", _text(lambda data: data.replace(b"TinyNet", b"\\ud800", 1))),
+    Fault("CKP0006", "half a surrogate pair", "plain", _text(lambda data: data.replace(b"TinyNet", b"\\ud800", 1))),
     Fault("CKP1003", "2^53", "plain", _text(lambda data: data.replace(b'"size": ', b'"size": 9007199254740992', 1))),
     Fault("CKP1011", "a version of tomorrow", "plain", _set("/schema_version", "9.0.0")),
     Fault(
