@@ -190,7 +190,7 @@ def test_interrupted(native: Path, monkeypatch: pytest.MonkeyPatch, capsys: pyte
     def interrupted(*_: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Fs, "copy_range", interrupted)
+    monkeypatch.setattr(Fs, "write", interrupted)
     assert run("convert", native) == 130
     assert sorted(path.name for path in Path().iterdir()) == ["uno.pt"]
 

@@ -29,14 +29,14 @@ class TestStreams:
         def interrupted(*_: object) -> None:
             raise KeyboardInterrupt
 
-        monkeypatch.setattr(Fs, "copy_range", interrupted)
+        monkeypatch.setattr(Fs, "write", interrupted)
         assert run("convert", "uno.tiny") == 130
         assert "interrupted" in capsys.readouterr().err
         assert entries() == ["uno.tiny"]
 
     @pytest.mark.skipif(os.name == "nt", reason="there is no SIGTERM")
     def test_asked_to_end(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-        monkeypatch.setattr(Fs, "copy_range", lambda *_: os.kill(os.getpid(), signal.SIGTERM))
+        monkeypatch.setattr(Fs, "write", lambda *_: os.kill(os.getpid(), signal.SIGTERM))
         assert run("convert", "uno.tiny") == 130
         assert "interrupted" in capsys.readouterr().err
         assert entries() == ["uno.tiny"]
