@@ -12,6 +12,7 @@ from typing import Final
 
 from candle_spec.conversion.contract import InertPickle
 from candle_spec.readers.inert_pickle import Global
+from candle_spec.readers.torch_dtypes import DTYPES
 
 _PYTHON: Final = """
 collections.OrderedDict collections.defaultdict collections.Counter collections.deque _codecs.encode
@@ -54,9 +55,7 @@ _TORCH_FUNCTIONS: Final = re.compile(
     r"torch\._utils\._rebuild_\w+|torch\.jit\._pickle\.(build|restore)_\w+|__torch__\..+", re.ASCII
 )
 _TORCH_CONSTANTS: Final = frozenset(
-    """per_tensor_affine per_channel_affine per_channel_affine_float_qparams strided float32 float64 float16 bfloat16
-    uint8 int8 int16 int32 int64 uint16 uint32 uint64 bool complex32 complex64 complex128 float8_e4m3fn float8_e5m2
-    float8_e4m3fnuz float8_e5m2fnuz float8_e8m0fnu qint8 quint8 qint32 float double half long int short""".split()
+    {"per_tensor_affine", "per_channel_affine", "per_channel_affine_float_qparams", "strided", *DTYPES}
 )
 _CLASSES_OF: Final = re.compile(
     r"(sklearn|scipy\.sparse|lightgbm|xgboost|pandas\.core|torch\.nn\.modules|torch\.nn\.parameter)(\.\w+)*"
