@@ -62,6 +62,10 @@ class TruncatedFileError(CorruptFileError):
     refusal = "truncated"
 
 
+class UnknownDtypeError(CorruptFileError):
+    """A safetensors file holds a data type that is not known: of a checkpoint a fault, of a native file a newer one."""
+
+
 class MissingPartError(CorruptFileError):
     """A checkpoint of several files lacks one that another of them names."""
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Final
 
 from candle_spec import limits
-from candle_spec.errors import CorruptFileError, InvalidInputError, LimitExceededError
+from candle_spec.errors import CorruptFileError, InvalidInputError, LimitExceededError, UnknownDtypeError
 from candle_spec.weights.dtypes import STORED, whole_bytes
 
 METADATA: Final = "__metadata__"
@@ -165,7 +165,7 @@ def _row(key: str, value: Any, location: str) -> tuple[str, str, tuple[int, ...]
         raise _corrupt(f"the entry of {key!r} must hold dtype, shape and data_offsets", location, "CKP4002")
     dtype, shape, offsets = value["dtype"], value["shape"], value["data_offsets"]
     if not isinstance(dtype, str) or dtype not in STORED:
-        raise _corrupt(f"the dtype {dtype!r} of {key!r} is not known", location, "CKP4007")
+        raise UnknownDtypeError(f"the dtype {dtype!r} of {key!r} is not known", location=location, code="CKP4007")
     if not _naturals(shape) or len(shape) > limits.TENSOR_RANK:
         raise _corrupt(f"the shape of {key!r} is not a list of sizes", location, "CKP4005")
     if not _naturals(offsets) or len(offsets) != 2:

@@ -9,7 +9,7 @@ from typing import Any
 from candle_spec import limits
 from candle_spec.canonical import loads
 from candle_spec.conversion.contract import NativeFile, Part
-from candle_spec.errors import CorruptFileError, MissingPartError, UnsupportedFormatError
+from candle_spec.errors import CorruptFileError, MissingPartError, UnknownDtypeError, UnsupportedFormatError
 from candle_spec.weights import state_tree
 from candle_spec.weights.safetensors import Header, read_header
 from candle_spec.weights.sources import FileBytes, TensorSource, plain
@@ -24,9 +24,7 @@ def _header_of(file: NativeFile) -> Header:
     """
     try:
         return read_header(file.path)
-    except CorruptFileError as error:
-        if error.code != "CKP4007":
-            raise
+    except UnknownDtypeError as error:
         raise UnsupportedFormatError(error.message, location=file.name, hint="a newer version may read it") from error
 
 
