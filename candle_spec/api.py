@@ -101,10 +101,11 @@ def inspect(path: str | Path, *, topology: str | Path | None = None, context: st
 
     if is_checkpoint(path):
         return summarize_checkpoint(load(path))
-    from candle_spec.conversion.native import read_native
+    from candle_spec.conversion.native import plan_of, read_native
 
     native, _ = read_native(path, topology, context)
     with native.resources:
+        plan_of(native)  # what conversion would refuse is refused here, in the same words
         return summarize_native(native)
 
 

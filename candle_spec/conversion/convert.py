@@ -16,7 +16,7 @@ from candle_spec.checkpoint.folder_writer import FolderWriter
 from candle_spec.checkpoint.layout import MANIFEST
 from candle_spec.conversion.certificate import certify, compare_checksums, complete, prove_originals, start_checks
 from candle_spec.conversion.contract import Native
-from candle_spec.conversion.native import read_native
+from candle_spec.conversion.native import plan_of, read_native
 from candle_spec.digests import Progress, digest_json, no_progress
 from candle_spec.errors import InvalidInputError, OutputExistsError, ProofFailedError
 from candle_spec.paths import portable_name
@@ -192,7 +192,7 @@ class _Conversion:
     def run(self) -> dict[str, Any]:
         """Write everything, prove it, and return the manifest."""
         native, writer = self.native, self.writer
-        plans = native.contents().plan(self.options.shard_bytes)
+        plans = plan_of(native, self.options.shard_bytes)
         writer.weights(plans)
         certificate = certify(native, plans, writer, without_original=self.options.without_original)
         writer.contents(native.contents())

@@ -6,6 +6,7 @@ import errno
 import hashlib
 import json
 import random
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -16,6 +17,7 @@ from candle_spec.atomic import Fs
 from candle_spec.conversion import certificate
 from candle_spec.conversion.convert import Options, convert
 from candle_spec.conversion.extents import StoredExtent, gaps
+from candle_spec.conversion.native import read_native
 from candle_spec.conversion.restore import restore
 from candle_spec.conversion.verify import verify_conversion
 from candle_spec.digests import digest_bytes
@@ -31,6 +33,7 @@ from candle_spec.errors import (
     UntrustedCodeError,
     WriteFailedError,
 )
+from candle_spec.weights.sources import Encoding
 
 
 @pytest.fixture
@@ -117,6 +120,24 @@ def test_bad_paths(tmp_path: Path, native: Path) -> None:
     (folder / "m.pt").symlink_to(native)
     with pytest.raises(UnsafeContentError, match="link"):
         convert(folder, tmp_path / "out")
+
+
+def test_inspect_and_convert_refuse_in_the_same_words(
+    native: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unfit(*given: Any) -> Any:
+        found, detection = read_native(*given)
+        found.tensors[0] = replace(found.tensors[0], encoding=Encoding("complex_pairs"))
+        return found, detection
+
+    monkeypatch.setattr("candle_spec.conversion.native.read_native", unfit)
+    monkeypatch.setattr("candle_spec.conversion.convert.read_native", unfit)
+    with pytest.raises(UnsupportedFormatError, match="cannot be stored as complex_pairs") as inspected:
+        candle_spec.inspect(native)
+    with pytest.raises(UnsupportedFormatError) as converted:
+        convert(native, tmp_path / "uno.candle")
+    assert str(inspected.value) == str(converted.value)
+    assert [p.name for p in tmp_path.iterdir()] == ["uno.pt"]
 
 
 def test_without_the_original(native: Path, tmp_path: Path) -> None:
